@@ -1,0 +1,73 @@
+# Two commands for users: `make run` and `make test`. The rest is for developers; `make help` lists all.
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+PACKAGES := ffmpeg iproute2 prometheus gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
+            gstreamer1.0-plugins-bad gstreamer1.0-libav gstreamer1.0-rtsp
+
+.PHONY: help run test check lint format types imports unit interop fuzz bench docs packages clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'edge_streamer needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ...'; exit 1; }
+	@echo '-- setting up .venv (once)'
+	@$(PYTHON) -m venv .venv || { echo 'Python cannot make a virtual environment: apt install python3-venv'; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+run: $(STAMP) ## start the service with a test picture (or your camera) and print the URLs to open
+	@exec $(BIN)/edge-streamer serve $(ARGS)
+
+test: packages $(STAMP) lint types imports ## everything CI checks: needs ffmpeg, GStreamer, Prometheus (installed if root)
+	$(BIN)/pytest
+
+check: $(STAMP) lint types imports ## the inner loop: no outside programs, about a minute
+	$(BIN)/pytest -q -m quick
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(STAMP) ## rewrite the code in the house's format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+imports: $(STAMP)
+	$(BIN)/lint-imports
+
+unit: $(STAMP) ## protocol tests with branch coverage
+	$(BIN)/pytest -q tests/protocol tests/ladders --cov=edge_streamer.protocol --cov-branch --cov-report=term-missing
+
+interop: packages $(STAMP) ## only the tests with ffmpeg, GStreamer and PyAV
+	$(BIN)/pytest -m interop
+
+fuzz: $(STAMP) ## feed the RTSP parser to atheris for FUZZ_S seconds (default 60)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
+	$(BIN)/python -m tests.fuzz.fuzz_rtsp -max_total_time=$(or $(FUZZ_S),60)
+
+bench: $(STAMP) ## CPU per gigabit beside the bare send() loop, and memory
+	$(BIN)/python -m benchmarks.fanout $(ARGS)
+
+docs: $(STAMP) ## write the generated parts of docs/ anew
+	$(BIN)/python -m tests.support.generated_docs
+
+packages:
+	@missing=$$(for p in $(PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	[ -z "$$missing" ] && exit 0; \
+	if [ "$$(id -u)" = 0 ]; then as_root=; elif sudo -n true 2>/dev/null; then as_root=sudo; \
+	else echo "the tests need Debian packages: sudo apt-get install --no-install-recommends" $$missing; exit 1; fi; \
+	echo '-- installing' $$missing; \
+	log=$$(mktemp); \
+	{ $$as_root apt-get update -qq && \
+	  $$as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 apt-get install -y -qq --no-install-recommends $$missing; } \
+	  >$$log 2>&1 || { tail -20 $$log; exit 1; }
+
+clean: ## remove what make made
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/.cache

@@ -1,0 +1,12 @@
+"""What is claimed about speed, reproducible with one command. Not tests: they print ratios taken in one run.
+
+    fanout     `python -m benchmarks.fanout`: CPU a gigabit, memory and time to first packet, against the floor
+    readers    the load client, a process of its own: many RTSP readers on one epoll
+    dialogue   what a reader says until it plays
+    tally      counting packets and sequence gaps at the cost of a few bytecodes a packet
+    floor      the least a Python process can spend: `send()` of one bytes object in a bare loop
+    clip       the material: 1080p30 at a known bit rate, encoded once
+    report     rounds -> medians -> Markdown and JSON
+
+They start the service the way the tests do (`tests.support.service`) and end only what they started.
+"""

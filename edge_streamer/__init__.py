@@ -1,0 +1,29 @@
+"""edge_streamer: a camera's H.264 served to many RTSP viewers by one `selectors` loop.
+
+This is the map. Read it, then `app.py`, then one protocol folder.
+
+    cli, app      argv -> Config -> App.run(); the composition root
+    config        TOML + hardware profile + command line -> one frozen Config; its parts: stream_config, toml
+    profiles      which board is this, and what can it do; probe tells people
+    services/     rtsp (who watches what), supervisor (the source processes), http (metrics, health), metrics
+    media/        EncodedFrame, Stream (fan-out and key-frame cache), StreamRegistry, WriteBudget
+    device/       what belongs to the board: systemd, journal, board health, serial port
+    runtime/      the only sockets, selectors, child processes and clocks: loop, tcp, udp, children
+    protocol/     sans-IO: bytes and `now` in, values out. rtsp/, rtp/, http/, sdp
+    sources/      programs of their own (`python -m edge_streamer.sources KIND`): testpattern, file
+
+Imports go one way, and import-linter checks it:
+
+    app > services > (media | device) > runtime > protocol
+
+`media` uses `protocol.rtp` and no socket; `sources` shares only `media.frame` with the server; `protocol` packages
+do not know each other, except that `rtsp` may use `sdp`.
+
+A frame's way: a source (child process) writes an access unit to its socketpair -> `services.supervisor` reads it ->
+`media.Stream.publish` packetizes it once -> each playing session sends the same bytes object with one `send()`.
+
+Three time words, everywhere: `now` (monotonic seconds), `media_time` (90 kHz ticks of the capture clock, unwrapped),
+`wall` (UTC). Deadlines use `now` only, so a clock set back a year changes nothing.
+"""
+
+__version__ = "0.1.0"

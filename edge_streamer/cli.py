@@ -1,0 +1,104 @@
+"""The command line: argv -> Config -> `app.run()`, `check`, `probe` and `user`; exit codes.
+
+    0  done, or the service ended as it was told to
+    1  the service could not run (`app` says why)
+    2  the command line or the configuration is wrong: one line on standard error says what and what to do
+
+`app` is imported when it is needed, so that `check` and `probe` answer on a machine where it could not start.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from edge_streamer.config import Config, ConfigError, Overrides, load_config
+from edge_streamer.device.board import read_board
+from edge_streamer.profiles import Profile, select_profile
+from edge_streamer.user_commands import add_user_commands
+from edge_streamer.users import UserError
+
+EXIT_OK: Final = 0
+EXIT_USAGE: Final = 2
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command in `argv` (the process's own if None) and return its exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.command(arguments))
+    except (ConfigError, UserError) as error:
+        print(f"edge-streamer: {error}", file=sys.stderr)
+        return EXIT_USAGE
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    config = _load(arguments, _profile(arguments))
+    from edge_streamer.app import run
+
+    return run(config, log_level=arguments.log_level)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    profile = _profile(arguments)
+    config = _load(arguments, profile)
+    _print(f"# The effective configuration, with the hardware profile {profile.name}.\n\n{config.to_toml()}")
+    if config.users.warning:
+        print(f"edge-streamer: warning: {config.users.warning}", file=sys.stderr)
+    return EXIT_OK
+
+
+def _probe(arguments: argparse.Namespace) -> int:
+    from edge_streamer.probe import probe
+
+    report = probe()
+    _print(f"{report.to_json() if arguments.json else report.to_text()}\n")
+    return EXIT_OK
+
+
+def _print(text: str) -> None:
+    """Write to standard output, content when the reader (`| head`) has seen enough."""
+    try:
+        print(text, end="", flush=True)
+    except BrokenPipeError:
+        # What is still buffered would fail again when Python flushes it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _profile(arguments: argparse.Namespace) -> Profile:
+    return select_profile(arguments.profile, read_board())
+
+
+def _load(arguments: argparse.Namespace, profile: Profile) -> Config:
+    return load_config(arguments.config, profile=profile, overrides=Overrides(arguments.rtsp, arguments.http))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="edge-streamer", description="Serve a camera's H.264 to many RTSP viewers.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="run the service", description="Run the service.")
+    _add_configuration(serve)
+    serve.add_argument("--rtsp", metavar="ADDR:PORT", help="listen here for RTSP instead of rtsp.listen")
+    serve.add_argument("--http", metavar="ADDR:PORT", help="listen here for HTTP instead of http.listen")
+    serve.add_argument("--log-level", choices=LOG_LEVELS, default="info", help="what to log (default: info)")
+    serve.set_defaults(command=_serve)
+
+    check = commands.add_parser("check", help="check a configuration and print what would be in effect")
+    _add_configuration(check)
+    check.set_defaults(command=_check, rtsp=None, http=None)
+
+    probe = commands.add_parser("probe", help="print the board, its devices and what would run")
+    probe.add_argument("--json", action="store_true", help="print JSON")
+    probe.set_defaults(command=_probe)
+
+    add_user_commands(commands)
+    return parser
+
+
+def _add_configuration(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="FILE", type=Path, help="the configuration, TOML (default: none)")
+    parser.add_argument("--profile", metavar="NAME", help="the hardware profile (default: the one for this board)")

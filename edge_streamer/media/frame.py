@@ -1,0 +1,163 @@
+"""The encoded frame, and the bytes by which a source process hands it to the server.
+
+Called by the source processes (`encode_*`) and by the server's supervisor (`SourceParser`). A socketpair carries
+messages towards the server, each a 36-byte header and a body:
+
+    magic "eF" | kind u8 | output u8 | flags u8 | 3 zero bytes | body length u32 |
+    media_time i64 | wall_ns i64 | sent_ns i64
+
+and towards the source one JSON object a line (`SourceCommand`). Little-endian: both ends share a machine.
+A header that cannot be true raises `SourceFormatError`; the supervisor then ends that child and nothing else.
+"""
+
+import json
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Annotated, Any, Final
+
+import msgspec
+
+MAX_ACCESS_UNIT_BYTES: Final = 4 << 20
+"""A 1080p key frame at 25 Mbit/s is under 1 MiB; four times that is garbage or an attack on memory."""
+MAX_NOTE_BYTES: Final = 64 << 10
+MAX_OUTPUTS: Final = 8
+"""Streams that one source may feed: `main` and `sub` of one camera are two."""
+
+_HEADER: Final = struct.Struct("<2sBBBxxxIqqq")
+_MAGIC: Final = b"eF"
+_KEY_FRAME: Final = 1
+_REORDERED: Final = 2
+
+
+class _Kind(IntEnum):
+    FRAME = 1
+    NOTE = 2
+
+
+class SourceFormatError(Exception):
+    """The source process wrote what no source writes; its message says what and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedFrame:
+    """One access unit in Annex B form, as the encoder made it.
+
+    `media_time` is the capture clock in 90 kHz ticks, unwrapped, any origin. `wall_ns` is the capture instant in UTC
+    nanoseconds. `sent_ns` is CLOCK_MONOTONIC when the encoder handed the frame over, one clock for the whole machine.
+    `reordered` says that it is shown before a frame that came earlier (a B-frame: files only, no camera makes them).
+    """
+
+    data: bytes
+    is_key_frame: bool
+    media_time: int
+    wall_ns: int = 0
+    sent_ns: int = 0
+    reordered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFrame:
+    """A frame of one of a source's outputs (0 = main, 1 = sub, in the order they were asked for)."""
+
+    output: int
+    frame: EncodedFrame
+
+
+@dataclass(frozen=True, slots=True)
+class SourceNote:
+    """What a source says of itself: `{"event": "ready" | "failed" | "dropped" | ..., ...}`."""
+
+    output: int
+    values: dict[str, Any]
+
+
+def encode_frame_header(output: int, frame: EncodedFrame) -> bytes:
+    """Return the 36 bytes that go before `frame.data`; send both with one `sendmsg`, the frame is not copied."""
+    flags = (_KEY_FRAME if frame.is_key_frame else 0) | (_REORDERED if frame.reordered else 0)
+    return _HEADER.pack(
+        _MAGIC, _Kind.FRAME, output, flags, len(frame.data), frame.media_time, frame.wall_ns, frame.sent_ns
+    )
+
+
+def encode_note(output: int, **values: Any) -> bytes:
+    """Return a whole note message; `event` names what happened."""
+    body = json.dumps(values).encode()
+    return _HEADER.pack(_MAGIC, _Kind.NOTE, output, 0, len(body), 0, 0, 0) + body
+
+
+class SourceCommand(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A command for a source: `force_key_frame`, `set_bitrate` (bitrate_bps), `snapshot`, `stop`."""
+
+    command: str
+    output: Annotated[int, msgspec.Meta(ge=0, lt=MAX_OUTPUTS)] = 0
+    bitrate_bps: Annotated[int, msgspec.Meta(ge=1)] | None = None
+
+    def encode(self) -> bytes:
+        """Return the command as one JSON line."""
+        return msgspec.json.encode(self) + b"\n"
+
+    @classmethod
+    def decode(cls, line: bytes) -> "SourceCommand":
+        """Return the command of one line; ValueError when it is none."""
+        try:
+            return msgspec.json.decode(line, type=cls)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise ValueError(f"not a source command: {line[:64]!r}: {error}") from None
+
+
+class SourceParser:
+    """Bytes of one source process in, its frames and notes out; holds at most one message's bytes back."""
+
+    def __init__(self, outputs: int) -> None:
+        self._outputs = outputs
+        self._buffer = bytearray()
+        self._consumed_bytes = 0
+
+    def receive(self, data: bytes) -> list[SourceFrame | SourceNote]:
+        """Return what `data` completes; SourceFormatError (with the byte offset) when it is not a source's."""
+        self._buffer += data
+        buffer = self._buffer
+        messages: list[SourceFrame | SourceNote] = []
+        start = 0
+        while len(buffer) - start >= _HEADER.size:
+            end = start + _HEADER.size + self._body_length(start)
+            if len(buffer) < end:
+                break
+            messages.append(self._message(start, end))
+            start = end
+        if start:
+            del buffer[:start]
+            self._consumed_bytes += start
+        return messages
+
+    def _body_length(self, start: int) -> int:
+        magic, kind, output, flags, length, _media_time, _wall_ns, _sent_ns = _HEADER.unpack_from(self._buffer, start)
+        limit = {_Kind.FRAME: MAX_ACCESS_UNIT_BYTES, _Kind.NOTE: MAX_NOTE_BYTES}.get(kind, -1)
+        if magic != _MAGIC or limit < 0 or output >= self._outputs or flags > _KEY_FRAME | _REORDERED:
+            raise self._error(start, "is no message header")
+        if not 0 < length <= limit:
+            raise self._error(start, f"announces a body of {length} bytes (allowed: 1 to {limit})")
+        return int(length)
+
+    def _message(self, start: int, end: int) -> SourceFrame | SourceNote:
+        _magic, kind, output, flags, _length, media_time, wall_ns, sent_ns = _HEADER.unpack_from(self._buffer, start)
+        with memoryview(self._buffer) as view:
+            body = bytes(view[start + _HEADER.size : end])
+        if kind == _Kind.NOTE:
+            return SourceNote(output, self._note_values(start, body))
+        frame = EncodedFrame(body, bool(flags & _KEY_FRAME), media_time, wall_ns, sent_ns, bool(flags & _REORDERED))
+        return SourceFrame(output, frame)
+
+    def _note_values(self, start: int, body: bytes) -> dict[str, Any]:
+        try:
+            values = json.loads(body)
+        except (ValueError, RecursionError):
+            raise self._error(start, "is a note that is not JSON") from None
+        if not isinstance(values, dict):
+            raise self._error(start, "is a note that is not a JSON object")
+        return values
+
+    def _error(self, start: int, what: str) -> SourceFormatError:
+        offset = self._consumed_bytes + start
+        return SourceFormatError(f"source byte {offset} {what}: {self._buffer[start : start + 36].hex()}")

@@ -1,0 +1,89 @@
+"""Who asks over HTTP: Digest with `qop` and, where it is wished, Basic (RFC 9110 section 11, RFC 7616, RFC 7617).
+
+Called by `services.http_access`, which knows what a user may do. The arithmetic is `protocol.digest`'s.
+
+A browser brings a nonce to whichever of its connections is free, so a nonce here belongs to no connection: it is the
+time it was made at and a signature over that and the peer's address, and nothing is stored for it. Within its
+lifetime a request that somebody overheard can be sent again from the same address (there is no count of `nc`): over
+plain HTTP who overhears reads the answer too.
+"""
+
+import hmac
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from edge_streamer.protocol.digest import (
+    Credentials,
+    DigestCredentials,
+    LoginRules,
+    basic_challenge,
+    digest_challenge,
+)
+from edge_streamer.protocol.http.messages import HttpRequest
+
+NONCE_LIFETIME_S: Final = 300
+"""After it a client is told that its nonce is stale and logs in again, without asking its user."""
+
+HttpHeaders = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """The request is this user's."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRequired:
+    """Answer 401 with these headers. `failed_user` is what one with a wrong password called itself: any characters."""
+
+    challenges: HttpHeaders
+    failed_user: str | None = None
+
+
+class HttpAuthenticator:
+    """All connections of a server. `key` signs the nonces: random bytes, made at the start and kept nowhere."""
+
+    def __init__(self, rules: LoginRules, key: bytes) -> None:
+        self._rules = rules
+        self._key = key
+
+    def identify(self, request: HttpRequest, peer_host: str, now: float) -> Identified | LoginRequired:
+        """Return whose request it is, or what to answer when nobody's."""
+        credentials = self._rules.read(request.headers.get("authorization", ""))
+        if credentials is None:
+            return LoginRequired(self._challenges(peer_host, now))
+        if not self._are_genuine(credentials, request):
+            return LoginRequired(self._challenges(peer_host, now), credentials.user)
+        if isinstance(credentials, DigestCredentials) and not self._is_fresh(credentials.nonce, peer_host, now):
+            return LoginRequired(self._challenges(peer_host, now, is_stale=True))
+        return Identified(credentials.user)
+
+    def _are_genuine(self, credentials: Credentials, request: HttpRequest) -> bool:
+        is_meant = not isinstance(credentials, DigestCredentials) or _path_of(credentials.uri) == request.path
+        return self._rules.are_genuine(credentials, request.method) and is_meant
+
+    def _challenges(self, peer_host: str, now: float, *, is_stale: bool = False) -> HttpHeaders:
+        """The strongest first (RFC 7616 section 3.7): unlike the clients of RTSP, those of HTTP read them all."""
+        nonce = self._nonce(str(int(now)), peer_host)
+        values = [
+            digest_challenge(nonce, algorithm, offers_qop=True, is_stale=is_stale)
+            for algorithm in reversed(self._rules.algorithms)
+        ]
+        basic = [basic_challenge()] if self._rules.basic else []
+        return tuple(("www-authenticate", value) for value in (*values, *basic))
+
+    def _nonce(self, made_at: str, peer_host: str) -> str:
+        return f"{made_at}-{hmac.digest(self._key, f'{made_at} {peer_host}'.encode(), sha256).hex()}"
+
+    def _is_fresh(self, nonce: str, peer_host: str, now: float) -> bool:
+        """Return whether we made it for this peer, not long ago; one from before our last start is merely old."""
+        made_at, _, _ = nonce.partition("-")
+        is_ours = hmac.compare_digest(nonce.encode(), self._nonce(made_at, peer_host).encode())
+        return is_ours and now - int(made_at) <= NONCE_LIFETIME_S
+
+
+def _path_of(uri: str) -> str:
+    return uri.partition("?")[0]

@@ -1,0 +1,51 @@
+"""A source's capture clock onto a stream's one 90 kHz timeline. Arithmetic only; called by `media.Stream` per frame.
+
+A source's clock has any origin, restarts with its process, and may jump. Viewers must see none of it: timestamps that
+step backward or leap end recordings (ffmpeg: non-monotonous DTS; Home Assistant: timestamp discontinuity).
+"""
+
+from typing import Final
+
+CLOCK_HZ: Final = 90_000
+"""The RTP clock of H.264 (RFC 6184 8.1)."""
+MAX_STEP_S: Final = 10.0
+"""From one frame to the next: a clock that moves further has been set, or is another clock."""
+MAX_JITTER_S: Final = 0.1
+"""A stamp that is back by no more trembles; by more, another clock has begun."""
+
+_MAX_STEP: Final = round(MAX_STEP_S * CLOCK_HZ)
+_MAX_JITTER: Final = round(MAX_JITTER_S * CLOCK_HZ)
+
+
+class MediaClock:
+    """Maps `media_time` by adding an offset, which changes only where the source's clock broke.
+
+    The timeline starts at 0 and does not wrap: the stream adds its random RTP offset (RFC 3550 5.1).
+    """
+
+    def __init__(self) -> None:
+        self._offset: int | None = None  # position = media_time + offset; None before the first frame
+        self._latest = 0  # the greatest position handed out
+        self._previous_now = 0.0
+
+    def advance(self, media_time: int, now: float, *, reordered: bool = False, restarted: bool = False) -> int:
+        """Return a frame's position on the timeline, in 90 kHz ticks; `now` is in monotonic seconds.
+
+        A regular source's increments are kept exactly. A source that `restarted`, or whose clock stepped back or
+        leapt more than MAX_STEP_S ahead, goes on from the latest position by the time that passed in `now`, at least
+        one tick. A stamp that stands still or trembles goes on by one tick. So positions always increase, except that
+        a frame said to be `reordered` (shown before one that came earlier) keeps its place.
+        """
+        elapsed_s, self._previous_now = now - self._previous_now, now
+        if self._offset is None:
+            self._offset = -media_time
+            return 0
+        position = media_time + self._offset
+        step = position - self._latest
+        if restarted or step > _MAX_STEP or step < -(_MAX_STEP if reordered else _MAX_JITTER):
+            position = self._latest + max(1, round(elapsed_s * CLOCK_HZ))
+            self._offset = position - media_time
+        elif step <= 0 and not reordered:
+            position = self._latest + 1
+        self._latest = max(self._latest, position)
+        return position

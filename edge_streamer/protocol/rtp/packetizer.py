@@ -1,0 +1,271 @@
+"""H.264 access units into RTP packets (RFC 3550 5.1; RFC 6184, packetization-mode=1), and these into wire images.
+
+Called by `media.Stream` once per frame, for all its viewers together; a transport asks the frame for the image it
+sends. Non-interleaved mode only: single NAL unit packets, STAP-A for parameter sets, FU-A for what exceeds a packet.
+
+Until an image is asked for, a packet is a head (the RTP header and what RFC 6184 adds to it) and a payload that is a
+view on the access unit: payload bytes are copied once per image, by the join that builds it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from struct import Struct
+from typing import Final
+
+from edge_streamer.protocol.rtp.h264 import NalType, NalUnit
+
+RTP_HEADER_BYTES: Final = 12
+MAX_PACKET_BYTES: Final = 1372
+"""An RTP packet with its header. UDP and IPv6 add 48 bytes: 1420 fits Ethernet (1500), PPPoE (1492) and a WireGuard
+tunnel (1420) unfragmented. Over TCP go2rtc 1.9, having lost its place, takes no interleaved frame above 1500 bytes."""
+MIN_PACKET_BYTES: Final = 64
+MAX_RUN_SEGMENTS: Final = 64
+"""UDP_MAX_SEGMENTS of Linux before 6.9: how many datagrams one send with UDP_SEGMENT may make."""
+MAX_RUN_BYTES: Final = 65_000
+"""Under the largest UDP payload (65,507 bytes over IPv4), which bounds a send with UDP_SEGMENT too."""
+
+_STAP_A: Final = 24
+_FU_A: Final = 28
+_FU_START: Final = 0x80
+_FU_END: Final = 0x40
+_FU_BYTES: Final = 2
+_VERSION_2: Final = 0x80
+_MARKER: Final = 0x80
+_AGGREGATED: Final = frozenset((NalType.SEI, NalType.SPS, NalType.PPS))
+
+_HEADER_START: Final = Struct("!BB")  # version, padding, extension, CSRC count; marker, payload type (RFC 3550 5.1)
+_HEADER_END: Final = Struct("!II")  # RTP timestamp, SSRC
+_HEAD: Final = Struct("!2sH8s")  # both, around the sequence number
+_FU_HEAD: Final = Struct("!2sH10s")  # the same, with FU indicator and FU header (RFC 6184 5.8) at the end
+_INTERLEAVED_HEADER: Final = Struct("!cBH")  # RFC 2326 10.12
+_NAL_SIZE: Final = Struct("!H")  # RFC 6184 5.7.1
+
+
+@dataclass(frozen=True, slots=True)
+class DatagramRun:
+    """Consecutive packets in one buffer, each of `segment_bytes` but the last, which may be shorter.
+
+    At most MAX_RUN_SEGMENTS packets and MAX_RUN_BYTES: one `sendmsg` with UDP_SEGMENT, or `count` plain sends.
+    """
+
+    image: bytes
+    segment_bytes: int
+    count: int
+
+
+class PacketizedFrame:
+    """The RTP packets of one access unit and the images of them that transports send.
+
+    The frame owns its images. They are immutable and shared by every reader: a reader's queue holds memoryviews on
+    them, and the last holder to let go frees them. An image is built when first asked for and kept; there are at
+    most 256 interleaved ones, as a channel is one byte, and in practice one.
+    """
+
+    __slots__ = (
+        "_datagrams",
+        "_heads",
+        "_interleaved",
+        "_payloads",
+        "_sizes",
+        "first_sequence",
+        "is_key_frame",
+        "packet_bytes",
+        "packet_count",
+        "payload_bytes",
+        "rtp_timestamp",
+    )
+
+    def __init__(
+        self,
+        first_sequence: int,
+        rtp_timestamp: int,
+        heads: Sequence[bytes],
+        payloads: Sequence[NalUnit],
+        sizes: Sequence[int],
+        *,
+        is_key_frame: bool,
+    ) -> None:
+        """Called by `H264Packetizer`. Packet i is `heads[i] + payloads[i]`, `sizes[i]` bytes in all."""
+        self.first_sequence = first_sequence
+        self.rtp_timestamp = rtp_timestamp
+        self.is_key_frame = is_key_frame
+        self.packet_count = len(sizes)
+        self.packet_bytes = sum(sizes)
+        self.payload_bytes = self.packet_bytes - RTP_HEADER_BYTES * self.packet_count
+        self._heads = heads
+        self._payloads = payloads
+        self._sizes = sizes
+        self._interleaved: dict[int, bytes] = {}
+        self._datagrams: tuple[DatagramRun, ...] | None = None
+
+    def interleaved(self, channel: int) -> bytes:
+        """Return all packets as `$` frames on a channel, 0 to 255 (RFC 2326 10.12); struct.error when it is none."""
+        image = self._interleaved.get(channel)
+        if image is None:
+            image = self._interleaved[channel] = self._interleaved_image(channel)
+        return image
+
+    def datagrams(self) -> tuple[DatagramRun, ...]:
+        """Return all packets as runs for UDP segmentation offload."""
+        if self._datagrams is None:
+            self._datagrams = tuple(self._run(start, end) for start, end in _run_bounds(self._sizes))
+        return self._datagrams
+
+    def packets(self) -> list[bytes]:
+        """Return each packet by itself."""
+        return [b"".join(packet) for packet in zip(self._heads, self._payloads, strict=True)]
+
+    def _interleaved_image(self, channel: int) -> bytes:
+        header_of = {size: _INTERLEAVED_HEADER.pack(b"$", channel, size) for size in set(self._sizes)}
+        parts: list[NalUnit] = [b""] * (3 * self.packet_count)
+        parts[0::3] = [header_of[size] for size in self._sizes]
+        parts[1::3] = self._heads
+        parts[2::3] = self._payloads
+        return b"".join(parts)
+
+    def _run(self, start: int, end: int) -> DatagramRun:
+        parts: list[NalUnit] = [b""] * (2 * (end - start))
+        parts[0::2] = self._heads[start:end]
+        parts[1::2] = self._payloads[start:end]
+        return DatagramRun(b"".join(parts), self._sizes[start], end - start)
+
+
+def _run_bounds(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Cut packets into runs as long as DatagramRun allows; yield the first and past-the-last index of each."""
+    start = 0
+    while start < len(sizes):
+        size = sizes[start]
+        limit = min(len(sizes), start + min(MAX_RUN_SEGMENTS, MAX_RUN_BYTES // size))
+        end = start + 1
+        while end < limit and sizes[end] == size:
+            end += 1
+        if end < limit and sizes[end] < size:
+            end += 1
+        yield start, end
+        start = end
+
+
+class H264Packetizer:
+    """Makes one stream's RTP packets: one SSRC, one line of sequence numbers that wraps at 65,536."""
+
+    def __init__(
+        self, *, ssrc: int, first_sequence: int, payload_type: int = 96, max_packet_bytes: int = MAX_PACKET_BYTES
+    ) -> None:
+        """`max_packet_bytes` counts the RTP header. ValueError when a number does not fit its field."""
+        _require_range("ssrc", ssrc, 0, 0xFFFF_FFFF)
+        _require_range("first_sequence", first_sequence, 0, 0xFFFF)
+        _require_range("payload_type", payload_type, 0, 127)
+        _require_range("max_packet_bytes", max_packet_bytes, MIN_PACKET_BYTES, MAX_RUN_BYTES)
+        self._ssrc = ssrc
+        self._next_sequence = first_sequence
+        self._header_start = _HEADER_START.pack(_VERSION_2, payload_type)
+        self._last_header_start = _HEADER_START.pack(_VERSION_2, _MARKER | payload_type)
+        self._max_payload_bytes = max_packet_bytes - RTP_HEADER_BYTES
+
+    @property
+    def next_sequence(self) -> int:
+        """The sequence number of the next packet, 0 to 65,535 (RTP-Info's `seq`)."""
+        return self._next_sequence
+
+    def packetize(
+        self, nal_units: Sequence[NalUnit], rtp_timestamp: int, *, is_key_frame: bool = False
+    ) -> PacketizedFrame:
+        """Return the packets of one access unit, the last with the marker bit (RFC 6184 5.1).
+
+        `is_key_frame` says that a viewer may start here; it is kept with the frame and changes no packet.
+        `rtp_timestamp` is taken modulo 2^32. The NAL units must not change while the frame lives. ValueError when
+        there are none: that is no frame.
+        """
+        if not nal_units:
+            raise ValueError("an access unit without NAL units")
+        rtp_timestamp &= 0xFFFF_FFFF
+        packets = _AccessUnitPackets(
+            self._header_start, self._next_sequence, _HEADER_END.pack(rtp_timestamp, self._ssrc)
+        )
+        packets.add(nal_units, self._max_payload_bytes)
+        packets.heads[-1] = self._last_header_start + packets.heads[-1][2:]
+        frame = PacketizedFrame(
+            self._next_sequence,
+            rtp_timestamp,
+            packets.heads,
+            packets.payloads,
+            packets.sizes,
+            is_key_frame=is_key_frame,
+        )
+        self._next_sequence = packets.next_sequence & 0xFFFF
+        return frame
+
+
+class _AccessUnitPackets:
+    """The packets of one access unit in the making: parallel lists, because the hot path goes over them as a whole."""
+
+    __slots__ = ("_header_end", "_header_start", "heads", "next_sequence", "payloads", "sizes")
+
+    def __init__(self, header_start: bytes, first_sequence: int, header_end: bytes) -> None:
+        self._header_start = header_start
+        self._header_end = header_end
+        self.next_sequence = first_sequence  # not wrapped yet
+        self.heads: list[bytes] = []
+        self.payloads: list[NalUnit] = []
+        self.sizes: list[int] = []
+
+    def add(self, nal_units: Sequence[NalUnit], max_payload_bytes: int) -> None:
+        """Put each NAL unit into one packet, into several, or leading ones together into one."""
+        aggregated = _aggregable(nal_units, max_payload_bytes)
+        if aggregated:
+            self._add_packet(_stap_a(nal_units[:aggregated]))
+        for nal in nal_units[aggregated:]:
+            if len(nal) <= max_payload_bytes:
+                self._add_packet(nal)  # single NAL unit packet, RFC 6184 5.6
+            else:
+                self._add_fragments(nal, max_payload_bytes - _FU_BYTES)
+
+    def _add_packet(self, payload: NalUnit) -> None:
+        self.heads.append(_HEAD.pack(self._header_start, self.next_sequence & 0xFFFF, self._header_end))
+        self.payloads.append(payload)
+        self.sizes.append(RTP_HEADER_BYTES + len(payload))
+        self.next_sequence += 1
+
+    def _add_fragments(self, nal: NalUnit, step_bytes: int) -> None:
+        """FU-A, RFC 6184 5.8: all of full size but the last, so that they make one DatagramRun.
+
+        The one loop over a frame's packets, hence the comprehensions. The NAL unit's first byte is not sent: it goes
+        into FU indicator (F, NRI) and FU header (type).
+        """
+        body = memoryview(nal)
+        starts = range(1, len(nal), step_bytes)
+        pack, header_start, first_sequence = _FU_HEAD.pack, self._header_start, self.next_sequence
+        self.next_sequence += len(starts)
+        indicator, kind = nal[0] & 0xE0 | _FU_A, nal[0] & 0x1F
+        ends = [self._header_end + bytes((indicator, kind))] * len(starts)
+        ends[0] = self._header_end + bytes((indicator, kind | _FU_START))
+        ends[-1] = self._header_end + bytes((indicator, kind | _FU_END))
+        self.heads += [pack(header_start, n & 0xFFFF, end) for n, end in enumerate(ends, first_sequence)]
+        self.payloads += [body[start : start + step_bytes] for start in starts]
+        self.sizes += [_FU_HEAD.size + step_bytes] * (len(starts) - 1)
+        self.sizes.append(_FU_HEAD.size + len(nal) - starts[-1])
+
+
+def _aggregable(nal_units: Sequence[NalUnit], max_payload_bytes: int) -> int:
+    """Count the leading parameter sets and SEI that fit one STAP-A; 0 when that would hold fewer than two."""
+    room_bytes = max_payload_bytes - 1
+    count = 0
+    for nal in nal_units:
+        room_bytes -= _NAL_SIZE.size + len(nal)
+        if room_bytes < 0 or nal[0] & 0x1F not in _AGGREGATED:
+            break
+        count += 1
+    return count if count > 1 else 0
+
+
+def _stap_a(nal_units: Sequence[NalUnit]) -> bytes:
+    """RFC 6184 5.7.1: the F bit and NRI are the highest of those inside."""
+    importance = max(nal[0] & 0x80 for nal in nal_units) | max(nal[0] & 0x60 for nal in nal_units)
+    sized = chain.from_iterable((_NAL_SIZE.pack(len(nal)), nal) for nal in nal_units)
+    return b"".join((bytes((importance | _STAP_A,)), *sized))
+
+
+def _require_range(name: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise ValueError(f"{name} is {value}, not {least} to {most}")

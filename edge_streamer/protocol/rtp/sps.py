@@ -1,0 +1,151 @@
+"""What H.264 parameter sets say: the picture's size and rate (ITU-T H.264 7.3.2.1.1, E.1.1), and the sets' ids.
+
+Called by `h264` once per new parameter set, never per frame. Not a decoder's parser: what does not lead to
+`VideoFormat` is passed over, and the VUI is read only as far as its timing.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from edge_streamer.protocol.rtp.rbsp import BitReader, without_emulation_prevention
+
+MAX_PARAMETER_SET_BYTES: Final = 4096
+"""All scaling lists and two HRDs written out come to under 1.5 kB; more is garbage."""
+MAX_SPS_ID: Final = 31
+MAX_PPS_ID: Final = 255
+MAX_DIMENSION_PX: Final = 16_880
+"""Level 6.2: at most sqrt(8 x 139,264) macroblocks a side (ITU-T H.264 A.3.1 g)."""
+MAX_FPS: Final = 1000.0
+"""Above this a VUI states a clock rate, not a frame rate (ffmpeg's variable-rate muxing writes 90,000)."""
+
+_MACROBLOCK_PX: Final = 16
+_PROFILES_WITH_CHROMA_FORMAT: Final = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
+_EXTENDED_SAR: Final = 255
+_CHROMA_444: Final = 3
+_CROP_UNITS: Final = {0: (1, 1), 1: (2, 2), 2: (2, 1), 3: (1, 1)}  # SubWidthC, SubHeightC, ITU-T H.264 table 6-1
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFormat:
+    """The picture as shown: cropped size in pixels; `max_fps` is None when the stream does not state it."""
+
+    width: int
+    height: int
+    profile_idc: int
+    level_idc: int
+    max_fps: float | None
+
+
+def sps_id(sps: bytes) -> int:
+    """Return the id of a sequence parameter set NAL unit; ValueError when it holds none."""
+    reader = _reader(sps)
+    reader.skip(24)
+    return reader.unsigned("seq_parameter_set_id", MAX_SPS_ID)
+
+
+def pps_id(pps: bytes) -> int:
+    """Return the id of a picture parameter set NAL unit (7.3.2.2); ValueError when it holds none."""
+    return _reader(pps).unsigned("pic_parameter_set_id", MAX_PPS_ID)
+
+
+def parse_sps(sps: bytes) -> VideoFormat:
+    """Return the video format a sequence parameter set NAL unit states; ValueError when truncated or absurd."""
+    reader = _reader(sps)
+    profile_idc = reader.bits(8)
+    reader.skip(8)  # constraint_set flags, reserved bits
+    level_idc = reader.bits(8)
+    reader.unsigned("seq_parameter_set_id", MAX_SPS_ID)
+    crop_units = _read_chroma(reader) if profile_idc in _PROFILES_WITH_CHROMA_FORMAT else _CROP_UNITS[1]
+    _skip_frame_and_picture_order(reader)
+    width, height = _read_size(reader, crop_units)
+    max_fps = _read_vui_max_fps(reader) if reader.flag() else None
+    return VideoFormat(width, height, profile_idc, level_idc, max_fps)
+
+
+def _reader(nal: bytes) -> BitReader:
+    if len(nal) > MAX_PARAMETER_SET_BYTES:
+        raise ValueError(f"a parameter set of {len(nal)} bytes, at most {MAX_PARAMETER_SET_BYTES} are allowed")
+    return BitReader(without_emulation_prevention(nal[1:]))
+
+
+def _read_chroma(reader: BitReader) -> tuple[int, int]:
+    chroma_format_idc = reader.unsigned("chroma_format_idc", _CHROMA_444)
+    if chroma_format_idc == _CHROMA_444:
+        reader.skip(1)  # separate_colour_plane_flag: the crop unit of 4:4:4 is one pixel either way
+    reader.unsigned("bit_depth_luma_minus8", 6)
+    reader.unsigned("bit_depth_chroma_minus8", 6)
+    reader.skip(1)  # qpprime_y_zero_transform_bypass_flag
+    if reader.flag():
+        for index in range(12 if chroma_format_idc == _CHROMA_444 else 8):
+            if reader.flag():
+                _skip_scaling_list(reader, 16 if index < 6 else 64)
+    return _CROP_UNITS[chroma_format_idc]
+
+
+def _skip_scaling_list(reader: BitReader, coefficients: int) -> None:
+    """ITU-T H.264 7.3.2.1.1.1: a list ends early when its next scale becomes 0."""
+    last_scale = 8
+    for _ in range(coefficients):
+        last_scale = (last_scale + reader.signed("delta_scale")) % 256
+        if last_scale == 0:
+            return
+
+
+def _skip_frame_and_picture_order(reader: BitReader) -> None:
+    reader.unsigned("log2_max_frame_num_minus4", 12)
+    pic_order_cnt_type = reader.unsigned("pic_order_cnt_type", 2)
+    if pic_order_cnt_type == 0:
+        reader.unsigned("log2_max_pic_order_cnt_lsb_minus4", 12)
+    elif pic_order_cnt_type == 1:
+        reader.skip(1)  # delta_pic_order_always_zero_flag
+        reader.signed("offset_for_non_ref_pic")
+        reader.signed("offset_for_top_to_bottom_field")
+        for _ in range(reader.unsigned("num_ref_frames_in_pic_order_cnt_cycle", 255)):
+            reader.signed("offset_for_ref_frame")
+    reader.unsigned("max_num_ref_frames", 16)
+    reader.skip(1)  # gaps_in_frame_num_value_allowed_flag
+
+
+def _read_size(reader: BitReader, crop_units: tuple[int, int]) -> tuple[int, int]:
+    most = MAX_DIMENSION_PX // _MACROBLOCK_PX - 1
+    width = (reader.unsigned("pic_width_in_mbs_minus1", most) + 1) * _MACROBLOCK_PX
+    height = (reader.unsigned("pic_height_in_map_units_minus1", most) + 1) * _MACROBLOCK_PX
+    fields_per_map_unit = 1
+    if not reader.flag():  # frame_mbs_only_flag: a map unit of interlaced video covers two fields
+        fields_per_map_unit = 2
+        reader.skip(1)  # mb_adaptive_frame_field_flag
+    reader.skip(1)  # direct_8x8_inference_flag
+    height *= fields_per_map_unit
+    if reader.flag():
+        crop_x, crop_y = crop_units[0], crop_units[1] * fields_per_map_unit
+        width -= crop_x * _read_crop(reader, "left", "right")
+        height -= crop_y * _read_crop(reader, "top", "bottom")
+    if width <= 0 or height <= 0:
+        raise ValueError(f"cropped to {width} x {height} pixels")
+    return width, height
+
+
+def _read_crop(reader: BitReader, *sides: str) -> int:
+    return sum(reader.unsigned(f"frame_crop_{side}_offset", 2 * MAX_DIMENSION_PX) for side in sides)
+
+
+def _read_vui_max_fps(reader: BitReader) -> float | None:
+    """ITU-T H.264 E.1.1 up to the timing, E.2.1: two ticks make a frame."""
+    if reader.flag() and reader.bits(8) == _EXTENDED_SAR:
+        reader.skip(32)  # sar_width, sar_height
+    if reader.flag():
+        reader.skip(1)  # overscan_appropriate_flag
+    if reader.flag():
+        reader.skip(4)  # video_format, video_full_range_flag
+        if reader.flag():
+            reader.skip(24)  # colour_primaries, transfer_characteristics, matrix_coefficients
+    if reader.flag():
+        reader.unsigned("chroma_sample_loc_type_top_field", 5)
+        reader.unsigned("chroma_sample_loc_type_bottom_field", 5)
+    if not reader.flag():
+        return None
+    num_units_in_tick, time_scale = reader.bits(32), reader.bits(32)
+    if num_units_in_tick == 0:
+        return None
+    max_fps = time_scale / (2 * num_units_in_tick)
+    return max_fps if 0 < max_fps <= MAX_FPS else None

@@ -1,0 +1,86 @@
+"""What a connection's protocol object tells its service: four questions, and what has happened.
+
+A question must be answered (`answer_...` of `server.RtspServerProtocol`) before the connection goes on.
+"""
+
+from dataclasses import dataclass
+
+from edge_streamer.protocol.rtsp.faults import ProtocolErrorKind
+from edge_streamer.protocol.rtsp.headers.transport import TransportOffer
+from edge_streamer.protocol.rtsp.message import Headers
+from edge_streamer.protocol.rtsp.session import RtspSession, SessionEnded
+
+
+@dataclass(frozen=True, slots=True)
+class DescriptionRequested:
+    """Question: the SDP of the stream at `path` (no outer slashes), or a status. `base_url` will be Content-Base."""
+
+    path: str
+    base_url: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetupRequested:
+    """Question: a transport for `offer`, or a status. `session` is set when its transport is to be replaced."""
+
+    path: str
+    track: int
+    offer: TransportOffer
+    session: RtspSession | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlayRequested:
+    """Question: the first packet that `session` will get, or a status. `control_url` is for the RTP-Info."""
+
+    session: RtspSession
+    control_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class LoginFailed:
+    """Question: when to refuse a wrong password, with status 401 and `challenges`; nothing goes on before that.
+
+    `user` is what the peer called itself: any characters, and perhaps nobody's name.
+    """
+
+    user: str
+    challenges: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackPaused:
+    """A playing session is READY again; it has been told so."""
+
+    session: RtspSession
+
+
+@dataclass(frozen=True, slots=True)
+class InterleavedReceived:
+    """Bytes on a channel of `session`: RTCP on the second of its pair, anything or nothing on the first."""
+
+    channel: int
+    payload: bytes
+    session: RtspSession
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHandled:
+    """A reply was queued. `method` is one that this server knows, or "other"."""
+
+    method: str
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolErrorOccurred:
+    """The peer made a mistake; `detail` is safe to log."""
+
+    kind: ProtocolErrorKind
+    detail: str
+
+
+Question = DescriptionRequested | SetupRequested | PlayRequested | LoginFailed
+
+RtspEvent = Question | PlaybackPaused | SessionEnded | InterleavedReceived | RequestHandled | ProtocolErrorOccurred

@@ -1,0 +1,69 @@
+"""What a peer can do wrong: a closed set of kinds, the status that answers each, and text that is safe to log.
+
+Made by `parser` and `server`; the kinds are metric labels, so a new one is a visible change.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+EXCERPT_BYTES: Final = 64
+"""Most of a peer's bytes that ever reach a log line."""
+
+_SECRET_STARTS_AFTER: Final = re.compile(rb"[:?]")
+
+
+class ProtocolErrorKind(StrEnum):
+    """Why a request was no request, or why the connection is being closed."""
+
+    MALFORMED = "malformed"
+    CONTROL_BYTE = "control_byte"
+    HEADER_LIMIT = "header_limit"
+    CONTENT_LENGTH = "content_length"
+    BODY_LIMIT = "body_limit"
+    VERSION = "version"
+    CSEQ = "cseq"  # the only one that leaves the connection open
+    PIPELINE_LIMIT = "pipeline_limit"
+    SLOW_REQUEST = "slow_request"
+    IDLE = "idle"  # no fault: a connection without session and without requests
+
+
+STATUS_OF_KIND: Final = {
+    ProtocolErrorKind.MALFORMED: 400,
+    ProtocolErrorKind.CONTROL_BYTE: 400,
+    ProtocolErrorKind.HEADER_LIMIT: 400,  # RFC 2326 has no 431
+    ProtocolErrorKind.CONTENT_LENGTH: 400,
+    ProtocolErrorKind.BODY_LIMIT: 413,
+    ProtocolErrorKind.VERSION: 505,
+    ProtocolErrorKind.CSEQ: 400,
+    ProtocolErrorKind.PIPELINE_LIMIT: 400,
+    ProtocolErrorKind.SLOW_REQUEST: 408,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A peer's mistake: `what` in our words, `offset` in bytes of the stream, `excerpt` safe to show."""
+
+    kind: ProtocolErrorKind
+    what: str
+    offset: int
+    cseq: str | None = None
+    excerpt: bytes = b""
+
+    @property
+    def detail(self) -> str:
+        """One line for people: CSeq, byte offset, what, and at most `EXCERPT_BYTES` of hex."""
+        text = f"CSeq {self.cseq or '-'}, byte {self.offset}: {self.what}"
+        return f"{text}: {self.excerpt.hex()}" if self.excerpt else text
+
+
+def excerpt(line: bytes) -> bytes:
+    """Return the start of `line` that no credential can be in.
+
+    Userinfo follows a scheme's colon, Authorization and every other field its own, a token in a URL the question
+    mark: what comes before the first of them shows what the peer speaks and nothing it keeps secret.
+    """
+    end = _SECRET_STARTS_AFTER.search(line)
+    return line[: end.start() if end else len(line)][:EXCERPT_BYTES]

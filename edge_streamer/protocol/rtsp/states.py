@@ -1,0 +1,53 @@
+"""The states of a session and the one table of their transitions (RFC 2326 appendix A.2, server side).
+
+A session is born by SETUP and ends by TEARDOWN, by its connection, or by silence. Between the two it is in one of
+two states, and INIT is the state of a session that does not exist: before SETUP, and after the end.
+
+    INIT      SETUP makes a session. TEARDOWN of nothing is answered 200, as appendix A.2 has it. PLAY is not valid.
+    READY     It has a transport and receives nothing. SETUP replaces the transport: ffmpeg and Media3 do so when UDP
+              brings them nothing and they turn to TCP. PAUSE again changes nothing.
+    PLAYING   It receives the stream. SETUP is not valid (appendix A.2 would allow it: a transport cannot be swapped
+              under packets that are on their way). PLAY again changes nothing and restarts nothing.
+
+Appendix A.2's third state, Recording, has no row: this server does not record. What is not in the table is answered
+455 with an Allow field that is read off the table (RFC 2326 section 11.3.6). Methods that are not in the table at
+all (OPTIONS, DESCRIBE, GET_PARAMETER, SET_PARAMETER) are valid everywhere and move nothing.
+
+`server` follows the table when a request is answered, not when it arrives: a PLAY that the service refuses leaves the
+session READY. `mermaid()` draws the table for docs/rtsp-states.md, and a test compares the two.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+
+class SessionState(StrEnum):
+    """RFC 2326 appendix A.2."""
+
+    INIT = "init"
+    READY = "ready"
+    PLAYING = "playing"
+
+
+TRANSITIONS: Final = {
+    (SessionState.INIT, "SETUP"): SessionState.READY,
+    (SessionState.INIT, "TEARDOWN"): SessionState.INIT,
+    (SessionState.READY, "SETUP"): SessionState.READY,
+    (SessionState.READY, "PLAY"): SessionState.PLAYING,
+    (SessionState.READY, "PAUSE"): SessionState.READY,
+    (SessionState.READY, "TEARDOWN"): SessionState.INIT,
+    (SessionState.PLAYING, "PLAY"): SessionState.PLAYING,
+    (SessionState.PLAYING, "PAUSE"): SessionState.READY,
+    (SessionState.PLAYING, "TEARDOWN"): SessionState.INIT,
+}
+
+
+def allowed_methods(state: SessionState) -> tuple[str, ...]:
+    """Return the methods of the table that are valid in `state`, in its order."""
+    return tuple(method for valid_in, method in TRANSITIONS if valid_in is state)
+
+
+def mermaid() -> str:
+    """Return the table as a mermaid state diagram."""
+    arrows = (f"    {state.name} --> {after.name}: {method}" for (state, method), after in TRANSITIONS.items())
+    return "\n".join(["stateDiagram-v2", "    [*] --> INIT", *arrows])

@@ -1,0 +1,74 @@
+"""The request URI (RFC 2326 section 3.2): which stream, which track, and the URLs that replies may name.
+
+Clients join a track's control attribute to the base in at least four ways; all of them end up here. Userinfo and
+query never leave this module: they may be credentials, and without a query every way of joining gives one URL.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote_to_bytes
+
+_SCHEMES: Final = frozenset({"rtsp", "rtsps", "rtspu"})
+_USABLE_AUTHORITY: Final = re.compile(r"(?:\[[0-9A-Za-z:.%_-]+\]|[0-9A-Za-z._~-]+)(?::[0-9]{1,5})?")
+_TRACK: Final = re.compile(r"(?:^|/)trackID=([0-9]{1,3})/?$", re.IGNORECASE)
+
+
+def track_control(track: int) -> str:
+    """Return the relative control attribute of a track, as the SDP names it (RFC 2326 appendix C.1.1)."""
+    return f"trackID={track}"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a URI means: `path` is decoded, without outer slashes; `track` is None when the URI names no track.
+
+    `base_url` is the Content-Base (section 12.11 of RFC 2326, C.1.1): with a final slash, because GStreamer >= 1.24
+    joins by RFC 3986 and would replace the last part of a path without one.
+    """
+
+    path: str
+    track: int | None
+    base_url: str
+
+    def control_url(self, track: int) -> str:
+        """Return the URL of a track as a client derives it from Content-Base and SDP."""
+        return self.base_url + track_control(track)
+
+
+def parse_target(uri: str, local_host: str) -> Target:
+    """Return what `uri` means; `local_host` (no port, no brackets) stands in for a host that cannot be repeated."""
+    without_query, _, query = uri.partition("?")
+    scheme, authority, raw_path = _split_authority(without_query)
+    raw_path, track = _split_track(raw_path)
+    if track is None:
+        track = _split_track(query)[1]  # ffmpeg and Scrypted append the control to a URL with its query
+    raw_path = raw_path.strip("/")
+    base_url = f"{scheme}://{_public_authority(authority, local_host)}/"
+    return Target(_decode(raw_path), track, f"{base_url}{raw_path}/" if raw_path else base_url)
+
+
+def _split_authority(uri: str) -> tuple[str, str, str]:
+    scheme, _, rest = uri.partition("://")
+    if scheme.lower() not in _SCHEMES:
+        return "rtsp", "", uri
+    authority, _, raw_path = rest.partition("/")
+    return scheme.lower(), authority, raw_path
+
+
+def _split_track(text: str) -> tuple[str, int | None]:
+    match = _TRACK.search(text)
+    return (text[: match.start()], int(match[1])) if match else (text, None)
+
+
+def _public_authority(authority: str, local_host: str) -> str:
+    host = authority.rpartition("@")[2]
+    if _USABLE_AUTHORITY.fullmatch(host):
+        return host
+    return f"[{local_host}]" if ":" in local_host else local_host
+
+
+def _decode(raw_path: str) -> str:
+    """An escaped control character must not reach a log; replaced, the path names no stream."""
+    text = unquote_to_bytes(raw_path.encode("latin-1")).decode("utf-8", "replace")
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)

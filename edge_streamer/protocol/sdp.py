@@ -1,0 +1,66 @@
+"""The session description of one H.264 stream (RFC 4566; RFC 2326 appendix C; RFC 6184 8.2.1). Written, never read.
+
+Called for each DESCRIBE. Lines and their order are those that go2rtc, ffmpeg, VLC, retina and GStreamer all take.
+"""
+
+from math import ceil
+from typing import Final
+
+VIDEO_CONTROL: Final = "trackID=0"
+"""The video's `a=control`, relative to Content-Base; SETUP requests come with it."""
+
+
+def application_specific_kbps(bits_per_second: float) -> int:
+    """Return the value of `b=AS` that is not below a rate (RFC 4566 5.8: kilobits per second)."""
+    return ceil(bits_per_second / 1000)
+
+
+def describe_video(
+    *,
+    session_id: int,
+    session_version: int,
+    server_host: str,
+    name: str,
+    payload_type: int = 96,
+    profile_level_id: str,
+    sprop: str,
+    bandwidth_kbps: int,
+    frame_rate: float | None = None,
+    width: int | None = None,
+    height: int | None = None,
+) -> bytes:
+    """Return the description, ready as a DESCRIBE reply's body.
+
+    `server_host` is the address the viewer reached (IPv6 without brackets), `name` the session's title, `sprop` and
+    `profile_level_id` those of RFC 6184 8.1. The size is stated when both sides are known. ValueError when a text
+    would break out of its line, or the name is empty (RFC 4566 5.3).
+    """
+    if not name:
+        raise ValueError("a session description needs a name")
+    family, anywhere = ("IP6", "::") if ":" in server_host else ("IP4", "0.0.0.0")  # noqa: S104 (announced, not bound)
+    lines = [
+        "v=0",
+        f"o=- {session_id} {session_version} IN {family} {server_host}",
+        f"s={name}",
+        f"c=IN {family} {anywhere}",
+        "t=0 0",
+        "a=range:npt=now-",
+        "a=control:*",
+        f"m=video 0 RTP/AVP {payload_type}",
+        f"b=AS:{bandwidth_kbps}",
+        f"a=rtpmap:{payload_type} H264/90000",
+        f"a=fmtp:{payload_type} packetization-mode=1;profile-level-id={profile_level_id};sprop-parameter-sets={sprop}",
+    ]
+    if frame_rate:
+        lines.append(f"a=framerate:{frame_rate:g}")
+    if width and height:
+        lines.append(f"a=framesize:{payload_type} {width}-{height}")  # 3GPP TS 26.234 5.3.3.2; ffmpeg reads it
+    lines.append(f"a=control:{VIDEO_CONTROL}")
+    return "".join(_terminated(line) for line in lines).encode()
+
+
+def _terminated(line: str) -> str:
+    """RFC 4566 5: CRLF ends a line; text is any bytes but NUL, CR and LF (section 9, byte-string)."""
+    if any(forbidden in line for forbidden in "\x00\r\n"):
+        raise ValueError(f"a line break or NUL in {line!r}")
+    return f"{line}\r\n"

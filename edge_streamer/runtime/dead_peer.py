@@ -1,0 +1,97 @@
+"""How a TCP connection finds out that its peer is dead, and that a silent one is not.
+
+Three clocks, all of `dead_after_s`:
+
+- Media that stays unacknowledged: TCP_USER_TIMEOUT, the kernel's.
+- Nothing to send (a paused session, the control connection of a UDP session): keep-alive probes every second, and our
+  own look at when the last acknowledgement came. The kernel could end these too, but only with a probe, up to a second
+  early or late; its time-out stands behind ours.
+- A peer that acknowledges and never drains (a zero window) is the write queue's business: `TcpConnection`.
+
+A stall is not a death. TCP left alone retransmits 0.2, 0.6, 1.4, 3.0, 6.2 and 12.6 s after the first loss: on a link
+that was dead for 6.5 s nothing is tried before 12.6 s, and the user time-out ends a reader that is back. Linux 6.15
+caps that back-off (TCP_RTO_MAX_MS). On older kernels the user time-out *slides*: the kernel arms its retransmission
+timer no later than the time-out's end (since 4.19), so a time-out that is always 0.9 s ahead has it try once a second.
+"""
+
+import socket
+from struct import unpack_from
+from typing import Final
+
+PROBE_INTERVAL_S: Final = 1
+"""Both for the first probe and between probes: an idle connection costs a packet a second."""
+RTO_MAX_MS: Final = 1000
+TCP_RTO_MAX_MS: Final = 44
+"""linux/tcp.h since 6.15; refused with ENOPROTOOPT before."""
+IDLE_GRACE_S: Final = 0.4
+"""The last acknowledgement of an idle peer is up to a second old when its link dies: half of that, less half of the
+interval in which we look, puts our clock's mean at `dead_after_s` after the loss."""
+BACKSTOP_S: Final = 2.0
+"""How much later than ours the kernel ends an idle connection."""
+SLIDE_AFTER_S: Final = 0.6
+SLIDE_AHEAD_S: Final = 0.9
+"""More than the interval in which we look and a loop turn held up for half a second: a late turn must kill nobody."""
+
+_TCP_INFO_BYTES: Final = 128
+_UNACKED_OFFSET: Final = 24  # struct tcp_info of linux/tcp.h: __u32 tcpi_unacked, packets
+_LAST_ACK_RECEIVED_OFFSET: Final = 56  # __u32 tcpi_last_ack_recv, milliseconds ago
+_BYTES_ACKED_OFFSET: Final = 120  # __u64 tcpi_bytes_acked
+
+
+class DeadPeerClock:
+    """The clocks of one connection; `look` is called a few times a second."""
+
+    __slots__ = ("_acked_bytes", "_dead_after_s", "_progress_at", "_slides", "_socket", "_user_timeout_s")
+
+    def __init__(self, connected: socket.socket, dead_after_s: float, now: float) -> None:
+        self._socket = connected
+        self._dead_after_s = dead_after_s
+        self._slides = not _cap_backoff(connected)
+        self._user_timeout_s = 0.0
+        self._acked_bytes = 0
+        self._progress_at = now
+        self._set_user_timeout(dead_after_s)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL):
+            connected.setsockopt(socket.IPPROTO_TCP, option, PROBE_INTERVAL_S)
+
+    def look(self, now: float, *, is_sending: bool) -> bool:
+        """Return whether the peer is dead by our own clock; slide the kernel's where that is needed.
+
+        `is_sending`: media flows, and the kernel's own time-out counts. Looking costs one system call, and none while
+        media flows on a kernel that caps its back-off.
+        """
+        if is_sending and not self._slides:
+            self._set_user_timeout(self._dead_after_s)
+            return False
+        info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        if is_sending:
+            self._slide(info, now)
+            return False
+        self._set_user_timeout(self._dead_after_s + BACKSTOP_S)
+        silent_s: float = unpack_from("=I", info, _LAST_ACK_RECEIVED_OFFSET)[0] / 1000
+        return silent_s > self._dead_after_s + IDLE_GRACE_S
+
+    def _slide(self, info: bytes, now: float) -> None:
+        unacked: int = unpack_from("=I", info, _UNACKED_OFFSET)[0]
+        acked_bytes: int = unpack_from("=Q", info, _BYTES_ACKED_OFFSET)[0]
+        if not unacked or acked_bytes != self._acked_bytes:
+            self._acked_bytes = acked_bytes
+            self._progress_at = now
+        idle_s = now - self._progress_at
+        slid_s = min(idle_s + SLIDE_AHEAD_S, self._dead_after_s)
+        self._set_user_timeout(slid_s if idle_s > SLIDE_AFTER_S else self._dead_after_s)
+
+    def _set_user_timeout(self, timeout_s: float) -> None:
+        if timeout_s != self._user_timeout_s:
+            self._user_timeout_s = timeout_s
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(timeout_s * 1000))
+
+
+def _cap_backoff(connected: socket.socket) -> bool:
+    """Have the kernel retransmit at least once a second; False where it cannot (before Linux 6.15)."""
+    try:
+        connected.setsockopt(socket.IPPROTO_TCP, TCP_RTO_MAX_MS, RTO_MAX_MS)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,166 @@
+"""The accept loop: several listen addresses, one gate that caps connections in total and per address.
+
+It drains the backlog a bounded batch a turn, and survives a full descriptor table: a spare descriptor is given up to
+accept and drop one peer at a time (who then knows at once), and accepting pauses. Without it a level-triggered loop
+would spin on a listener that it can never empty.
+"""
+
+import errno
+import logging
+import os
+import socket
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
+
+from edge_streamer.runtime.address import family_of, host_of
+from edge_streamer.runtime.loop import Loop, Registration, Timer
+
+log = logging.getLogger(__name__)
+
+LISTEN_BACKLOG: Final = 512
+ACCEPTS_A_TURN: Final = 64
+PAUSE_S: Final = 0.25
+_EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+
+class ConnectionGate:
+    """How many connections may be open at once, in total and per address, over all listeners of a service."""
+
+    def __init__(self, *, total: int, per_address: int) -> None:
+        self.total = total
+        self.per_address = per_address
+        self.refused: Counter[str] = Counter()
+        self.accepted = 0
+        self._open: Counter[str] = Counter()
+
+    @property
+    def open(self) -> int:
+        """Connections open now."""
+        return self._open.total()
+
+    def enter(self, host: str) -> bool:
+        """Count a connection of `host` in; False, counted as refused, when a limit is reached."""
+        if self.open >= self.total:
+            self.refused["total"] += 1
+        elif self._open[host] >= self.per_address:
+            self.refused["per_address"] += 1
+        else:
+            self._open[host] += 1
+            self.accepted += 1
+            return True
+        return False
+
+    def leave(self, host: str) -> None:
+        """Count a connection of `host` out."""
+        self._open[host] -= 1
+        if not self._open[host]:
+            del self._open[host]
+
+
+class TcpListener:
+    """One listen address. `on_accepted` gets a socket whose peer has passed the gate."""
+
+    def __init__(
+        self, loop: Loop, host: str, port: int, gate: ConnectionGate, on_accepted: Callable[[socket.socket], None]
+    ) -> None:
+        self._loop = loop
+        self._gate = gate
+        self._on_accepted = on_accepted
+        self._socket = _listening_socket(host, port)
+        self._spare: int | None = _spare_descriptor()
+        self._pause: Timer | None = None
+        self._registration: Registration = loop.register(self._socket, self)
+
+    @property
+    def address(self) -> Any:
+        """The bound address: `(host, port, ...)`, with the real port where 0 was asked for."""
+        return self._socket.getsockname()
+
+    def on_readable(self) -> None:
+        """Accept what waits, at most `ACCEPTS_A_TURN` of it."""
+        for _ in range(ACCEPTS_A_TURN):
+            try:
+                accepted, peer_address = self._socket.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno in _EXHAUSTED:
+                    self._give_up_one(error)
+                    return
+                continue  # ECONNABORTED and its kin: that peer is gone, the next one is not
+            self._admit(accepted, host_of(peer_address))
+
+    def _admit(self, accepted: socket.socket, host: str) -> None:
+        if not self._gate.enter(host):
+            accepted.close()
+            return
+        is_taken = False
+        try:
+            self._on_accepted(accepted)
+            is_taken = True
+        except OSError:
+            pass  # reset between accept and the first use of the socket
+        finally:
+            if not is_taken:
+                self._gate.leave(host)
+                accepted.close()
+
+    def _give_up_one(self, error: OSError) -> None:
+        """Drop one waiting peer with the help of the spare descriptor, then pause."""
+        self._gate.refused["descriptors"] += 1
+        log.warning(
+            "cannot accept: %s; pausing for %.2f s (raise LimitNOFILE or lower max_connections)", error, PAUSE_S
+        )
+        if self._spare is not None:
+            os.close(self._spare)
+            self._spare = None
+        try:
+            self._socket.accept()[0].close()
+        except OSError:
+            pass  # whoever took the spare's place will give it back some day
+        self._registration.want_read(False)
+        self._pause = self._loop.call_later(PAUSE_S, self._resume, self)
+
+    def _resume(self) -> None:
+        if self._spare is None:
+            self._spare = _spare_descriptor()
+        self._registration.want_read(True)
+
+    def on_writable(self) -> None:
+        """Never asked for."""
+
+    def on_fault(self, error: Exception) -> None:
+        """Go on accepting: the fault is logged and counted, and a closed listener would serve nobody."""
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._pause is not None:
+            self._pause.cancel()
+        self._registration.close()
+        self._socket.close()
+        if self._spare is not None:
+            os.close(self._spare)
+            self._spare = None
+
+
+def _spare_descriptor() -> int | None:
+    try:
+        return os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None  # none left: the next pause tries again
+
+
+def _listening_socket(host: str, port: int) -> socket.socket:
+    listening = socket.socket(family_of(host), socket.SOCK_STREAM)
+    try:
+        listening.setblocking(False)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if listening.family == socket.AF_INET6:  # "::" and "0.0.0.0" may both be listed
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listening.bind((host, port))
+        listening.listen(LISTEN_BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    return listening

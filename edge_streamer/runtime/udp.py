@@ -1,0 +1,251 @@
+"""UDP for one session: an RTP and an RTCP socket, connected to the client's ports, with segmentation offload.
+
+A frame's datagrams come as runs of equal-sized packets. A run costs one `sendmsg` with UDP_SEGMENT: the kernel cuts it
+into datagrams. Where a destination's interface refuses that (EIO without checksum offload, as many Wi-Fi drivers; also
+EINVAL, EMSGSIZE), the pair remembers it and sends the packets one by one.
+
+Connected sockets bring the peer's ICMP errors back on the next send, and take datagrams from the peer alone.
+"""
+
+import errno
+import logging
+import socket
+from collections.abc import Callable, Iterable
+from struct import pack
+from typing import Any, Final, Protocol
+
+from edge_streamer.runtime.address import family_of, with_port
+from edge_streamer.runtime.loop import Loop, Registration
+
+log = logging.getLogger(__name__)
+
+SEND_BUFFER_BYTES: Final = 1 << 20
+"""A key frame leaves in one burst; what the buffer does not take is lost."""
+MAX_DATAGRAM_BYTES: Final = 65535
+ERROR_DETAIL_BYTES: Final = 512
+_IP_RECVERR: Final = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
+"""linux/in.h, linux/in6.h: have the kernel report unreachable hosts too, not only closed ports."""
+_UDP_SEGMENT: Final = 103  # linux/udp.h; the value is a native uint16
+_NO_SEGMENTATION: Final = {errno.EIO, errno.EINVAL, errno.EMSGSIZE, errno.ENOPROTOOPT, errno.EOPNOTSUPP}
+_BUFFER_FULL: Final = {errno.EAGAIN, errno.ENOBUFS}
+UNREACHABLE_LIMIT_S: Final = 8.0
+UNREACHABLE_PAUSE_S: Final = 5.0
+"""The kernel says "no route" anew with every failed address resolution, about each three seconds; after a pause this
+long the host was there in between."""
+_UNREACHABLE: Final = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
+"""What a stalled link looks like after some seconds, too: packets are lost, the session is not."""
+
+
+class DatagramRun(Protocol):
+    """Packets of `segment_bytes` each, one after the other in `image`; the last may be shorter."""
+
+    @property
+    def image(self) -> bytes:
+        """All packets of the run."""
+
+    @property
+    def segment_bytes(self) -> int:
+        """The size of each packet but the last."""
+
+    @property
+    def count(self) -> int:
+        """How many packets."""
+
+
+class NoPortLeftError(OSError):
+    """Every pair of the configured UDP port range is in use."""
+
+
+class UdpPortRange:
+    """Even/odd port pairs (RFC 3550 section 11) out of a configured range, taken in turn so that late datagrams of an
+    ended session do not meet a new one."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self._first = first + first % 2
+        self._pairs = (last + 1 - self._first) // 2
+        self._next = 0
+
+    def bind_pair(self, local_address: Any) -> tuple[socket.socket, socket.socket]:
+        """Return sockets bound to an even port and the odd one above it; NoPortLeftError when all are taken."""
+        for _ in range(self._pairs):
+            port = self._first + 2 * self._next
+            self._next = (self._next + 1) % self._pairs
+            pair = _bound_pair(local_address, port)
+            if pair is not None:
+                return pair
+        raise NoPortLeftError(errno.EADDRINUSE, f"all {self._pairs} UDP port pairs are in use")
+
+
+class UdpPair:
+    """The two sockets of one UDP session."""
+
+    def __init__(
+        self, ports: UdpPortRange, local_address: Any, peer_address: Any, client_ports: tuple[int, int]
+    ) -> None:
+        self.sent_bytes = 0
+        self.sent_packets = 0
+        self.lost_packets = 0  # our own send buffer was full
+        self._on_gone: Callable[[], None] = _ignore_end
+        self._now: Callable[[], float] = float
+        self._unreachable_at = float("-inf")
+        self._unreachable_since = 0.0
+        self._has_warned = False
+        self._registrations: tuple[Registration, ...] = ()
+        self._segments = True
+        self._rtp, self._rtcp = ports.bind_pair(local_address)
+        try:
+            self._rtp.connect(with_port(peer_address, client_ports[0]))
+            self._rtcp.connect(with_port(peer_address, client_ports[1]))
+        except OSError:
+            self.close()
+            raise
+
+    def start(self, loop: Loop, on_rtcp: Callable[[bytes], None], on_gone: Callable[[], None]) -> None:
+        """Read what the client sends; `on_gone` is called when the network says that nobody is there any more."""
+        self._on_gone = on_gone
+        self._now = loop.now
+        self._registrations = (
+            loop.register(self._rtp, _DatagramReader(self._rtp, _ignore, self)),
+            loop.register(self._rtcp, _DatagramReader(self._rtcp, on_rtcp, self)),
+        )
+
+    @property
+    def server_ports(self) -> tuple[int, int]:
+        """Our RTP and RTCP ports."""
+        return self._rtp.getsockname()[1], self._rtcp.getsockname()[1]
+
+    def send_runs(self, runs: Iterable[DatagramRun]) -> bool:
+        """Send a frame's runs; False when some of it found the send buffer full and is lost."""
+        complete = True
+        for run in runs:
+            packets_before = self.sent_packets
+            try:
+                self._send_run(run)
+            except OSError as error:
+                if error.errno not in _BUFFER_FULL:
+                    self.fail(error)
+                    return False
+                complete = False
+                self.lost_packets += run.count - (self.sent_packets - packets_before)
+        return complete
+
+    def _send_run(self, run: DatagramRun) -> None:
+        if run.count == 1:
+            self._count(self._rtp.send(run.image), 1)
+        elif self._segments:
+            try:
+                segment = (socket.SOL_UDP, _UDP_SEGMENT, pack("=H", run.segment_bytes))
+                self._count(self._rtp.sendmsg([run.image], [segment]), run.count)
+            except OSError as error:
+                if error.errno not in _NO_SEGMENTATION:
+                    raise
+                log.info("no segmentation offload towards this peer (%s): sending packet by packet", error)
+                self._segments = False
+                self._send_run(run)
+        else:
+            image = memoryview(run.image)
+            for start in range(0, len(image), run.segment_bytes):
+                self._count(self._rtp.send(image[start : start + run.segment_bytes]), 1)
+
+    def _count(self, sent_bytes: int, packets: int) -> None:
+        self.sent_bytes += sent_bytes
+        self.sent_packets += packets
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Send a compound RTCP packet."""
+        try:
+            self._rtcp.send(packet)
+        except BlockingIOError:
+            pass  # the next report comes in five seconds
+        except OSError as error:
+            self.fail(error)
+
+    def fail(self, error: OSError) -> None:
+        """Tell the owner when `error` means that nobody is there: a port that is closed, or a host out of reach for so
+        long that it is no stall. What else is lost is lost; the session goes on."""
+        if error.errno == errno.ECONNREFUSED or (error.errno in _UNREACHABLE and self._is_out_of_reach()):
+            self._on_gone()
+        elif error.errno not in _UNREACHABLE and not self._has_warned:
+            self._has_warned = True
+            log.warning("UDP send failed: %s (said once for this viewer)", error)
+
+    def _is_out_of_reach(self) -> bool:
+        now = self._now()
+        if now - self._unreachable_at > UNREACHABLE_PAUSE_S:
+            self._unreachable_since = now
+        self._unreachable_at = now
+        return now - self._unreachable_since > UNREACHABLE_LIMIT_S
+
+    def close(self) -> None:
+        """Free both ports."""
+        for registration in self._registrations:
+            registration.close()
+        self._rtp.close()
+        self._rtcp.close()
+
+
+class _DatagramReader:
+    """Hands on what one of the pair's sockets receives."""
+
+    def __init__(self, source: socket.socket, take: Callable[[bytes], None], pair: UdpPair) -> None:
+        self._source = source
+        self._take = take
+        self._pair = pair
+
+    def on_readable(self) -> None:
+        try:
+            datagram = self._source.recv(MAX_DATAGRAM_BYTES)
+        except (BlockingIOError, InterruptedError):
+            self._forget_details()
+            return
+        except OSError as error:
+            self._forget_details()
+            self._pair.fail(error)
+            return
+        self._take(datagram)
+
+    def _forget_details(self) -> None:
+        """Empty the error queue, which keeps the descriptor ready; the error itself was read, here or by a send."""
+        try:
+            while self._source.recvmsg(0, ERROR_DETAIL_BYTES, socket.MSG_ERRQUEUE):
+                pass
+        except OSError:
+            pass
+
+    def on_writable(self) -> None:
+        raise AssertionError("never asked for")
+
+    def on_fault(self, error: Exception) -> None:
+        del error
+        self._pair.fail(ConnectionRefusedError(errno.ECONNREFUSED, "its handler failed"))
+
+
+def _ignore(datagram: bytes) -> None:
+    """Avigilon sends datagrams to the RTP port to open its firewall: they carry nothing for us."""
+
+
+def _ignore_end() -> None:
+    """Nobody listens yet."""
+
+
+def _bound_pair(local_address: Any, port: int) -> tuple[socket.socket, socket.socket] | None:
+    pair: list[socket.socket] = []
+    try:
+        for offset in range(2):
+            pair.append(_unbound_socket(local_address[0]))
+            pair[offset].bind(with_port(local_address, port + offset))
+    except OSError as error:
+        for end in pair:
+            end.close()
+        if error.errno == errno.EADDRINUSE:
+            return None
+        raise
+    return pair[0], pair[1]
+
+
+def _unbound_socket(host: str) -> socket.socket:
+    unbound = socket.socket(family_of(host), socket.SOCK_DGRAM)
+    unbound.setblocking(False)
+    unbound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    unbound.setsockopt(*_IP_RECVERR[unbound.family], 1)
+    return unbound

@@ -1,0 +1,45 @@
+"""Which family of RTSP clients a `User-Agent` belongs to: a closed set, because it becomes a metric label.
+
+Called once a session by `services.rtsp`. It is a hint for operators and never decides how a client is treated.
+Recorders that send no name of their own, as most Dahua, UniFi and Blue Iris releases, count as what they send.
+"""
+
+from typing import Final
+
+OTHER: Final = "other"
+
+_FAMILY_BY_MARK: Final = (
+    # A product that names the library below it comes before that library: the first mark found wins.
+    ("go2rtc", "go2rtc"),
+    ("moonfire", "retina"),
+    ("retina", "retina"),
+    ("scrypted", "scrypted"),
+    ("zoneminder", "zoneminder"),
+    ("omnicast", "omnicast"),  # Genetec sends "OmnicastRTSPClient/1.0"
+    ("synology", "synology"),
+    ("surveillance station", "synology"),
+    ("hikvision", "hikvision"),
+    ("nkplayer", "hikvision"),  # "NKPlayer-1.00.00.081112", "NKPlayer-VSPlayer1.0": Hikvision's recorders and SDK
+    ("dahua", "dahua"),
+    ("unifi", "unifi"),
+    ("ubnt", "unifi"),
+    ("blueiris", "blueiris"),
+    ("blue iris", "blueiris"),
+    ("exoplayer", "exoplayer"),
+    ("androidxmedia3", "exoplayer"),  # ExoPlayer since it became Jetpack Media3
+    ("gstreamer", "gstreamer"),
+    ("vlc", "vlc"),  # "LibVLC/3.0.18 (LIVE555 Streaming Media v2016.11.28)"
+    ("openrtsp", "live555"),
+    ("live555", "live555"),
+    ("lavf", "ffmpeg"),  # "Lavf60.16.100"; mpv too
+    ("ffmpeg", "ffmpeg"),  # "FFmpeg Frigate/0.15.0"
+)
+
+CLIENT_FAMILIES: Final = tuple(sorted({family for _mark, family in _FAMILY_BY_MARK} | {OTHER}))
+"""Every value that `client_family` returns."""
+
+
+def client_family(user_agent: str | None) -> str:
+    """Return one of `CLIENT_FAMILIES`; `other` for None, an empty and an unknown name."""
+    lowered = (user_agent or "").lower()
+    return next((family for mark, family in _FAMILY_BY_MARK if mark in lowered), OTHER)

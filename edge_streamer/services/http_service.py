@@ -1,0 +1,140 @@
+"""HTTP on the loop: listeners and connections around the protocol object; what to answer stands in `services.http`."""
+
+import logging
+import socket
+from typing import Final, Protocol
+
+from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
+from edge_streamer.protocol.http.server import HttpServerProtocol
+from edge_streamer.runtime.listener import ConnectionGate, TcpListener
+from edge_streamer.runtime.loop import Loop, Timer
+from edge_streamer.runtime.tcp import CloseReason, TcpConnection
+from edge_streamer.services.http_access import Refusal
+
+log = logging.getLogger(__name__)
+
+DEAD_AFTER_S: Final = 8.0
+
+
+class Routes(Protocol):
+    """What answers requests."""
+
+    def handle(self, request: HttpRequest) -> HttpResponse:
+        """Return the response; it is computed on the loop, so it must be quick."""
+
+
+class Access(Protocol):
+    """What says who may ask."""
+
+    def refusal(self, request: HttpRequest, peer_host: str, now: float) -> Refusal | None:
+        """Return None to let the request pass, else what to answer and when."""
+
+
+class HttpService:
+    """Listeners and their connections."""
+
+    def __init__(self, loop: Loop, routes: Routes, access: Access, *, max_connections: int) -> None:
+        self.gate = ConnectionGate(total=max_connections, per_address=max_connections)
+        self._loop = loop
+        self._routes = routes
+        self._access = access
+        self._listeners: list[TcpListener] = []
+        self._connections: set[HttpConnection] = set()
+
+    def listen(self, host: str, port: int) -> tuple[str, int]:
+        """Listen on one more address; return it with its real port. OSError when it cannot be had."""
+        listener = TcpListener(self._loop, host, port, self.gate, self._on_accepted)
+        self._listeners.append(listener)
+        address = listener.address
+        return address[0], address[1]
+
+    def _on_accepted(self, accepted: socket.socket) -> None:
+        TcpConnection(self._loop, accepted, self._new_connection)
+
+    def _new_connection(self, connection: TcpConnection) -> "HttpConnection":
+        made = HttpConnection(self._loop, self, self._routes, self._access, connection)
+        self._connections.add(made)
+        return made
+
+    def forget_connection(self, connection: "HttpConnection", peer_host: str) -> None:
+        """Let go of a connection that is over."""
+        self._connections.discard(connection)
+        self.gate.leave(peer_host)
+
+    def close(self) -> None:
+        """Stop listening and hang up."""
+        for listener in self._listeners:
+            listener.close()
+        for connection in tuple(self._connections):
+            connection.close()
+
+
+class HttpConnection:
+    """One HTTP client; the delegate of its `TcpConnection`."""
+
+    def __init__(
+        self, loop: Loop, service: HttpService, routes: Routes, access: Access, connection: TcpConnection
+    ) -> None:
+        self._loop = loop
+        self._service = service
+        self._routes = routes
+        self._access = access
+        self._connection = connection
+        self._protocol = HttpServerProtocol(now=loop.now())
+        self._timer: Timer | None = None
+        self._watch()
+
+    def on_data(self, data: bytes) -> None:
+        """Answer what `data` completes."""
+        self._answer(self._protocol.receive(data, self._loop.now()))
+
+    def _answer(self, requests: list[HttpRequest]) -> None:
+        """Answer one request a turn: a scrape takes milliseconds, and a thousand may come in one segment."""
+        if requests and self._connection.is_open:
+            refusal = self._access.refusal(requests[0], self._connection.peer_host, self._loop.now())
+            if refusal is None:
+                self._respond(self._routes.handle(requests[0]))
+            else:
+                self._refuse(refusal)
+        self._flush()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Refuse when it is time; the protocol takes nothing that follows before that."""
+        self._loop.call_later(refusal.delay_s, lambda: self._respond(refusal.response), self._connection)
+
+    def _respond(self, response: HttpResponse) -> None:
+        if self._connection.is_open:
+            following = self._protocol.respond(response, self._loop.now())
+            self._flush()
+            if following:
+                self._loop.post(lambda: self._answer(following), self._connection)
+
+    def on_sent_all(self) -> None:
+        """Nothing to do."""
+
+    def on_closed(self, reason: CloseReason) -> None:
+        """Let go."""
+        del reason
+        if self._timer is not None:
+            self._timer.cancel()
+        self._service.forget_connection(self, self._connection.peer_host)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close(CloseReason.SHUTDOWN)
+
+    def _flush(self) -> None:
+        self._connection.send(self._protocol.data_to_send())
+        if self._protocol.closing:
+            self._connection.close_when_sent(CloseReason.LOCAL)
+
+    def _watch(self) -> None:
+        """Enforce the protocol's deadline. It moves with every request, so the timer looks again when it is due."""
+        deadline = self._protocol.deadline()
+        if deadline is None or not self._connection.is_open:
+            self._timer = self._loop.call_later(DEAD_AFTER_S, self._watch, self._connection)
+        elif self._loop.now() >= deadline:
+            self._protocol.tick(self._loop.now())
+            self._flush()
+        else:
+            self._timer = self._loop.call_at(deadline, self._watch, self._connection)

@@ -1,0 +1,1 @@
+"""RTSP on the loop: `service` (listeners, sessions, limits), `connection` (one client), `playback` (one session)."""

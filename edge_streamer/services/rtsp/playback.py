@@ -1,0 +1,133 @@
+"""One RTSP session's viewing of one stream: its place in the stream, its transport, its slot and its statistics.
+
+Made at SETUP, played at PLAY, ended exactly once with one reason. It is the stream's `Viewer`.
+"""
+
+from collections.abc import Callable
+
+from edge_streamer.media.stream import Stream
+from edge_streamer.protocol.rtp.clock import CLOCK_HZ
+from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
+from edge_streamer.protocol.rtp.rtcp import ReceptionReport, parse_reports, round_trip_s
+from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
+from edge_streamer.services.rtsp.slots import Slot
+from edge_streamer.services.rtsp.wires import Wire
+from edge_streamer.services.status import SessionStatus
+
+
+class Playback:
+    """See the module. `opened_at` is `now`, `opened_wall_s` the same instant in UTC, for people."""
+
+    def __init__(
+        self, stream: Stream, wire: Wire, slot: Slot, peer: str, opened_at: float, opened_wall_s: float
+    ) -> None:
+        self.stream = stream
+        self.wire = wire
+        self.slot = slot
+        self.peer = peer
+        self.opened_at = opened_at
+        self.client = ""
+        self.state = "ready"
+        self.on_fault: Callable[[Exception], None] = _raise  # the service says how it ends
+        self.deliver: Callable[[PacketizedFrame], None] = wire.deliver  # bound once: no call in between, per frame
+        self._opened_wall_s = opened_wall_s
+        self._last_report: ReceptionReport | None = None
+        self._round_trip_s: float | None = None
+        self._control_url = ""
+        self._answer: Callable[[RtpInfo | None], None] | None = None
+
+    # --- PLAY and PAUSE
+
+    def play(self, control_url: str, answer: Callable[[RtpInfo | None], None], now: float) -> None:
+        """Join the stream; `answer` is called with the sequence number and time of the very first packet, before it
+        is sent, so that RTP-Info (RFC 2326 section 12.33) tells the truth."""
+        self._give_answer(None)  # to a PLAY that waits on another connection, which has lost the session to this one
+        self._control_url = control_url
+        self._answer = answer
+        self.state = "playing"
+        self.stream.join(self, now)
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether PLAY has had its reply."""
+        return self._answer is None
+
+    @property
+    def is_sending_over_tcp(self) -> bool:
+        """Whether media flows through the RTSP connection, so that its acknowledgements prove the viewer alive."""
+        return self.state == "playing" and self.wire.name == "tcp"
+
+    def start(self, first: PacketizedFrame) -> None:
+        """Answer PLAY: `first` is what the viewer gets next."""
+        self._give_answer(RtpInfo(self._control_url, first.first_sequence, first.rtp_timestamp))
+
+    def answer_at_last(self) -> None:
+        """No key frame came in time: start with what is cached, else answer without RTP-Info and keep waiting."""
+        if not self.is_answered and not self.stream.start_from_cache(self):
+            self._give_answer(None)
+
+    def _give_answer(self, rtp_info: RtpInfo | None) -> None:
+        answer, self._answer = self._answer, None
+        if answer is not None:
+            answer(rtp_info)
+
+    def pause(self) -> None:
+        """Stop sending; a later PLAY starts at a key frame again."""
+        self.stream.leave(self)
+        self.state = "paused"
+
+    # --- RTCP
+
+    def send_sender_report(self, now: float, cname: str) -> None:
+        """Send SR + SDES for `now`, if it plays and the stream has had a frame."""
+        report = self.stream.sender_report(now, cname) if self.state == "playing" else None
+        if report is not None:
+            self.wire.send_rtcp(report)
+
+    def take_rtcp(self, packet: bytes, now: float) -> None:
+        """Keep what the viewer reports of our SSRC."""
+        for report in parse_reports(packet):
+            if report.source_ssrc == self.stream.identity.ssrc:
+                self._last_report = report
+                self._round_trip_s = round_trip_s(report, now, self.stream.sender_reports_sent_at)
+
+    # --- what is known
+
+    def status(self, session_id: str, peer_ip: str) -> SessionStatus:
+        """Return what metrics and API show of this session."""
+        wire, slot, report = self.wire, self.slot, self._last_report
+        backlog_bytes = wire.backlog_bytes
+        return SessionStatus(
+            session_id=session_id,
+            slot=slot.number,
+            stream=self.stream.name,
+            peer_ip=peer_ip,
+            transport=wire.name,
+            client=self.client,
+            state=self.state,
+            started_wall_s=self._opened_wall_s,
+            sent_bytes=wire.sent_bytes,
+            slot_sent_bytes=slot.sent_bytes + wire.sent_bytes,
+            slot_discarded_frames=slot.discarded_frames + wire.discarded_frames,
+            backlog_bytes=backlog_bytes,
+            backlog_s=self.stream.write_budget.seconds_of(backlog_bytes),
+            backlog_limit_bytes=self.stream.write_limit_bytes(),
+            fraction_lost_ratio=report.fraction_lost if report else None,
+            jitter_s=report.jitter_ticks / CLOCK_HZ if report else None,
+            round_trip_s=self._round_trip_s,
+        )
+
+    # --- the end
+
+    def leave(self) -> None:
+        """Leave stream and transport, and let the slot keep the sums."""
+        self.stream.leave(self)
+        self.state = "ended"
+        self.slot.sent_bytes += self.wire.sent_bytes
+        self.slot.discarded_frames += self.wire.discarded_frames
+        self.wire.close()
+        self._give_answer(None)  # a PLAY that still waits: the protocol refuses it, since the session is gone
+
+
+def _raise(error: Exception) -> None:
+    raise error

@@ -1,0 +1,360 @@
+"""The RTSP service: listeners, connections, sessions and their limits, and the clocks that all sessions share.
+
+It is the one place where a session begins (`open_playback`, `adopt`) and ends (`end_session`), so that slots, ports,
+counters and the log agree. Everything per client stands in `connection`.
+"""
+
+import logging
+import secrets
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from edge_streamer.media.registry import StreamRegistry
+from edge_streamer.media.stream import Stream
+from edge_streamer.protocol.rtsp.auth import ALLOW_ALL, Authorizer
+from edge_streamer.protocol.rtsp.events import ProtocolErrorOccurred
+from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, TransportReply
+from edge_streamer.protocol.rtsp.limits import RtspLimits
+from edge_streamer.protocol.rtsp.server import RtspServerProtocol
+from edge_streamer.protocol.rtsp.session import ConnectionPeer, RtspSession, SessionTable
+from edge_streamer.runtime.address import bracketed
+from edge_streamer.runtime.listener import ConnectionGate, TcpListener
+from edge_streamer.runtime.loop import Loop
+from edge_streamer.runtime.tcp import CloseReason, TcpConnection
+from edge_streamer.runtime.udp import NoPortLeftError, UdpPair, UdpPortRange
+from edge_streamer.services.client_family import client_family
+from edge_streamer.services.login_failures import LoginFailures
+from edge_streamer.services.rtsp.connection import RtspConnection
+from edge_streamer.services.rtsp.playback import Playback
+from edge_streamer.services.rtsp.slots import Slot, SlotTable
+from edge_streamer.services.rtsp.wires import SkippingTcpWire, TcpWire, UdpWire, Wire
+from edge_streamer.services.status import EndReason, SessionStatus
+
+log = logging.getLogger(__name__)
+
+SENDER_REPORT_INTERVAL_S: Final = 5.0
+SWEEP_INTERVAL_S: Final = 0.25
+SEND_BUFFER_S: Final = 0.5
+"""Seconds of the link bitrate that the kernel may hold for one reader; what it holds counts in the backlog anyway."""
+EXPIRY_FACTOR: Final = 1.5
+"""Sessions are ended later than advertised: some clients ping at the very time-out, some VLC builds even after it."""
+SMALLEST_SEND_BUFFER_BYTES: Final = 16 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class RtspSettings:
+    """What the configuration says of RTSP."""
+
+    transports: tuple[str, ...] = ("tcp", "udp")
+    session_timeout_s: int = 60
+    max_sessions: int = 64
+    max_sessions_per_address: int = 16
+    max_connections: int = 256
+    udp_ports: tuple[int, int] = (50000, 50999)
+    dead_after_s: float = 8.0
+
+
+@dataclass(slots=True)
+class RtspCounters:
+    """What has happened since the start; sums survive their sessions."""
+
+    requests: Counter[str] = field(default_factory=Counter)
+    responses: Counter[str] = field(default_factory=Counter)
+    protocol_errors: Counter[str] = field(default_factory=Counter)
+    sessions_started: Counter[str] = field(default_factory=Counter)
+    sessions_ended: Counter[EndReason] = field(default_factory=Counter)
+    sent_bytes: Counter[str] = field(default_factory=Counter)
+    sent_packets: Counter[str] = field(default_factory=Counter)
+    discarded_frames: Counter[str] = field(default_factory=Counter)
+
+    def count_reply(self, method: str, status: int) -> None:
+        """Count a request and its reply."""
+        self.requests[method] += 1
+        self.responses[str(status)] += 1
+
+    def count_traffic(self, wire: Wire) -> None:
+        """Add what `wire` has sent."""
+        self.sent_bytes[wire.name] += wire.sent_bytes
+        self.sent_packets[wire.name] += wire.sent_packets
+        self.discarded_frames[wire.name] += wire.discarded_frames
+
+
+class RtspService:
+    """See the module."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        streams: StreamRegistry,
+        settings: RtspSettings,
+        *,
+        new_authorizer: Callable[[], Authorizer] = lambda: ALLOW_ALL,
+        login_failures: LoginFailures | None = None,
+    ) -> None:
+        self.streams = streams
+        self.login_failures = login_failures or LoginFailures()
+        self._new_authorizer = new_authorizer
+        self.counters = RtspCounters()
+        self.gate = ConnectionGate(total=settings.max_connections, per_address=settings.max_connections)
+        self.cname = f"edge_streamer@{socket.gethostname()}"
+        self._loop = loop
+        self._settings = settings
+        self._limits = RtspLimits(
+            session_timeout_s=settings.session_timeout_s,
+            session_expiry_s=settings.session_timeout_s * EXPIRY_FACTOR,
+        )
+        self._sessions = SessionTable(self._limits)
+        self._slots = SlotTable(settings.max_sessions)
+        self._sessions_of: Counter[str] = Counter()
+        self._ports = UdpPortRange(*settings.udp_ports)
+        self._listeners: list[TcpListener] = []
+        self._connections: dict[int, RtspConnection] = {}
+        self._report()
+        self._sweep()
+
+    # --- listeners and connections
+
+    def listen(self, host: str, port: int) -> tuple[str, int]:
+        """Listen on one more address; return it with its real port. OSError when it cannot be had."""
+        listener = TcpListener(self._loop, host, port, self.gate, self._on_accepted)
+        self._listeners.append(listener)
+        address = listener.address
+        return address[0], address[1]
+
+    def _on_accepted(self, accepted: socket.socket) -> None:
+        TcpConnection(self._loop, accepted, self._new_connection, self._settings.dead_after_s)
+
+    def _new_connection(self, connection: TcpConnection) -> RtspConnection:
+        made = RtspConnection(self._loop, self, connection)
+        self._connections[connection.connection_id] = made
+        return made
+
+    def new_protocol(self, peer: ConnectionPeer, now: float) -> RtspServerProtocol:
+        """Return the protocol object of a new connection."""
+        return RtspServerProtocol(
+            peer,
+            self._sessions,
+            transports=self._settings.transports,
+            limits=self._limits,
+            authorizer=self._new_authorizer(),
+            new_session_id=lambda: secrets.token_hex(8).upper(),
+            now=now,
+        )
+
+    def forget_connection(self, connection: TcpConnection) -> None:
+        """Let go of a connection that is over."""
+        del self._connections[connection.connection_id]
+        self.gate.leave(connection.peer_host)
+
+    def on_protocol_error(self, error: ProtocolErrorOccurred, peer_host: str) -> None:
+        """Count and log what a peer got wrong."""
+        self.counters.protocol_errors[error.kind] += 1
+        log.info("protocol error peer=%s kind=%s: %s", peer_host, error.kind, error.detail)
+
+    # --- sessions begin
+
+    def open_playback(
+        self, stream: Stream, offer: TransportOffer, connection: TcpConnection, replaced: Playback | None
+    ) -> tuple[Playback, TransportReply] | int:
+        """Return a playback and the transport to answer with, or the status to refuse SETUP with.
+
+        `replaced` is what the session had before a second SETUP: its slot goes on, and it counts once.
+        """
+        slot = replaced.slot if replaced else self._admit(connection.peer_host)
+        if slot is None:
+            return 453  # Not Enough Bandwidth (RFC 2326 section 11.3.4): what clients know as "too many"
+        try:
+            wire, transport = self._open_wire(stream, offer, connection)
+        except OSError as error:
+            if replaced is None:
+                self._dismiss(connection.peer_host, slot)
+            log.warning("SETUP refused peer=%s: %s", connection.peer_host, error)
+            return 503 if isinstance(error, NoPortLeftError) else 461
+        return Playback(stream, wire, slot, _peer_of(connection), self._loop.now(), time.time()), transport
+
+    def _admit(self, peer_host: str) -> Slot | None:
+        if self._sessions_of[peer_host] >= self._settings.max_sessions_per_address:
+            return None
+        slot = self._slots.take()
+        if slot is not None:
+            self._sessions_of[peer_host] += 1
+        return slot
+
+    def _dismiss(self, peer_host: str, slot: Slot) -> None:
+        self._slots.release(slot)
+        self._sessions_of[peer_host] -= 1
+        if not self._sessions_of[peer_host]:
+            del self._sessions_of[peer_host]
+
+    def _open_wire(
+        self, stream: Stream, offer: TransportOffer, connection: TcpConnection
+    ) -> tuple[Wire, TransportReply]:
+        ssrc = stream.identity.ssrc
+        if offer.lower == "tcp":
+            assert offer.interleaved is not None, "the protocol assigns channels"
+            reply = TransportReply(lower="tcp", channels=offer.interleaved, ssrc=ssrc)
+            return self._tcp_wire(stream, connection, offer.interleaved), reply
+        assert offer.client_ports is not None, "the protocol answers 461 without ports"
+        pair = UdpPair(self._ports, connection.local_address, connection.peer_address, offer.client_ports)
+        reply = TransportReply(lower="udp", client_ports=offer.client_ports, server_ports=pair.server_ports, ssrc=ssrc)
+        return UdpWire(pair), reply
+
+    def _tcp_wire(self, stream: Stream, connection: TcpConnection, channels: tuple[int, int]) -> TcpWire:
+        if not stream.skips_for_slow_readers:
+            return TcpWire(connection, channels, stream.write_limit_bytes)
+        ask = partial(self._ask_for_key_frame, stream)
+        return SkippingTcpWire(connection, channels, stream.write_limit_bytes, ask)
+
+    def _ask_for_key_frame(self, stream: Stream) -> None:
+        stream.key_frame_requests.request(self._loop.now())
+
+    def adopt(self, playback: Playback, session: RtspSession) -> None:
+        """Join what the protocol and what the stream know of a session."""
+        replaced, session.context = session.context, playback
+        playback.client = client_family(session.user_agent)
+        playback.on_fault = lambda error: self._on_playback_fault(session, error)
+        if isinstance(playback.wire, UdpWire):
+            self._start_udp(session, playback, playback.wire)
+        if isinstance(replaced, Playback):
+            replaced.leave()
+            self.counters.count_traffic(replaced.wire)
+        else:
+            self.counters.sessions_started[playback.wire.name] += 1
+            log.info("session opened %s", _describe(session, playback))
+
+    def _start_udp(self, session: RtspSession, playback: Playback, wire: UdpWire) -> None:
+        def on_rtcp(packet: bytes) -> None:
+            self._sessions.renew(session, self._loop.now())
+            playback.take_rtcp(packet, self._loop.now())
+
+        def end() -> None:
+            if session.context is playback:  # a second SETUP may have left these ports behind
+                self.end(session, EndReason.UNREACHABLE)
+
+        wire.start(self._loop, on_rtcp, lambda: self._loop.post(end))
+
+    def prepare_to_play(self, playback: Playback, connection: TcpConnection) -> None:
+        """Bound what the kernel may hold for an interleaved viewer by its stream's rate."""
+        if playback.wire.name == "tcp":
+            size_bytes = round(SEND_BUFFER_S * playback.stream.write_budget.bytes_per_second)
+            connection.set_send_buffer(max(SMALLEST_SEND_BUFFER_BYTES, size_bytes))
+
+    # --- sessions end
+
+    def finish(self, session: RtspSession, reason: EndReason) -> None:
+        """Let go of a session that the protocol has ended; nothing happens when it is over already."""
+        playback = session.context
+        if not isinstance(playback, Playback):
+            return
+        ending = _describe_end(session, playback, self._loop.now())
+        session.context = None
+        playback.leave()
+        self._dismiss(session.peer_host, playback.slot)
+        self.counters.count_traffic(playback.wire)
+        self.counters.sessions_ended[reason] += 1
+        log.info("session ended reason=%s %s", reason, ending)
+
+    def end(self, session: RtspSession, reason: EndReason) -> None:
+        """End a session from our side: BYE, then the connection of an interleaved one (rule 24 of the clients)."""
+        playback = session.context
+        if isinstance(playback, Playback):
+            playback.wire.send_rtcp(playback.stream.goodbye(self.cname, reason))
+            self._sessions.remove(session)
+            self.finish(session, reason)
+            connection = self._connections.get(session.connection_id)
+            if connection is not None and playback.wire.name == "tcp":
+                connection.close(CloseReason.LOCAL)
+
+    def end_all(self, reason: EndReason, stream: Stream | None = None) -> None:
+        """End every session, or every session of `stream`."""
+        for session, playback in self._playbacks():
+            if stream is None or playback.stream is stream:
+                self.end(session, reason)
+
+    def _on_playback_fault(self, session: RtspSession, error: Exception) -> None:
+        self._loop.report_fault(error, None)
+        self._loop.post(lambda: self.end(session, EndReason.INTERNAL_ERROR))
+
+    def close(self) -> None:
+        """Stop listening and say goodbye to everybody."""
+        for listener in self._listeners:
+            listener.close()
+        self._timer.cancel()
+        self._report_timer.cancel()
+        self.end_all(EndReason.SHUTDOWN)
+        for connection in tuple(self._connections.values()):
+            connection.close(CloseReason.SHUTDOWN)
+
+    # --- the clocks that all sessions share
+
+    def _report(self) -> None:
+        """Send sender reports (RFC 3550 section 6.2: every 5 s); a stream's report is made once for all its viewers."""
+        self._report_timer = self._loop.call_later(SENDER_REPORT_INTERVAL_S, self._report)
+        now = self._loop.now()
+        reports: dict[Stream, bytes | None] = {}
+        for _session, playback in self._playbacks():
+            stream = playback.stream
+            if playback.state == "playing":
+                if stream not in reports:
+                    reports[stream] = stream.sender_report(now, self.cname)
+                report = reports[stream]
+                if report is not None:
+                    playback.wire.send_rtcp(report)
+
+    def _sweep(self) -> None:
+        """End who is dead without a sign: readers that never drain, sessions that nobody renews."""
+        self._timer = self._loop.call_later(SWEEP_INTERVAL_S, self._sweep)
+        now = self._loop.now()
+        for connection in tuple(self._connections.values()):
+            connection.sweep(now)
+        for event in self._sessions.expire(now):
+            self.finish(event.session, EndReason.IDLE)
+
+    # --- what is known
+
+    def sessions_of(self, connection: TcpConnection) -> tuple[RtspSession, ...]:
+        """Return the sessions that belong to `connection` now, UDP sessions among them."""
+        return self._sessions.of_connection(connection.connection_id)
+
+    def _playbacks(self) -> list[tuple[RtspSession, Playback]]:
+        sessions = [(session, session.context) for session in self._sessions]
+        return [(session, playback) for session, playback in sessions if isinstance(playback, Playback)]
+
+    def sessions(self) -> tuple[SessionStatus, ...]:
+        """Return one status a session."""
+        return tuple(playback.status(session.id, session.peer_host) for session, playback in self._playbacks())
+
+    def traffic(self) -> RtspCounters:
+        """Return sums of bytes, packets and discarded frames, those of the living counted in."""
+        sums = RtspCounters(
+            sent_bytes=self.counters.sent_bytes.copy(),
+            sent_packets=self.counters.sent_packets.copy(),
+            discarded_frames=self.counters.discarded_frames.copy(),
+        )
+        for _session, playback in self._playbacks():
+            sums.count_traffic(playback.wire)
+        return sums
+
+
+def _peer_of(connection: TcpConnection) -> str:
+    return f"{bracketed(connection.peer_host)}:{connection.peer_address[1]}"
+
+
+def _describe(session: RtspSession, playback: Playback) -> str:
+    return (
+        f"session={session.id} peer={playback.peer} stream={playback.stream.name} "
+        f"transport={playback.wire.name} client={playback.client} user={session.user or '-'}"
+    )
+
+
+def _describe_end(session: RtspSession, playback: Playback, now: float) -> str:
+    wire = playback.wire
+    return (
+        f"{_describe(session, playback)} sent_bytes={wire.sent_bytes} backlog_bytes={wire.backlog_bytes} "
+        f"backlog_age_s={wire.oldest_unsent_age_s(now):.1f} duration_s={now - playback.opened_at:.1f}"
+    )

@@ -1,0 +1,191 @@
+"""How a frame leaves for one viewer: interleaved in its TCP connection, or over its own UDP port pair.
+
+`deliver` is the hot path: one dictionary look-up and one system call a frame, no loop over packets.
+"""
+
+from collections.abc import Callable
+from struct import pack
+from typing import Protocol
+
+from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
+from edge_streamer.runtime.loop import Loop
+from edge_streamer.runtime.tcp import CloseReason, TcpConnection
+from edge_streamer.runtime.udp import UdpPair
+
+
+class Wire(Protocol):
+    """A viewer's transport."""
+
+    @property
+    def name(self) -> str:
+        """`tcp` or `udp`."""
+
+    @property
+    def sent_packets(self) -> int:
+        """RTP packets handed over to this viewer's transport."""
+
+    @property
+    def discarded_frames(self) -> int:
+        """Frames that did not leave whole."""
+
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes that the kernel took for this viewer."""
+
+    @property
+    def backlog_bytes(self) -> int:
+        """Bytes that wait for this viewer, here and in the kernel."""
+
+    def oldest_unsent_age_s(self, now: float) -> float:
+        """Age of the oldest byte that waits here."""
+
+    def deliver(self, frame: PacketizedFrame) -> None:
+        """Send a frame."""
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Send a compound RTCP packet."""
+
+    def close(self) -> None:
+        """Give back what belongs to this viewer alone."""
+
+
+class TcpWire:
+    """Two interleaved channels (RFC 2326 section 10.12) of the viewer's RTSP connection."""
+
+    __slots__ = (
+        "_connection",
+        "_limit_bytes",
+        "_rtcp_channel",
+        "_rtp_channel",
+        "_sent_before",
+        "discarded_frames",
+        "sent_packets",
+    )
+    name = "tcp"
+
+    def __init__(self, connection: TcpConnection, channels: tuple[int, int], limit_bytes: Callable[[], int]) -> None:
+        """`limit_bytes` is the stream's write budget; the connection may owe the sum of its viewers'."""
+        self._connection = connection
+        self._limit_bytes = limit_bytes
+        connection.add_write_limit(limit_bytes)
+        self._rtp_channel, self._rtcp_channel = channels
+        self._sent_before = connection.sent_bytes
+        self.sent_packets = 0
+        self.discarded_frames = 0
+
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes of the connection since SETUP: media, RTCP and replies."""
+        return self._connection.sent_bytes - self._sent_before
+
+    @property
+    def backlog_bytes(self) -> int:
+        """Bytes that wait in the connection's queue and in the kernel."""
+        return self._connection.backlog_bytes
+
+    def oldest_unsent_age_s(self, now: float) -> float:
+        """Age of the oldest byte in the connection's queue."""
+        return self._connection.oldest_unsent_age_s(now)
+
+    def deliver(self, frame: PacketizedFrame) -> None:
+        """Send all packets of the frame with one `send()`."""
+        self._connection.send_frame(frame.interleaved(self._rtp_channel))
+        self.sent_packets += frame.packet_count
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Send RTCP right after the frame that is on the wire: a report that waited behind a backlog would lie."""
+        self._connection.send(pack(">cBH", b"$", self._rtcp_channel, len(packet)) + packet)
+
+    def close(self) -> None:
+        """Take the budget back and keep the connection: it may set up another session."""
+        self._connection.remove_write_limit(self._limit_bytes)
+
+
+class SkippingTcpWire(TcpWire):
+    """As `TcpWire`, for a stream with `slow_readers = "skip"`: a viewer whose backlog passes the budget loses whole
+    frames up to a key frame that finds its queue drained, and stays. It never loses part of a frame."""
+
+    __slots__ = ("_ask_for_key_frame", "_is_skipping")
+
+    def __init__(
+        self,
+        connection: TcpConnection,
+        channels: tuple[int, int],
+        limit_bytes: Callable[[], int],
+        ask_for_key_frame: Callable[[], object],
+    ) -> None:
+        super().__init__(connection, channels, limit_bytes)
+        self._ask_for_key_frame = ask_for_key_frame
+        self._is_skipping = False
+        connection.on_overflow = self._skip
+
+    def _skip(self) -> None:
+        dropped = self._connection.drop_frames()
+        self.discarded_frames += dropped
+        if not dropped or not self._connection.has_one_viewer:
+            self._connection.close(CloseReason.BACKLOG)  # nothing to skip but replies that nobody reads, or not ours
+        self._is_skipping = True
+
+    def deliver(self, frame: PacketizedFrame) -> None:
+        """Send the frame, unless frames are being skipped."""
+        if self._is_skipping and not self._may_resume(frame):
+            self.discarded_frames += 1
+        else:
+            super().deliver(frame)
+
+    def _may_resume(self, frame: PacketizedFrame) -> bool:
+        if self._connection.queued_bytes > 0:
+            return False
+        if not frame.is_key_frame:
+            self._ask_for_key_frame()
+            return False
+        self._is_skipping = False
+        return True
+
+
+class UdpWire:
+    """A pair of UDP ports (RFC 3550 section 11)."""
+
+    __slots__ = ("_pair", "discarded_frames")
+    name = "udp"
+
+    def __init__(self, pair: UdpPair) -> None:
+        self._pair = pair
+        self.discarded_frames = 0
+
+    def start(self, loop: Loop, on_rtcp: Callable[[bytes], None], on_gone: Callable[[], None]) -> None:
+        """Read the client's RTCP; `on_gone` is called when the network says that nobody is there any more."""
+        self._pair.start(loop, on_rtcp, on_gone)
+
+    @property
+    def sent_bytes(self) -> int:
+        """RTP bytes that the kernel took."""
+        return self._pair.sent_bytes
+
+    @property
+    def sent_packets(self) -> int:
+        """RTP packets that the kernel took."""
+        return self._pair.sent_packets
+
+    @property
+    def backlog_bytes(self) -> int:
+        """0: a datagram is sent or lost, it never waits."""
+        return 0
+
+    def oldest_unsent_age_s(self, now: float) -> float:
+        """0: nothing waits."""
+        del now
+        return 0.0
+
+    def deliver(self, frame: PacketizedFrame) -> None:
+        """Send the frame's runs; one that the send buffer did not take whole counts as discarded."""
+        if not self._pair.send_runs(frame.datagrams()):
+            self.discarded_frames += 1
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Send RTCP."""
+        self._pair.send_rtcp(packet)
+
+    def close(self) -> None:
+        """Free both ports."""
+        self._pair.close()

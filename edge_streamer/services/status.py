@@ -1,0 +1,110 @@
+"""What the service knows of itself, as values: metrics, API and logs are made from these and nothing else.
+
+A snapshot is taken on the loop between two turns; whoever renders it never sees a half-changed state.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class EndReason(StrEnum):
+    """Why a session ended: exactly one each, a closed set that operators' alerts rely on."""
+
+    TEARDOWN = "teardown"
+    PEER_CLOSED = "peer_closed"
+    BACKLOG = "backlog"
+    STALLED = "stalled"
+    UNREACHABLE = "unreachable"
+    IDLE = "idle"
+    PROTOCOL_ERROR = "protocol_error"
+    LIMIT = "limit"
+    AUTH = "auth"
+    STREAM_ENDED = "stream_ended"
+    STREAM_REPLACED = "stream_replaced"
+    KICKED = "kicked"
+    SHUTDOWN = "shutdown"
+    INTERNAL_ERROR = "internal_error"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionStatus:
+    """One RTSP session. `slot_*` counters belong to the slot and grow over all its occupants (metrics.md B2)."""
+
+    session_id: str
+    slot: int
+    stream: str
+    peer_ip: str
+    transport: str  # "tcp" | "udp"
+    client: str  # client family: ffmpeg, gstreamer, vlc, ..., other
+    state: str  # "ready" | "playing" | "paused"
+    started_wall_s: float
+    sent_bytes: int
+    slot_sent_bytes: int
+    slot_discarded_frames: int
+    backlog_bytes: int
+    backlog_s: float
+    backlog_limit_bytes: int
+    fraction_lost_ratio: float | None = None  # of the last RTCP receiver report
+    jitter_s: float | None = None
+    round_trip_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStatus:
+    """One stream and the source that feeds it."""
+
+    name: str
+    source_kind: str
+    encoder: str
+    width: int
+    height: int
+    nominal_fps: float
+    link_bitrate_bps: int
+    write_budget_bytes: int
+    is_up: bool
+    reason: str  # why it is not up; empty when it is
+    viewers: int
+    frames: int
+    key_frames: int
+    bytes: int
+    dropped_frames: int  # by the source process, because the server did not read
+    restarts: Mapping[str, int]  # reason -> how often
+    last_frame_wall_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """A cumulative histogram: `counts[i]` observations at most `bounds_s[i]`, the last bound is infinity."""
+
+    bounds_s: tuple[float, ...]
+    counts: tuple[int, ...]
+    sum_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceStatus:
+    """Everything at one instant."""
+
+    started_wall_s: float
+    sessions: tuple[SessionStatus, ...]
+    streams: tuple[StreamStatus, ...]
+    sessions_limit: int
+    write_budget_s: float
+    worst_turn_s: float
+    loop_turns: Histogram
+    frame_handoff: Histogram
+    sessions_started: Mapping[str, int] = field(default_factory=dict)  # transport -> count
+    sessions_ended: Mapping[EndReason, int] = field(default_factory=dict)
+    rtsp_connections: int = 0
+    rtsp_requests: Mapping[str, int] = field(default_factory=dict)  # method -> count
+    rtsp_responses: Mapping[str, int] = field(default_factory=dict)  # code -> count
+    rtsp_protocol_errors: Mapping[str, int] = field(default_factory=dict)  # kind -> count
+    rtsp_auth_failures: int = 0
+    http_auth_failures: int = 0
+    connections_refused: Mapping[str, int] = field(default_factory=dict)  # reason -> count
+    connections_open: int = 0
+    sent_bytes: Mapping[str, int] = field(default_factory=dict)  # transport -> count, survives session end
+    sent_packets: Mapping[str, int] = field(default_factory=dict)
+    discarded_frames: Mapping[str, int] = field(default_factory=dict)
+    handler_faults: int = 0

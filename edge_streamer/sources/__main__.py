@@ -1,0 +1,102 @@
+"""The command line of a source process.
+
+    python -m edge_streamer.sources KIND [--fd N] [--output JSON]... [--options JSON]
+
+Exit status: 0 stopped or ended, 1 failed (the reason was said), 2 wrong command line (one line says what). The server
+starts it with `--fd`; without, it writes output 0 to standard output.
+"""
+
+import argparse
+import signal
+import sys
+import traceback
+from typing import Final, NoReturn
+
+from edge_streamer.sources.ending import SourceError, SourceStopped
+from edge_streamer.sources.link import Link, ServerLink
+from edge_streamer.sources.pipe import PipeLink
+from edge_streamer.sources.request import KINDS, FileOptions, Request, parse_request
+
+FINISH_S: Final = 1.0
+"""How long the end of a source may take to deliver its last frames and its reason."""
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def main() -> int:
+    """Run the source that the command line names and return its exit status."""
+    request = _parse_arguments()
+    _set_signals(is_child=request.fd is not None)
+    link: Link
+    if request.fd is not None:
+        try:
+            link = ServerLink(request.fd, len(request.outputs))
+        except OSError as error:
+            print(f"descriptor {request.fd} is no socket: {error.strerror}", file=sys.stderr)
+            return 2
+    elif sys.stdout.isatty():
+        print("This writes H.264: pipe it, for example into `| ffplay -`, or `> clip.h264`.", file=sys.stderr)
+        return 2
+    else:
+        link = PipeLink(sys.stdout.fileno())
+    return _run(link, request)
+
+
+def _parse_arguments() -> Request:
+    parser = _OneLineParser(prog="edge_streamer.sources", description="Make H.264 and hand it to a server or a pipe.")
+    parser.add_argument("kind", metavar="KIND", help=", ".join(KINDS))
+    parser.add_argument("--fd", type=int, help="inherited end of a socketpair; without: Annex B to stdout")
+    parser.add_argument("--output", action="append", default=[], metavar="JSON", help="one stream; repeat for more")
+    parser.add_argument("--options", default="{}", metavar="JSON", help="the kind's own keys")
+    arguments = parser.parse_args()
+    try:
+        return parse_request(arguments.kind, arguments.output, arguments.options, arguments.fd)
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def _set_signals(*, is_child: bool) -> None:
+    """The default action ends even a source that hangs in a library; a terminal's Ctrl-C is for the server."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN if is_child else signal.SIG_DFL)
+
+
+def _run(link: Link, request: Request) -> int:
+    try:
+        _run_kind(link, request)
+    except SourceStopped:
+        pass
+    except SourceError as failure:
+        return _fail(link, str(failure))
+    except ImportError as error:
+        return _fail(link, f"a source needs PyAV (Debian: python3-av; pip: edge-streamer[video]): {error}")
+    except Exception as error:  # noqa: BLE001  # the program's boundary: the server is told why
+        traceback.print_exc()
+        return _fail(link, f"the source has a fault: {error!r}")
+    link.finish(FINISH_S)
+    return 0
+
+
+def _run_kind(link: Link, request: Request) -> None:
+    """Import the kind only now: without PyAV the server is told why, and the file source loads no drawing."""
+    if isinstance(request.options, FileOptions):
+        from edge_streamer.sources.file import run_file
+
+        run_file(link, request.outputs[0], request.options)
+    else:
+        from edge_streamer.sources.testpattern import run_test_pattern
+
+        run_test_pattern(link, request.outputs)
+
+
+def _fail(link: Link, reason: str) -> int:
+    link.send_note(0, event="failed", reason=reason)
+    link.finish(FINISH_S)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+"""An H.264 file as an endless row of access units in Annex B form, with continuous 90 kHz time stamps.
+
+Copied, never decoded: PyAV demultiplexes, FFmpeg's `h264_mp4toannexb` filter puts start codes and parameter sets
+back. The file is opened again at each pass and read packet by packet, so memory stays flat for any length. A raw
+`.h264` has no time stamps: its frames are counted at the rate of its VUI, or the rate asked for, and shown in the
+order that `picture_order` finds. No clock here: `file` waits and sends.
+"""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import av
+from av.bitstream import BitStreamFilterContext
+
+from edge_streamer.sources.ending import SourceError
+from edge_streamer.sources.pacing import MEDIA_CLOCK_HZ
+from edge_streamer.sources.picture_order import DisplayOrder
+
+if TYPE_CHECKING:  # PyAV 14 (Debian trixie) has the class, but not yet as a generic
+    _Packet: TypeAlias = av.Packet[av.VideoStream]
+
+_ALLOWED = "allowed: H.264 as raw Annex B or in MP4, Matroska or MPEG-TS"
+_ORDER_SAMPLE_FRAMES = 300
+_NEVER = 1 << 62
+_RAW_H264 = "h264"  # the name of FFmpeg's demultiplexer of a file without a container
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFrame:
+    """An access unit; `decode_time`, `presentation_time` and `duration` in 90 kHz ticks of the clip's own clock."""
+
+    data: bytes
+    is_key_frame: bool
+    decode_time: int
+    presentation_time: int
+    duration: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFormat:
+    """What the file says of its picture."""
+
+    width: int
+    height: int
+    rate_hz: Fraction
+
+
+class Clip:
+    """A file that was opened once and found to be H.264."""
+
+    def __init__(self, path: str, raw_rate_hz: Fraction) -> None:
+        """Look into the file; `raw_rate_hz` is for a raw one that does not say its own. SourceError: no H.264."""
+        self._path = path
+        self._raw_rate_hz = raw_rate_hz
+        with self._open() as container:
+            stream = self._video(container)
+            self._is_raw = container.format.name == _RAW_H264
+            self.format = ClipFormat(stream.codec_context.width, stream.codec_context.height, self._rate_hz(stream))
+            sample = islice(_packets(container, stream), _ORDER_SAMPLE_FRAMES if self._is_raw else 0)
+            self._order = DisplayOrder(bytes(packet) for packet in sample)
+
+    def frames(self, *, loop: bool) -> Iterator[ClipFrame]:
+        """Yield the file's frames, for ever when `loop`; time stamps go on over the seam without a step."""
+        is_empty = True
+        try:
+            for frame in self._raw_passes(loop=loop) if self._is_raw else self._timed_passes(loop=loop):
+                is_empty = False
+                yield frame
+        except av.FFmpegError as error:
+            raise SourceError(f"{self._path} cannot be read to its end: {error.strerror}") from None
+        if is_empty or loop:
+            raise SourceError(f"{self._path} has no key frame to begin with ({_ALLOWED})")
+
+    def _timed_passes(self, *, loop: bool) -> Iterator[ClipFrame]:
+        """Shift each pass by the length of those before it, from the first frame shown to the end of the last."""
+        shift = 0
+        while True:
+            begin, end = _NEVER, -_NEVER
+            for frame in self._timed_pass():
+                begin = min(begin, frame.presentation_time)
+                end = max(end, frame.presentation_time + frame.duration)
+                yield replace(
+                    frame,
+                    decode_time=frame.decode_time + shift,
+                    presentation_time=frame.presentation_time + shift,
+                )
+            if end < begin or not loop:
+                return
+            shift += end - begin
+
+    def _timed_pass(self) -> Iterator[ClipFrame]:
+        with self._open() as container:
+            stream = self._video(container)
+            annex_b = BitStreamFilterContext("h264_mp4toannexb", stream)
+            filtered = (unit for packet in _packets(container, stream) for unit in annex_b.filter(packet))
+            yield from self._clip_frames(filtered, stream)
+
+    def _raw_passes(self, *, loop: bool) -> Iterator[ClipFrame]:
+        count = 0
+        while True:
+            first = count
+            with self._open() as container:
+                for packet in _packets(container, self._video(container)):
+                    data = bytes(packet)
+                    shown_at = self._order.shown_at(data, count)
+                    decoded, presented, end = (self._media_time(number) for number in (count, shown_at, shown_at + 1))
+                    yield ClipFrame(data, packet.is_keyframe, decoded, presented, end - presented)
+                    count += 1
+            if count == first or not loop:
+                return
+
+    def _media_time(self, frame_number: int) -> int:
+        return frame_number * MEDIA_CLOCK_HZ // self.format.rate_hz
+
+    def _clip_frames(self, packets: "Iterator[_Packet]", stream: av.VideoStream) -> Iterator[ClipFrame]:
+        """Fill in decode times that the container does not have: Matroska's first, when frames are reordered."""
+        frame_ticks = round(self._frame_ticks(stream))
+        held: list[_Packet] = []
+        previous: int | None = None
+        for packet in packets:
+            decode_ticks = packet.dts
+            if decode_ticks is None:
+                if previous is None:
+                    held.append(packet)
+                    continue
+                decode_ticks = previous + frame_ticks
+            yield from _stamped_backwards(held, decode_ticks, frame_ticks, stream)
+            held.clear()
+            yield _clip_frame(packet, decode_ticks, frame_ticks, stream)
+            previous = decode_ticks
+        yield from _stamped_backwards(held, len(held) * frame_ticks, frame_ticks, stream)
+
+    def _frame_ticks(self, stream: av.VideoStream) -> Fraction:
+        return 1 / (self.format.rate_hz * _time_base(stream))
+
+    def _open(self) -> av.container.InputContainer:
+        path = Path(self._path)
+        if not path.is_file():  # a named pipe would block, an address would be fetched
+            what = "is no regular file" if path.exists() else "does not exist"
+            raise SourceError(f"{self._path} {what} ({_ALLOWED})")
+        if not path.stat().st_size:
+            raise SourceError(f"{self._path} is empty ({_ALLOWED})")
+        try:
+            return av.open(f"file:{self._path}")
+        except av.FFmpegError as error:
+            raise SourceError(f"{self._path} cannot be opened: {error.strerror} ({_ALLOWED})") from None
+
+    def _video(self, container: av.container.InputContainer) -> av.VideoStream:
+        streams = container.streams.video
+        for stream in streams:
+            if stream.codec_context.name == "h264" and stream.codec_context.width:
+                return stream
+        if not streams or streams[0].codec_context.name == "h264":
+            raise SourceError(f"{self._path} has no H.264 video in it ({_ALLOWED})")
+        convert = f"ffmpeg -i {shlex.quote(self._path)} -an -c:v libx264 -bf 0 -g 30 converted.mp4"
+        raise SourceError(
+            f"{self._path} is {streams[0].codec_context.name}, not H.264 ({_ALLOWED}; convert it: {convert})"
+        )
+
+    def _rate_hz(self, stream: av.VideoStream) -> Fraction:
+        if self._is_raw:  # its average_rate is an invented 25 when the VUI has no timing
+            return stream.codec_context.framerate or self._raw_rate_hz
+        return stream.average_rate or stream.guessed_rate or self._raw_rate_hz
+
+
+def _packets(container: av.container.InputContainer, stream: av.VideoStream) -> "Iterator[_Packet]":
+    """Yield the coded packets from the first key frame on."""
+    has_begun = False
+    for packet in container.demux(stream):
+        has_begun = has_begun or packet.is_keyframe
+        if has_begun and packet.size:  # the last is empty: it would flush a decoder
+            yield packet
+
+
+def _stamped_backwards(
+    held: "list[_Packet]", next_decode_ticks: int, frame_ticks: int, stream: av.VideoStream
+) -> Iterator[ClipFrame]:
+    for index, packet in enumerate(held):
+        yield _clip_frame(packet, next_decode_ticks - (len(held) - index) * frame_ticks, frame_ticks, stream)
+
+
+def _clip_frame(packet: "_Packet", decode_ticks: int, frame_ticks: int, stream: av.VideoStream) -> ClipFrame:
+    """Copy a packet; a presentation time that is missing, or before the decode time, is the decode time."""
+    presentation_ticks = decode_ticks if packet.pts is None else max(packet.pts, decode_ticks)
+    times = (decode_ticks, presentation_ticks, packet.duration or frame_ticks)
+    base = _time_base(stream)
+    decoded, presented, duration = (ticks * MEDIA_CLOCK_HZ * base.numerator // base.denominator for ticks in times)
+    return ClipFrame(bytes(packet), packet.is_keyframe, decoded, presented, duration)
+
+
+def _time_base(stream: av.VideoStream) -> Fraction:
+    return stream.time_base or Fraction(1, MEDIA_CLOCK_HZ)

@@ -1,0 +1,176 @@
+"""The way to the server: frames and notes out, commands in, over one inherited socketpair.
+
+It never blocks its encoder: what the kernel does not take waits here up to a limit, and beyond the limit whole access
+units are dropped up to the next key frame, counted, and told when the server reads again. A message that was begun is
+always completed before another, so the server never sees a torn frame. The end of the socket, in either direction,
+raises `SourceStopped`: no source survives its server. Wire format: `media.frame`. Used by `__main__` and the kinds.
+"""
+
+import select
+import socket
+import time
+from collections import deque
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final, Protocol
+
+from edge_streamer.media.frame import (
+    MAX_ACCESS_UNIT_BYTES,
+    MAX_NOTE_BYTES,
+    EncodedFrame,
+    SourceCommand,
+    encode_frame_header,
+    encode_note,
+)
+from edge_streamer.sources.ending import SourceStopped
+
+SEND_BUFFER_BYTES: Final = 1 << 20
+MAX_UNSENT_BYTES: Final = 1 << 20
+"""Frames are taken while less than this waits here, because SO_SNDBUF may be capped at 208 KiB (net.core.wmem_max)
+and then one key frame of `main` fills it in the instant in which the key frame of `sub` is due."""
+MAX_UNSENT_WITH_NOTES_BYTES: Final = MAX_UNSENT_BYTES + MAX_ACCESS_UNIT_BYTES + MAX_NOTE_BYTES
+"""Notes, a reason of failure above all, are taken beyond the largest frame that was the last to find room."""
+MAX_COMMAND_BYTES: Final = 4096
+_MAX_BUFFERS_A_CALL: Final = 64  # far below IOV_MAX (1024)
+
+
+class Link(Protocol):
+    """What a source sees of whoever takes its frames: the server, or a pipe."""
+
+    def wait(self, until_ns: int, /) -> list[SourceCommand]:
+        """Return the commands that came, or nothing at `until_ns` of CLOCK_MONOTONIC; SourceStopped at the end."""
+
+    def send_frame(self, output: int, frame: EncodedFrame, /) -> None:
+        """Take a frame, or drop and count it; never blocks on a server."""
+
+    def send_note(self, output: int, **values: Any) -> None:
+        """Tell the reader what happened; `event` names it."""
+
+    def wants_key_frame(self, output: int, /) -> bool:
+        """Whether a key frame now would end a gap of dropped frames."""
+
+    def finish(self, within_s: float, /) -> None:
+        """Deliver what waits, for at most `within_s` seconds."""
+
+
+@dataclass(slots=True)
+class _Gate:
+    """One output's gap: closed by a frame that found no room, opened by the next key frame that does."""
+
+    dropped_frames: int = 0
+    is_closed: bool = False
+
+
+class ServerLink:
+    """The socketpair's end in the source process."""
+
+    def __init__(self, fd: int, outputs: int) -> None:
+        self._socket = socket.socket(fileno=fd)
+        self._socket.setblocking(False)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        self._poll = select.poll()
+        self._unsent: deque[memoryview] = deque()
+        self._unsent_bytes = 0
+        self._line = bytearray()
+        self._gates = [_Gate() for _ in range(outputs)]
+
+    def wait(self, until_ns: int) -> list[SourceCommand]:
+        """Return the commands that came, or nothing at `until_ns` of CLOCK_MONOTONIC; SourceStopped at the end."""
+        while events := self._poll_until(until_ns, select.POLLIN):
+            if events & select.POLLOUT:
+                self._flush()
+            if events & ~select.POLLOUT and (commands := self._read_commands()):
+                return commands
+        return []
+
+    def send_frame(self, output: int, frame: EncodedFrame) -> None:
+        """Take a frame, or drop it when too much waits, and then all up to the output's next key frame."""
+        gate = self._gates[output]
+        if not self._has_room() or (gate.is_closed and not frame.is_key_frame):
+            gate.is_closed = True
+            gate.dropped_frames += 1
+            return
+        if gate.is_closed:
+            self.send_note(output, event="dropped", frames=gate.dropped_frames)
+            self._gates[output] = _Gate()
+        self._put(encode_frame_header(output, frame), frame.data)
+
+    def send_note(self, output: int, **values: Any) -> None:
+        """Tell the server what happened; lost only if it has not read for so long that notes alone pile up."""
+        if self._unsent_bytes < MAX_UNSENT_WITH_NOTES_BYTES:
+            self._put(encode_note(output, **values))
+
+    def wants_key_frame(self, output: int) -> bool:
+        """Whether the server reads again after frames of this output were dropped."""
+        return self._gates[output].is_closed and self._has_room()
+
+    def finish(self, within_s: float) -> None:
+        """Write what waits, for at most `within_s` seconds, and close."""
+        until_ns = time.monotonic_ns() + int(within_s * 1e9)
+        try:
+            while self._unsent and self._poll_until(until_ns, 0):
+                self._flush()
+        except SourceStopped:
+            pass
+        self._unsent.clear()
+        self._socket.close()
+
+    def _has_room(self) -> bool:
+        return self._unsent_bytes < MAX_UNSENT_BYTES
+
+    def _put(self, *parts: bytes) -> None:
+        for part in parts:
+            self._unsent.append(memoryview(part))
+            self._unsent_bytes += len(part)
+        self._flush()
+
+    def _flush(self) -> None:
+        try:
+            while self._unsent:
+                self._forget(self._socket.sendmsg(list(islice(self._unsent, _MAX_BUFFERS_A_CALL))))
+        except BlockingIOError:
+            return
+        except OSError as error:
+            raise SourceStopped(f"the server is gone: {error}") from None
+
+    def _forget(self, sent_bytes: int) -> None:
+        self._unsent_bytes -= sent_bytes
+        while self._unsent and sent_bytes >= len(self._unsent[0]):
+            sent_bytes -= len(self._unsent.popleft())
+        if sent_bytes:
+            self._unsent[0] = self._unsent[0][sent_bytes:]
+
+    def _poll_until(self, until_ns: int, events: int) -> int:
+        """Return what the socket is ready for, 0 when `until_ns` came first. `poll` rounds up to a millisecond."""
+        self._poll.register(self._socket, events | (select.POLLOUT if self._unsent else 0))
+        left_ms = max(0.0, (until_ns - time.monotonic_ns()) / 1e6)
+        ready = self._poll.poll(left_ms)
+        return ready[0][1] if ready else 0
+
+    def _read_commands(self) -> list[SourceCommand]:
+        try:
+            data = self._socket.recv(MAX_COMMAND_BYTES)
+        except BlockingIOError:
+            return []
+        except OSError as error:
+            raise SourceStopped(f"the server is gone: {error}") from None
+        if not data:
+            raise SourceStopped("the server closed the socket")
+        self._line += data
+        *lines, self._line = self._line.split(b"\n")
+        if len(self._line) > MAX_COMMAND_BYTES:
+            raise SourceStopped("the server wrote a command without an end")
+        return [command for line in lines if (command := self._decode(bytes(line)))]
+
+    def _decode(self, line: bytes) -> SourceCommand | None:
+        try:
+            command = SourceCommand.decode(line)
+        except ValueError:
+            self.send_note(0, event="unsupported", command=line[:64].decode(errors="replace"))
+            return None
+        if command.command == "stop":
+            raise SourceStopped("the server said stop")
+        if not 0 <= command.output < len(self._gates):
+            self.send_note(0, event="unsupported", command=command.command)
+            return None
+        return command

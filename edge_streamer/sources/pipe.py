@@ -1,0 +1,46 @@
+"""The way to a pipe, for a source run by hand: `python -m edge_streamer.sources testpattern | ffplay -`.
+
+Output 0 as raw Annex B on a descriptor; no commands, no notes but the reason of a failure on standard error.
+A pipe that is full blocks: whoever plays sets the pace. Used by `__main__`.
+"""
+
+import os
+import sys
+import time
+from typing import Any
+
+from edge_streamer.media.frame import EncodedFrame, SourceCommand
+from edge_streamer.sources.ending import SourceStopped
+
+
+class PipeLink:
+    """Writes the first output's access units to `fd`."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def wait(self, until_ns: int) -> list[SourceCommand]:
+        """Sleep until `until_ns` of CLOCK_MONOTONIC; a pipe gives no commands."""
+        time.sleep(max(0, until_ns - time.monotonic_ns()) / 1e9)
+        return []
+
+    def send_frame(self, output: int, frame: EncodedFrame) -> None:
+        """Write the access unit; SourceStopped when nobody reads any more."""
+        unsent = memoryview(frame.data if output == 0 else b"")
+        try:
+            while unsent:
+                unsent = unsent[os.write(self._fd, unsent) :]
+        except BrokenPipeError:
+            raise SourceStopped("the reader closed the pipe") from None
+
+    def send_note(self, output: int, **values: Any) -> None:
+        """Print why the source failed; what else it notes is for the server."""
+        if values["event"] == "failed":
+            print(f"edge_streamer.sources: output {output}: {values['reason']}", file=sys.stderr)
+
+    def wants_key_frame(self, _output: int) -> bool:
+        """Never: a pipe loses nothing."""
+        return False
+
+    def finish(self, _within_s: float) -> None:
+        """Nothing waits: each frame was written when it came."""

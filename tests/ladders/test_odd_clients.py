@@ -1,0 +1,40 @@
+"""What no client is known by and some client somewhere does: spelling, padding, line ends, replies of their own."""
+
+import pytest
+
+from tests.support.rtsp_ladder import Ladder
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"OPTIONS * RTSP/1.0\nCSeq: 0\n\n",
+        b"OPTIONS * RTSP/1.0\r\ncSEQ : 0\r\n\r\n",
+        b"OPTIONS * RTSP/1.0\r\nX-Folded: a\r\n b\r\n\tc\r\nCSeq: 0\r\n\r\n",
+        b"\r\n\r\nOPTIONS * RTSP/1.0\r\nCSeq: 0\r\nX-Empty:\r\n\r\n",
+        b"OPTIONS * RTSP/1.0\r\nCSeq: 0\r\nContent-Length: 0\r\n\r\n",  # Avigilon
+        b"OPTIONS * RTSP/1.0\r\nx-Accept-Dynamic-Rate: 1\r\nCSeq: 0\r\n\r\n",  # Dahua
+        b"RTSP/1.0 200 OK\r\nCSeq: 5\r\nContent-Length: 4\r\n\r\nbodyOPTIONS * RTSP/1.0\r\nCSeq: 0\r\n\r\n",
+        b"$\x09\x00\x02zzOPTIONS * RTSP/1.0\r\nCSeq: 0\r\n\r\n",
+    ],
+)
+def test_tolerated(ladder: Ladder, request_bytes: bytes) -> None:
+    ladder.send(request_bytes)
+    ladder.expect(200, cseq="0")
+    ladder.expect_nothing()
+    assert ladder.protocol.buffered_bytes == 0
+
+
+def test_larix_sends_the_session_back_with_its_time_out_and_begins_with_channels_2_3(ladder: Ladder) -> None:
+    session = ladder.set_up("RTP/AVP/TCP;unicast;interleaved=2-3;mode=receive")
+    ladder.peer("PLAY rtsp://cam/main/ RTSP/1.0", "CSeq: 4", f"Session: {session.id};timeout=60")
+    ladder.expect(200, session=f"{session.id};timeout=60")
+
+
+def test_media_foundation_pings_exactly_at_the_time_out(ladder: Ladder) -> None:
+    session = ladder.play("RTP/AVP;unicast;client_port=30000-30001")
+    for cseq in ("5", "6", "7"):
+        ladder.wait(s=60)
+        ladder.peer("GET_PARAMETER rtsp://cam/main RTSP/1.0", f"CSeq: {cseq}", f"Session: {session.id}")
+        ladder.expect(200)
+    ladder.expect_nothing()

@@ -1,0 +1,132 @@
+"""Bad readers of every kind, and twenty healthy ones that must not notice.
+
+Windows without and with the bad ones alternate in one run, on one service and with the same healthy readers, so that
+whatever else the machine does meets both. A window with them is long enough to see them given up.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+from tests.support.netns import Laboratory, laboratory
+from tests.support.netns_client import Measured
+from tests.support.netns_readers import ReaderProcess, frame_ages, percentile, reader_process
+from tests.support.netns_service import NamespacedService, config_of, service_in
+from tests.support.reliability_report import record
+
+HEALTHY_PROCESSES = 4
+HEALTHY_EACH = 5
+ROUNDS = 3
+WITHOUT_S = 5.0
+WITH_S = 10.0
+SETTLE_S = 1.5
+ALLOWED_RATIO = 1.5
+TINY_BUFFER_BYTES = 4096
+"""Without it the kernel reads for a reader that does not: up to six megabytes."""
+
+Window = tuple[float, float]
+
+
+@dataclass(slots=True)
+class Watch:
+    """The windows of both kinds, and what the healthy saw over all of it."""
+
+    healthy: list[Measured] = field(default_factory=list)
+    windows: dict[str, list[Window]] = field(default_factory=lambda: {"without": [], "with": []})
+    ended_by_reason: dict[str, int] = field(default_factory=dict)
+
+    def lateness_percentiles(self, kind: str, share: float) -> list[float]:
+        """Return, for each window of that kind, the percentile of all healthy readers' frames' lateness."""
+        late = [readers_lateness(measured) for measured in self.healthy]
+        return [
+            percentile([late_s for reader in late for arrived, late_s in reader if start < arrived < end], share)
+            for start, end in self.windows[kind]
+        ]
+
+
+def readers_lateness(measured: Measured) -> list[tuple[float, float]]:
+    ages = frame_ages(measured.frames)
+    earliest = min(age for _arrived, age in ages)
+    return [(arrived, age - earliest) for arrived, age in ages]
+
+
+@pytest.fixture(scope="module")
+def watch(clips: Mapping[str, Path]) -> Iterator[Watch]:
+    config = config_of({name: clips[name] for name in ("mbit2", "mbit8")})
+    with laboratory() as lab, service_in(lab, config) as service, ExitStack() as stack:
+        healthy = [stack.enter_context(reader_process(lab.add_reader())) for _ in range(HEALTHY_PROCESSES)]
+        bad = [stack.enter_context(reader_process(lab.add_reader())) for _ in range(2)]
+        names = [str(number) for number in range(HEALTHY_EACH)]
+        for reader in healthy:
+            for name in names:
+                reader.open(name, url=service.rtsp_url("mbit2"))
+        for reader in healthy:
+            for name in names:
+                reader.wait_playing(name)
+        time.sleep(SETTLE_S)
+        yield watch_windows(lab, service, bad, [(reader, name) for reader in healthy for name in names])
+
+
+def watch_windows(
+    lab: Laboratory, service: NamespacedService, bad: list[ReaderProcess], healthy: list[tuple[ReaderProcess, str]]
+) -> Watch:
+    watch = Watch()
+    for number in range(ROUNDS):
+        watch.windows["without"].append(sleep_through(WITHOUT_S))
+        clients = begin_badly(lab, service, bad, number)
+        watch.windows["with"].append(sleep_through(WITH_S))
+        for reader, client in clients:
+            reader.tell(client, "reset")
+        lab.mend([bad[0].port])
+        time.sleep(SETTLE_S)
+    watch.healthy = [reader.report(name) for reader, name in healthy]
+    watch.ended_by_reason = service.ended_by_reason()
+    return watch
+
+
+def begin_badly(
+    lab: Laboratory, service: NamespacedService, bad: list[ReaderProcess], number: int
+) -> list[tuple[ReaderProcess, str]]:
+    """Start one bad reader of each kind; return when all are at it."""
+    cut, near = bad
+    kinds = {name: f"{name}{number}" for name in ("stalled", "sip", "trickle", "mute")}
+    url = service.rtsp_url("mbit8")
+    cut.open(kinds["stalled"], url=url)
+    near.open(kinds["sip"], url=url, receive_buffer_bytes=TINY_BUFFER_BYTES)
+    near.open(kinds["trickle"], kind="header_trickler", url=url)
+    near.open(kinds["mute"], kind="reply_ignorer", url=url, receive_buffer_bytes=TINY_BUFFER_BYTES)
+    cut.wait_playing(kinds["stalled"])
+    near.wait_playing(kinds["sip"])
+    near.tell(kinds["sip"], "sip")
+    lab.cut([cut.port])
+    return [(cut, kinds["stalled"]), *((near, kinds[name]) for name in ("sip", "trickle", "mute"))]
+
+
+def sleep_through(duration_s: float) -> Window:
+    start = time.monotonic()
+    time.sleep(duration_s)
+    return start, time.monotonic()
+
+
+def test_healthy_readers_lose_nothing(watch: Watch):
+    assert [measured.ending for measured in watch.healthy] == [""] * HEALTHY_PROCESSES * HEALTHY_EACH
+    assert not [gap for measured in watch.healthy for gap in measured.gaps]
+
+
+def test_bad_readers_were_bad(watch: Watch):
+    """Those of each round that played and stopped taking anything were given up within it."""
+    given_up = {reason: watch.ended_by_reason.get(reason, 0) for reason in ("stalled", "backlog")}
+    assert sum(given_up.values()) == 2 * ROUNDS, watch.ended_by_reason
+
+
+@pytest.mark.parametrize("share", [0.5, 0.99], ids=["p50", "p99"])
+def test_frames_come_as_punctually_as_without_them(watch: Watch, share: float):
+    without, with_them = (median(watch.lateness_percentiles(kind, share)) * 1000 for kind in ("without", "with"))
+    figure = f"lateness of frames, p{share * 100:.0f}"
+    record("nobody_notices", figure, f"{without:.2f} ms", f"{with_them:.2f} ms", f"{with_them / without:.2f}")
+    assert with_them <= ALLOWED_RATIO * without

@@ -1,0 +1,128 @@
+"""A reader loses power: it is gone after `dead_after_s`, at any bit rate, on any transport, playing or paused.
+
+One run a configuration: seven readers, each in a namespace of its own, lose power at the same instant. What the tests
+then judge was seen from outside the server: its TCP table, its log, its memory.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.netns import Laboratory, laboratory
+from tests.support.netns_clips import CLIPS
+from tests.support.netns_readers import ReaderProcess, reader_process
+from tests.support.netns_service import NamespacedService, config_of, service_in
+from tests.support.reliability_report import record
+
+SETTLE_S = 3.0
+POLL_S = 0.02
+PATIENCE_S = 6.0
+"""How much longer than `dead_after_s` the run waits, so that a late end is measured and not just missed."""
+KEPT_MB = 8
+"""What may stay in memory of a backlog of 40 MB: the allocator's granularity, no frame of anybody's."""
+AFTERMATH_S = 1.0
+TOLERANCE_S = {8.0: 0.8, 3.0: 0.5}
+PLAYING = tuple(spec.name for spec in CLIPS)
+READERS = (*PLAYING, "paused", "udp")
+REASONS = {
+    **{name: {"stalled", "backlog"} for name in PLAYING},  # whichever limit is met first: time or bytes
+    "paused": {"stalled"},
+    "udp": {"stalled", "unreachable"},  # unreachable: the server's ARP entry was about to expire, too
+}
+
+
+@dataclass(slots=True)
+class PowerLoss:
+    """What became of the readers: name -> seconds after the loss, or the reason."""
+
+    dead_after_s: float
+    hung_up_s: dict[str, float]
+    session_ended_s: dict[str, float]
+    reasons: dict[str, list[str]]
+    counted: dict[str, int]
+    sessions_active: float
+    sockets_left: dict[str, str]  # reader's address -> TCP state
+    resident_bytes: tuple[int, int, int]  # before, at the peak, after
+
+
+@pytest.fixture(scope="module", params=sorted(TOLERANCE_S, reverse=True), ids="dead_after_{:g}s".format)
+def loss(request: pytest.FixtureRequest, clips: Mapping[str, Path]) -> Iterator[PowerLoss]:
+    config = config_of(clips, dead_after_s=request.param)
+    with laboratory() as lab, service_in(lab, config) as service, ExitStack() as stack:
+        yield lose_power(lab, service, open_readers(lab, service, stack), request.param)
+
+
+def open_readers(lab: Laboratory, service: NamespacedService, stack: ExitStack) -> dict[str, ReaderProcess]:
+    readers = {name: stack.enter_context(reader_process(lab.add_reader())) for name in READERS}
+    for name, reader in readers.items():
+        stream = name if name in PLAYING else "mbit2"
+        reader.open(name, url=service.rtsp_url(stream), transport="udp" if name == "udp" else "tcp")
+    for name, reader in readers.items():
+        reader.wait_playing(name)
+    readers["paused"].tell("paused", "pause")
+    readers["paused"].wait_until("paused", "paused")
+    time.sleep(SETTLE_S)
+    return readers
+
+
+def lose_power(
+    lab: Laboratory, service: NamespacedService, readers: Mapping[str, ReaderProcess], dead_after_s: float
+) -> PowerLoss:
+    names = {reader.port.address: name for name, reader in readers.items()}
+    before_bytes = peak_bytes = service.resident_bytes()
+    hung_up: dict[str, float] = {}
+    ended: dict[str, float] = {}
+    lost_at = lab.cut(reader.port for reader in readers.values())
+    while (after_s := time.monotonic() - lost_at) < dead_after_s + PATIENCE_S and len(hung_up) + len(ended) < 2 * len(
+        names
+    ):
+        peak_bytes = max(peak_bytes, service.resident_bytes())
+        for address in names.keys() - service.established():
+            hung_up.setdefault(names[address], after_s)
+        for ending in service.endings():
+            ended.setdefault(names[ending.address], after_s)
+        time.sleep(POLL_S)
+    time.sleep(AFTERMATH_S)
+    reasons: dict[str, list[str]] = {name: [] for name in readers}
+    for ending in service.endings():
+        reasons[names[ending.address]].append(ending.reason)
+    resident = (before_bytes, peak_bytes, service.resident_bytes())
+    active = service.metrics()["edge_streamer_sessions_active"]
+    left = service.connections()
+    return PowerLoss(dead_after_s, hung_up, ended, reasons, service.ended_by_reason(), active, left, resident)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_dead_reader_is_gone_in_time(loss: PowerLoss, reader: str):
+    ended_s = max(loss.session_ended_s.get(reader, float("inf")), loss.hung_up_s.get(reader, float("inf")))
+    record("power_loss", f"{loss.dead_after_s:g}", reader, f"{ended_s:.2f} s", " ".join(loss.reasons[reader]))
+    assert ended_s == pytest.approx(loss.dead_after_s, abs=TOLERANCE_S[loss.dead_after_s])
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_its_end_has_one_reason(loss: PowerLoss, reader: str):
+    assert len(loss.reasons[reader]) == 1
+    assert set(loss.reasons[reader]) <= REASONS[reader]
+
+
+def test_every_end_is_counted_and_every_slot_is_free(loss: PowerLoss):
+    assert sum(loss.counted.values()) == len(READERS)
+    assert loss.counted == {
+        reason: sum(reason in reasons for reasons in loss.reasons.values()) for reason in loss.counted
+    }
+    assert loss.sessions_active == 0
+
+
+def test_no_socket_is_left_behind(loss: PowerLoss):
+    """A socket that was closed and not reset keeps its unsent bytes in the kernel until that gives up, too."""
+    assert not loss.sockets_left
+
+
+def test_their_memory_comes_back(loss: PowerLoss):
+    before, peak, after = (amount / 1e6 for amount in loss.resident_bytes)
+    record("power_loss_memory", f"{loss.dead_after_s:g}", f"{before:.1f} MB", f"{peak:.1f} MB", f"{after:.1f} MB")
+    assert after - before < KEPT_MB

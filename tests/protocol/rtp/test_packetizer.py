@@ -1,0 +1,268 @@
+"""Access units into packets, and packets into what transports send."""
+
+import struct
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_streamer.protocol.rtp.h264 import NalUnit
+from edge_streamer.protocol.rtp.packetizer import (
+    MAX_PACKET_BYTES,
+    MAX_RUN_BYTES,
+    MAX_RUN_SEGMENTS,
+    MIN_PACKET_BYTES,
+    DatagramRun,
+    H264Packetizer,
+    PacketizedFrame,
+)
+from tests.support.h264_depacketizer import access_units
+from tests.support.rtp import RtpPacket, interleaved_packets
+
+SPS = bytes.fromhex("6742c00dda05066840000003004000000f23c50aa8")
+PPS = b"\x68\xce\x3c\x80"
+SEI = b"\x06\x05\x01\xaa\x80"
+SSRC = 0xD6D66271
+FULL_FRAGMENT_BYTES = MAX_PACKET_BYTES - 14
+
+
+def packetizer(first_sequence: int = 1000, max_packet_bytes: int = MAX_PACKET_BYTES) -> H264Packetizer:
+    return H264Packetizer(ssrc=SSRC, first_sequence=first_sequence, max_packet_bytes=max_packet_bytes)
+
+
+def packetize(*nal_units: NalUnit) -> PacketizedFrame:
+    return packetizer().packetize(nal_units, 90_000)
+
+
+def parsed(frame: PacketizedFrame) -> list[RtpPacket]:
+    return [RtpPacket.parse(packet) for packet in frame.packets()]
+
+
+def p_slice(size_bytes: int) -> bytes:
+    return (b"\x41" + bytes(range(1, 256)) * (1 + size_bytes // 255))[:size_bytes]
+
+
+def idr(size_bytes: int) -> bytes:
+    return b"\x65" + p_slice(size_bytes)[1:]
+
+
+class TestSingleNalUnitPacket:
+    def test_bytes(self) -> None:
+        frame = packetizer(first_sequence=0x1234).packetize([b"\x41\x9a\x02"], 0x0102_0304)
+        assert frame.packets() == [bytes.fromhex("80e0 1234 01020304 d6d66271 419a02")]
+
+    def test_several_slices_are_several_packets(self) -> None:
+        packets = parsed(packetize(p_slice(100), p_slice(MAX_PACKET_BYTES - 12), p_slice(1)))
+        assert [len(packet.payload) for packet in packets] == [100, MAX_PACKET_BYTES - 12, 1]
+        assert [packet.marker for packet in packets] == [False, False, True]
+        assert {(packet.timestamp, packet.ssrc, packet.payload_type) for packet in packets} == {(90_000, SSRC, 96)}
+
+    def test_payload_type(self) -> None:
+        frame = H264Packetizer(ssrc=1, first_sequence=1, payload_type=127).packetize([p_slice(3000)], 0)
+        assert [packet.payload_type for packet in parsed(frame)] == [127] * 3
+
+
+class TestFragments:
+    def test_bytes(self) -> None:
+        frame = packetizer(0xFFFF, max_packet_bytes=64).packetize([idr(102)], 5)
+        body = idr(102)[1:]
+        assert frame.packets() == [
+            bytes.fromhex("8060 ffff 00000005 d6d66271 7c85") + body[:50],
+            bytes.fromhex("8060 0000 00000005 d6d66271 7c05") + body[50:100],
+            bytes.fromhex("80e0 0001 00000005 d6d66271 7c45") + body[100:],
+        ]
+
+    @pytest.mark.parametrize(
+        ("size_bytes", "last_bytes"),
+        [
+            (MAX_PACKET_BYTES - 11, 2),
+            (1 + 2 * FULL_FRAGMENT_BYTES, FULL_FRAGMENT_BYTES),
+            (2 + 2 * FULL_FRAGMENT_BYTES, 1),
+        ],
+    )
+    def test_all_are_full_but_the_last(self, size_bytes: int, last_bytes: int) -> None:
+        *full, last = packetize(p_slice(size_bytes)).packets()
+        assert full
+        assert {len(packet) for packet in full} == {MAX_PACKET_BYTES}
+        assert len(last) == 14 + last_bytes
+
+    @pytest.mark.parametrize("first_byte", [0x65, 0x41, 0x01, 0xE1])
+    def test_keep_importance_type_and_forbidden_bit(self, first_byte: int) -> None:
+        nal = bytes([first_byte]) + p_slice(4000)[1:]
+        assert access_units(packetize(nal).packets()) == [[nal]]
+
+
+class TestAggregates:
+    @pytest.mark.parametrize("leading", [[SPS, PPS], [SPS, PPS, PPS], [SPS, PPS, SEI], [SEI, SEI]])
+    def test_leading_parameter_sets_and_sei_share_a_packet(self, leading: list[bytes]) -> None:
+        packets = parsed(packetize(*leading, idr(50)))
+        sized = b"".join(len(nal).to_bytes(2, "big") + nal for nal in leading)
+        importance = max(nal[0] & 0x60 for nal in leading)
+        assert [packet.payload for packet in packets] == [bytes([importance | 24]) + sized, idr(50)]
+        assert [packet.marker for packet in packets] == [False, True]
+
+    @pytest.mark.parametrize("leading", [[SPS], [SEI], []])
+    def test_one_alone_is_a_single_packet(self, leading: list[bytes]) -> None:
+        assert [packet.payload for packet in parsed(packetize(*leading, idr(50)))] == [*leading, idr(50)]
+
+    def test_what_follows_a_slice_is_not_aggregated(self) -> None:
+        assert len(packetize(idr(50), SEI, SEI).packets()) == 3
+
+    def test_the_forbidden_bit_survives(self) -> None:
+        assert parsed(packetize(bytes([0xE7]) + SPS[1:], PPS))[0].payload[0] == 0x80 | 0x60 | 24
+
+    def test_an_access_unit_may_be_nothing_else(self) -> None:
+        assert [packet.marker for packet in parsed(packetize(SPS, PPS))] == [True]
+
+    @pytest.mark.parametrize(("sei_bytes", "packets"), [(0, 1), (1, 2)])
+    def test_it_is_full_to_the_byte(self, sei_bytes: int, packets: int) -> None:
+        room_bytes = MAX_PACKET_BYTES - 12 - 1 - (2 + len(SPS)) - (2 + len(PPS)) - 2
+        sei = b"\x06" * (room_bytes + sei_bytes)
+        frame = packetize(SPS, PPS, sei)
+        assert frame.packet_count == packets
+        assert access_units(frame.packets()) == [[SPS, PPS, sei]]
+
+    def test_when_even_two_do_not_fit_each_goes_its_way(self) -> None:
+        big_sps, big_pps = SPS + b"\xff" * 1000, PPS + b"\xff" * 1000
+        assert [packet.payload for packet in parsed(packetize(big_sps, big_pps))] == [big_sps, big_pps]
+
+
+class TestPacketizer:
+    def test_sequence_wraps_and_goes_on_over_frames(self) -> None:
+        line = packetizer(first_sequence=65_530)
+        packets = [packet for index in range(5) for packet in line.packetize([p_slice(4000)], index).packets()]
+        sequences = [RtpPacket.parse(packet).sequence for packet in packets]
+        assert sequences == [*range(65_530, 65_536), *range(9)]
+        assert line.next_sequence == 9
+
+    def test_next_sequence_is_zero_after_the_last(self) -> None:
+        line = packetizer(first_sequence=65_535)
+        assert line.next_sequence == 65_535
+        assert line.packetize([p_slice(9)], 0).first_sequence == 65_535
+        assert line.next_sequence == 0
+        assert line.packetize([p_slice(9)], 0).first_sequence == 0
+
+    @pytest.mark.parametrize(("given_ticks", "sent_ticks"), [(2**32 + 7, 7), (-1, 2**32 - 1)])
+    def test_timestamps_wrap(self, given_ticks: int, sent_ticks: int) -> None:
+        frame = packetizer().packetize([p_slice(9)], given_ticks)
+        assert frame.rtp_timestamp == parsed(frame)[0].timestamp == sent_ticks
+
+    def test_nothing_is_no_access_unit(self) -> None:
+        with pytest.raises(ValueError, match="without NAL units"):
+            packetizer().packetize([], 0)
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("ssrc", -1),
+            ("ssrc", 2**32),
+            ("first_sequence", -1),
+            ("first_sequence", 65_536),
+            ("payload_type", 128),
+            ("max_packet_bytes", MIN_PACKET_BYTES - 1),
+            ("max_packet_bytes", MAX_RUN_BYTES + 1),
+        ],
+    )
+    def test_numbers_must_fit_their_fields(self, field: str, value: int) -> None:
+        with pytest.raises(ValueError, match=f"{field} is {value}"):
+            H264Packetizer(**{"ssrc": 1, "first_sequence": 1, field: value})
+
+    @given(
+        st.lists(st.tuples(st.integers(0, 255), st.integers(0, 400)), min_size=1, max_size=12),
+        st.integers(MIN_PACKET_BYTES, 300),
+        st.integers(0, 65_535),
+    )
+    def test_any_access_unit_comes_back(
+        self, shapes: list[tuple[int, int]], max_packet_bytes: int, first_sequence: int
+    ) -> None:
+        nal_units = [bytes([first]) + p_slice(more + 1)[1:] for first, more in shapes if 1 <= first & 31 <= 23]
+        if not nal_units:
+            return
+        line = packetizer(first_sequence, max_packet_bytes)
+        frame = line.packetize([memoryview(nal) for nal in nal_units], 1)
+        packets = frame.packets()
+        assert access_units(packets) == [nal_units]
+        assert max(map(len, packets)) <= max_packet_bytes
+        assert [RtpPacket.parse(packet).marker for packet in packets] == [False] * (len(packets) - 1) + [True]
+        assert line.next_sequence == (first_sequence + len(packets)) % 65_536
+        assert_images_hold(frame, packets)
+
+
+def assert_images_hold(frame: PacketizedFrame, packets: list[bytes]) -> None:
+    assert list(interleaved_packets(frame.interleaved(2))) == [(2, packet) for packet in packets]
+    assert [packet for run in frame.datagrams() for packet in datagrams_of(run)] == packets
+
+
+def datagrams_of(run: DatagramRun) -> list[bytes]:
+    starts = range(0, len(run.image), run.segment_bytes)
+    assert len(starts) == run.count
+    return [run.image[start : start + run.segment_bytes] for start in starts]
+
+
+class TestPacketizedFrame:
+    def test_counts(self) -> None:
+        frame = packetize(SPS, PPS, idr(5000), idr(10))
+        packets = frame.packets()
+        assert frame.first_sequence == 1000
+        assert frame.packet_count == len(packets)
+        assert frame.packet_bytes == sum(map(len, packets))
+        assert frame.payload_bytes == sum(len(packet) - 12 for packet in packets)
+
+    def test_interleaved_bytes(self) -> None:
+        frame = packetizer(first_sequence=1).packetize([b"\x41\x9a"], 2)
+        assert frame.interleaved(6) == bytes.fromhex("24 06 000e 80e0 0001 00000002 d6d66271 419a")
+
+    def test_interleaved_is_built_once_per_channel(self) -> None:
+        frame = packetize(SPS, PPS, idr(5000))
+        assert frame.interleaved(0) is frame.interleaved(0)
+        assert frame.interleaved(168) is frame.interleaved(168)
+        assert list(interleaved_packets(frame.interleaved(168))) == [(168, packet) for packet in frame.packets()]
+
+    @pytest.mark.parametrize("channel", [-1, 256])
+    def test_a_channel_is_a_byte(self, channel: int) -> None:
+        with pytest.raises(struct.error):
+            packetize(p_slice(9)).interleaved(channel)
+
+    def test_datagrams_are_built_once(self) -> None:
+        frame = packetize(p_slice(5000))
+        assert frame.datagrams() is frame.datagrams()
+
+    def test_a_slice_is_one_run(self) -> None:
+        (run,) = packetize(p_slice(17_000)).datagrams()
+        assert (run.segment_bytes, run.count) == (MAX_PACKET_BYTES, 13)
+
+    @pytest.mark.parametrize(
+        ("sizes", "runs"),
+        [
+            ([100], [(100, 1)]),
+            ([100, 100, 100], [(100, 3)]),
+            ([100, 100, 60], [(100, 3)]),
+            ([100, 60, 60], [(100, 2), (60, 1)]),
+            ([60, 100], [(60, 1), (100, 1)]),
+            ([60, 60, 100, 60], [(60, 2), (100, 2)]),
+            ([40] * (MAX_RUN_SEGMENTS + 1), [(40, MAX_RUN_SEGMENTS), (40, 1)]),
+            ([40] * MAX_RUN_SEGMENTS + [30], [(40, MAX_RUN_SEGMENTS), (30, 1)]),
+            ([1300] * 50 + [1000], [(1300, 50), (1000, 1)]),
+            ([1300] * 49 + [1000], [(1300, 50)]),
+        ],
+    )
+    def test_runs_end_where_sizes_grow_or_limits_are_reached(
+        self, sizes: list[int], runs: list[tuple[int, int]]
+    ) -> None:
+        frame = packetize(*(p_slice(size - 12) for size in sizes))
+        assert [(run.segment_bytes, run.count) for run in frame.datagrams()] == runs
+        assert_images_hold(frame, frame.packets())
+
+    def test_runs_stay_below_what_one_send_can_take(self) -> None:
+        runs = packetize(idr(250_000)).datagrams()
+        assert len(runs) == 4
+        assert all(len(run.image) <= MAX_RUN_BYTES and run.count <= MAX_RUN_SEGMENTS for run in runs)
+        assert all(len(earlier.image) > MAX_RUN_BYTES - MAX_PACKET_BYTES for earlier, _later in pairwise(runs))
+
+    def test_images_outlive_the_access_unit(self) -> None:
+        access_unit = bytearray(p_slice(3000))
+        frame = packetize(memoryview(access_unit))
+        image, before = frame.interleaved(0), list(interleaved_packets(frame.interleaved(0)))
+        access_unit[:] = bytes(3000)
+        assert list(interleaved_packets(image)) == before

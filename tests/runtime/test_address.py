@@ -1,0 +1,34 @@
+import socket
+
+import pytest
+
+from edge_streamer.runtime.address import bracketed, family_of, host_of, with_port
+
+
+@pytest.mark.parametrize(
+    ("sockaddr", "host"),
+    [
+        (("192.0.2.1", 554), "192.0.2.1"),
+        (("::ffff:192.0.2.1", 554, 0, 0), "192.0.2.1"),
+        (("2001:db8::1", 554, 0, 0), "2001:db8::1"),
+        (("fe80::1%eth0", 554, 0, 2), "fe80::1%eth0"),
+        (("fe80::1%eth0.100", 554, 0, 2), "fe80::1%eth0.100"),
+        (("::ffff:0:1", 554, 0, 0), "::ffff:0:1"),
+    ],
+)
+def test_the_host_of_an_address(sockaddr, host):
+    assert host_of(sockaddr) == host
+
+
+def test_another_port_keeps_flow_and_scope():
+    assert with_port(("192.0.2.1", 554), 5000) == ("192.0.2.1", 5000)
+    assert with_port(("fe80::1%eth0", 554, 7, 2), 5000) == ("fe80::1%eth0", 5000, 7, 2)
+
+
+@pytest.mark.parametrize(
+    ("host", "family", "in_url"),
+    [("192.0.2.1", socket.AF_INET, "192.0.2.1"), ("::", socket.AF_INET6, "[::]")],
+)
+def test_the_family_decides_about_brackets(host, family, in_url):
+    assert family_of(host) == family
+    assert bracketed(host) == in_url

@@ -1,0 +1,125 @@
+"""Who may read and change what over HTTP."""
+
+import json
+
+import pytest
+
+from edge_streamer.protocol.digest import LoginRules
+from edge_streamer.protocol.http.auth import HttpAuthenticator
+from edge_streamer.protocol.http.messages import HttpRequest
+from edge_streamer.services.http_access import HttpAccess, Refusal
+from edge_streamer.services.login_failures import FIRST_DELAY_S, LoginFailures
+from edge_streamer.users import Role, Users, new_user
+from tests.support.digest_client import DigestClient, parse_challenge
+
+PASSWORD = "a good password"
+USERS = Users({role.name.lower(): new_user(role.name.lower(), role, PASSWORD) for role in Role})
+LAN = "192.0.2.7"
+HERE = "127.0.0.1"
+
+
+class Service:
+    """An `HttpAccess` and a client that answers its challenges."""
+
+    def __init__(
+        self, everybodys_role: Role | None = None, users: Users = USERS, networks: tuple[str, ...] = ()
+    ) -> None:
+        self.failures = LoginFailures()
+        authenticator = HttpAuthenticator(LoginRules(users), b"key")
+        self.access = HttpAccess(
+            users, authenticator, self.failures, everybodys_role=everybodys_role, monitoring_networks=networks
+        )
+
+    def ask(
+        self, path: str, method: str = "GET", peer: str = LAN, user: str = "", password: str = PASSWORD
+    ) -> Refusal | None:
+        refusal = self.access.refusal(HttpRequest(method, path), peer, 0.0)
+        if not user or refusal is None:
+            return refusal
+        challenge = parse_challenge(dict(refusal.response.headers)["www-authenticate"])
+        authorization = DigestClient(user, password).answer(challenge, method, path, qop=True)
+        return self.access.refusal(HttpRequest(method, path, headers={"authorization": authorization}), peer, 0.0)
+
+    def status(self, *asked: str, **who: str) -> int:
+        refusal = self.ask(*asked, **who)
+        return 200 if refusal is None else refusal.response.status
+
+
+PATHS = ("/", "/api/v1/status", "/metrics", "/healthz", "/nothing")
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_with_users_everything_needs_a_login(path: str) -> None:
+    service = Service()
+    assert service.status(path) == 401
+    for role in Role:
+        assert service.status(path, user=str(role)) == 200
+    assert service.status(path, user="nobody") == 401
+    assert service.status(path, user="viewer", password="a bad password") == 401
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "get"])
+@pytest.mark.parametrize("path", ["/api/v1/status", "/metrics"])
+def test_changing_needs_an_operator(path: str, method: str) -> None:
+    service = Service(networks=("0.0.0.0/0",))
+    assert service.status(path, method) == 401
+    assert service.status(path, method, user="viewer") == 403
+    assert service.status(path, method, user="operator") == 200
+    assert service.status(path, method, user="admin") == 200
+
+
+@pytest.mark.parametrize(
+    ("peer", "is_open"),
+    [
+        ("127.0.0.1", True),
+        ("127.0.0.2", True),
+        ("::1", True),
+        ("192.0.2.99", True),
+        ("198.51.100.1", False),
+        ("2001:db8::1", False),
+        ("fe80::1%eth0", False),
+    ],
+)
+def test_listed_networks_read_metrics_and_health_and_nothing_else(peer: str, is_open: bool) -> None:
+    service = Service(networks=("127.0.0.0/8", "::1/128", "192.0.2.0/24"))
+    for path in PATHS:
+        for method in ("GET", "HEAD"):
+            expected = 200 if is_open and path in ("/metrics", "/healthz") else 401
+            assert service.status(path, method, peer=peer) == expected
+
+
+def test_where_everybody_may_watch_a_login_is_for_changing() -> None:
+    service = Service(Role.VIEWER)
+    assert all(service.status(path) == 200 for path in PATHS)
+    assert service.status("/api/v1/status", "DELETE") == 401
+    assert service.status("/api/v1/status", "DELETE", user="viewer") == 403
+    assert service.status("/api/v1/status", "DELETE", user="operator") == 200
+
+
+def test_without_users_on_this_machine_only_nothing_is_asked() -> None:
+    service = Service(Role.ADMIN, Users())
+    assert service.status("/api/v1/status", "DELETE", peer=HERE) == 200
+
+
+def test_a_refusal_is_a_problem_with_a_challenge_and_the_headers_of_every_answer() -> None:
+    refusal = Service().ask("/")
+    assert refusal is not None
+    headers = dict(refusal.response.headers)
+    assert headers["content-type"] == "application/problem+json"
+    assert headers["www-authenticate"].startswith("Digest ")
+    assert (headers["cache-control"], headers["x-content-type-options"]) == ("no-store", "nosniff")
+    assert json.loads(refusal.response.body)["status"] == 401
+    assert refusal.delay_s == 0
+
+
+def test_a_wrong_password_waits_and_is_counted_but_a_right_one_never_waits() -> None:
+    service = Service()
+    for number in range(1, 4):
+        refusal = service.ask("/", user="viewer", password="a bad password")
+        assert refusal is not None
+        assert refusal.delay_s == FIRST_DELAY_S * 2 ** (number - 1)
+        assert service.ask("/", user="viewer") is None
+    forbidden = service.ask("/", "DELETE", user="viewer")
+    assert forbidden is not None
+    assert (forbidden.response.status, forbidden.delay_s) == (403, 0)
+    assert service.failures.counts == {"http": 3}

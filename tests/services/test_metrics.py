@@ -1,0 +1,295 @@
+import gzip
+import logging
+
+import pytest
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_classic
+
+from edge_streamer import __version__
+from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
+from edge_streamer.services.metrics_table import FAMILIES, PREFIX, StatusFamily
+from edge_streamer.services.status import EndReason, ServiceStatus
+from tests.support.service_status import a_reporting_session, a_session, a_status, a_stream
+
+PROMETHEUS_2 = (
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+PROMETHEUS_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+    "application/openmetrics-text;version=0.0.1;q=0.5,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,"
+    "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+CLASSIC = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Clock:
+    """Moves on by a quarter of a second whenever it is read."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        self.now_s += 0.25
+        return self.now_s
+
+
+class Service:
+    """A service whose snapshot the test sets, or makes fail."""
+
+    def __init__(self, status: ServiceStatus | Exception) -> None:
+        self.status = status
+        self.snapshots = 0
+        self.collector = ServiceCollector(self.take_snapshot, clock=Clock())
+        self.exposition = MetricsExposition(self.collector)
+
+    def take_snapshot(self) -> ServiceStatus:
+        self.snapshots += 1
+        if isinstance(self.status, Exception):
+            raise self.status
+        return self.status
+
+    def scrape(self) -> dict[str, float]:
+        text = self.exposition.render("").body.decode()
+        return {
+            f"{sample.name.removeprefix(PREFIX)}{labels_text(sample.labels)}": sample.value
+            for metric in parse_classic(text)
+            for sample in metric.samples
+        }
+
+
+def labels_text(labels: dict[str, str]) -> str:
+    return "".join(f" {name}={value}" for name, value in sorted(labels.items()))
+
+
+def test_registering_takes_no_snapshot():
+    assert Service(a_status()).snapshots == 0
+
+
+def test_one_snapshot_a_scrape():
+    service = Service(a_status())
+    service.scrape()
+    assert service.snapshots == 1
+
+
+def test_values_of_streams():
+    series = Service(
+        a_status(
+            streams=(a_stream(restarts={"exit": 2, "stall": 1}), a_stream("sub", is_up=False, last_frame_wall_s=None))
+        )
+    ).scrape()
+    assert series["source_up source=main"] == 1
+    assert series["source_up source=sub"] == 0
+    assert series["source_frames_total source=main"] == 900
+    assert series["source_keyframes_total source=main"] == 15
+    assert series["source_bytes_total source=main"] == 7_500_000
+    assert series["source_dropped_frames_total source=main"] == 0
+    assert series["source_restarts_total reason=exit source=main"] == 2
+    assert series["source_last_frame_timestamp_seconds source=main"] == 1_700_000_030.5
+    assert "source_last_frame_timestamp_seconds source=sub" not in series
+    assert series["link_bytes_per_second source=main"] == 250_000
+    assert series["source_info encoder=libx264 fps=30 height=720 kind=testpattern source=main width=1280"] == 1
+
+
+def test_values_of_a_session():
+    series = Service(a_status(sessions=(a_reporting_session(3),))).scrape()
+    info = "session_info client=vlc peer_ip=192.0.2.3 session=5E550003 slot=3 source=main transport=tcp"
+    assert series[info] == 1
+    assert {name: value for name, value in series.items() if name.endswith(" slot=3")} == {
+        "session_sent_bytes_total slot=3": 3_000_000_003,
+        "session_discarded_frames_total slot=3": 7,
+        "session_backlog_bytes slot=3": 16_700,
+        "session_backlog_seconds slot=3": 0.25,
+        "session_backlog_limit_bytes slot=3": 2_000_896,
+        "session_rtcp_fraction_lost_ratio slot=3": 0.015625,
+        "session_rtcp_jitter_seconds slot=3": 0.002,
+        "session_round_trip_seconds slot=3": 0.031,
+        "session_start_timestamp_seconds slot=3": 1_700_000_000,
+    }
+
+
+def test_what_a_reader_has_not_reported_is_absent():
+    series = Service(a_status(sessions=(a_session(0),))).scrape()
+    assert not [name for name in series if "rtcp" in name or "round_trip" in name]
+
+
+def test_totals_and_histograms():
+    status = a_status(
+        sessions=(a_session(0), a_session(1)),
+        sessions_started={"tcp": 3},
+        sessions_ended={EndReason.BACKLOG: 1},
+        rtsp_connections=5,
+        rtsp_requests={"PLAY": 3, "BREW": 1, "other": 2},
+        rtsp_responses={"200": 9, "404": 1},
+        rtsp_protocol_errors={"malformed": 4},
+        connections_refused={"per_address": 6},
+        sent_bytes={"tcp": 10},
+        sent_packets={"udp": 11},
+        discarded_frames={"tcp": 12},
+        handler_faults=1,
+    )
+    series = Service(status).scrape()
+    expected = {
+        "sessions_active": 2,
+        "sessions_limit": 16,
+        "sessions_truncated": 0,
+        "sessions_started_total transport=tcp": 3,
+        "sessions_started_total transport=udp": 0,
+        "sessions_ended_total reason=backlog": 1,
+        "rtsp_connections_total": 5,
+        "rtsp_requests_total method=PLAY": 3,
+        "rtsp_requests_total method=PAUSE": 0,
+        "rtsp_requests_total method=other": 3,
+        "rtsp_responses_total code=404": 1,
+        "rtsp_protocol_errors_total kind=malformed": 4,
+        "connections_refused_total reason=per_address": 6,
+        "sent_bytes_total transport=tcp": 10,
+        "sent_packets_total transport=udp": 11,
+        "discarded_frames_total transport=tcp": 12,
+        "write_budget_seconds": 8,
+        "loop_worst_turn_seconds": 0.0125,
+        "handler_faults_total": 1,
+        "frame_handoff_seconds_bucket le=0.01": 4,
+        "frame_handoff_seconds_bucket le=+Inf": 10,
+        "frame_handoff_seconds_count": 10,
+        "frame_handoff_seconds_sum": 0.75,
+        "loop_turn_seconds_count": 120,
+        "collector_seconds collector=service": 0.25,
+        "collector_errors_total collector=service": 0,
+    }
+    assert {name: series.get(name) for name in expected} == expected
+    assert "rtsp_requests_total method=BREW" not in series
+    assert any(name.startswith("build_info python=3.") and name.endswith(f"version={__version__}") for name in series)
+    assert series["process_resident_memory_bytes"] > 0
+
+
+def test_every_end_reason_is_there_before_it_happens():
+    series = Service(a_status()).scrape()
+    assert {series[f"sessions_ended_total reason={reason}"] for reason in EndReason} == {0}
+
+
+def test_every_family_of_the_table_is_exported_and_no_other():
+    text = Service(a_status()).exposition.render("").body.decode()
+    announced = {line.split(" ")[2] for line in text.splitlines() if line.startswith("# TYPE")}
+    ours = {name for name in announced if name.startswith(PREFIX)}
+    assert ours == {PREFIX + family.name for family in FAMILIES}
+    assert all(name.startswith("process_") for name in announced - ours)
+    assert "_created" not in text
+
+
+def test_the_series_of_an_ended_session_are_gone_at_the_next_scrape():
+    service = Service(a_status(sessions=(a_session(0), a_session(1))))
+    assert "session_sent_bytes_total slot=1" in service.scrape()
+    service.status = a_status(sessions=(a_session(0),))
+    assert not [name for name in service.scrape() if "slot=1" in name]
+
+
+def test_sixty_four_sessions_have_series_and_the_rest_is_counted():
+    series = Service(a_status(sessions=tuple(a_session(slot) for slot in range(70)))).scrape()
+    assert len([name for name in series if name.startswith("session_sent_bytes_total")]) == 64
+    assert len([name for name in series if name.startswith("session_info")]) == 64
+    assert series["sessions_active"] == 70
+    assert series["sessions_truncated"] == 6
+
+
+@pytest.mark.parametrize(
+    "broken", [RuntimeError("no snapshot"), a_status(sessions_limit=None), a_status(loop_turns=1.0, worst_turn_s=1.0)]
+)
+def test_a_failing_snapshot_is_counted_logged_and_does_not_fail_the_scrape(broken, caplog):
+    service = Service(broken)
+    with caplog.at_level(logging.ERROR):
+        series = service.scrape()
+        assert service.scrape()["collector_errors_total collector=service"] == 2
+    assert series["collector_errors_total collector=service"] == 1
+    assert "sessions_active" not in series
+    assert series["process_open_fds"] > 0
+    assert caplog.records[0].exc_info is not None
+    service.status = a_status()
+    assert service.scrape()["collector_errors_total collector=service"] == 2
+
+
+def test_a_histogram_among_numbers_is_a_fault_too(caplog):
+    service = Service(a_status(worst_turn_s=a_status().loop_turns))
+    assert service.scrape()["collector_errors_total collector=service"] == 1
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("", CLASSIC),
+        ("*/*", CLASSIC),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", CLASSIC),
+        ("text/plain;version=0.0.4", CLASSIC),
+        (
+            "text/plain;version=1.0.0;escaping=allow-utf-8",
+            "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8",
+        ),
+        ("application/openmetrics-text", "application/openmetrics-text; version=1.0.0; charset=utf-8"),
+        (PROMETHEUS_2, "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"),
+        (PROMETHEUS_3, "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8"),
+        ("application/openmetrics-text;version=one", CLASSIC),
+        ("text/plain;version=1.x", CLASSIC),
+    ],
+)
+def test_negotiation(accept, content_type):
+    rendered = Service(a_status(sessions=(a_reporting_session(),))).exposition.render(accept)
+    assert rendered.content_type == content_type
+    text = rendered.body.decode()
+    is_openmetrics = content_type.startswith("application/openmetrics-text")
+    assert text.endswith("# EOF\n") == is_openmetrics
+    families = list((parse_openmetrics if is_openmetrics else parse_classic)(text))
+    assert len(families) >= len(FAMILIES)
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "",
+        "text/plain;version=1.0.0",
+        "application/openmetrics-text",
+        PROMETHEUS_2,
+        PROMETHEUS_3,
+        "application/openmetrics-text;version=1.0.0;escaping=dots",
+        "text/plain;version=1.0.0;escaping=values",
+    ],
+)
+def test_the_text_is_what_prometheus_client_writes(accept):
+    odd = a_session(
+        1, session_id='"\\\n', client="ä", backlog_s=float("inf"), jitter_s=float("nan"), slot_sent_bytes=2**60
+    )
+    odd_too = a_session(2, backlog_s=-0.5, jitter_s=-float("inf"), slot_sent_bytes=1e-9)
+    status = a_status(sessions=(a_reporting_session(0), odd, odd_too))
+    theirs = choose_encoder(accept)[0](Service(status).collector)
+    ours = Service(status).exposition.render(accept).body
+    assert ours.startswith(theirs.removesuffix(b"# EOF\n"))
+
+
+@pytest.mark.parametrize(
+    ("accept_encoding", "is_compressed"),
+    [
+        ("", False),
+        ("identity", False),
+        ("gzip", True),
+        ("deflate, GZIP;q=0.5", True),
+        ("gzip;q=1.0", True),
+        ("gzip; q=0", False),
+        ("gzip;q=0.000", False),
+        ("x-gzip", False),
+    ],
+)
+def test_gzip_only_if_asked_for(accept_encoding, is_compressed):
+    rendered = Service(a_status()).exposition.render("", accept_encoding)
+    assert rendered.content_encoding == ("gzip" if is_compressed else "")
+    body = gzip.decompress(rendered.body) if is_compressed else rendered.body
+    assert body.startswith(b"# HELP edge_streamer_build_info")
+
+
+def test_a_family_reads_what_its_labels_say():
+    status = a_status(
+        sessions=(a_reporting_session(),), streams=(a_stream(restarts={"exit": 1}),), rtsp_responses={"200": 1}
+    )
+    for family in FAMILIES:
+        if isinstance(family, StatusFamily):
+            for labels, _value in family.read(status):
+                assert len(labels) == len(family.labels), family.name

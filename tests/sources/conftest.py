@@ -1,0 +1,154 @@
+"""Source programs as real child processes over a real socketpair, and clips to feed them with."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av
+import pytest
+
+from edge_streamer.media.frame import SourceCommand, SourceFrame, SourceNote, SourceParser
+
+COMMAND = [sys.executable, "-m", "edge_streamer.sources"]
+PATIENCE_S = 20.0
+
+
+@dataclass
+class SourceProcess:
+    """A running source, seen from the server's end of the socketpair."""
+
+    process: subprocess.Popen
+    socket: socket.socket
+    parser: SourceParser
+    frames: dict[int, list] = field(default_factory=dict)
+    notes: list[SourceNote] = field(default_factory=list)
+    order: list = field(default_factory=list)
+    is_at_end: bool = False
+
+    def send(self, *commands):
+        self.socket.sendall(b"".join(command.encode() for command in commands))
+
+    def command(self, name, output=0, bitrate_bps=None):
+        self.send(SourceCommand(name, output, bitrate_bps))
+
+    def read_until(self, is_enough):
+        """Read messages until `is_enough(self)` or the end of the socket."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not self.is_at_end and not is_enough(self):
+            assert time.monotonic() < deadline, f"nothing came of it: {self.notes}, {self.counts()}"
+            self._read()
+        return self
+
+    def read_frames(self, count, output=0):
+        return self.read_until(lambda source: len(source.frames[output]) >= count).frames[output]
+
+    def read_to_end(self):
+        self.read_until(lambda source: False)
+        return self.process.wait(PATIENCE_S)
+
+    def note(self, event):
+        self.read_until(lambda source: source.notes_of(event))
+        return self.notes_of(event)[0]
+
+    def notes_of(self, event):
+        return [note for note in self.notes if note.values["event"] == event]
+
+    def frames_before(self, note):
+        return sum(isinstance(message, SourceFrame) for message in self.order[: self.order.index(note)])
+
+    def counts(self):
+        return {output: len(frames) for output, frames in self.frames.items()}
+
+    def _read(self):
+        data = self.socket.recv(1 << 20)
+        self.is_at_end = not data
+        for message in self.parser.receive(data):
+            self.order.append(message)
+            if isinstance(message, SourceFrame):
+                self.frames[message.output].append(message.frame)
+            else:
+                self.notes.append(message)
+
+
+def _start(kind, outputs, options):
+    ours, theirs = socket.socketpair()
+    ours.settimeout(PATIENCE_S)
+    arguments = [*COMMAND, kind, "--fd", str(theirs.fileno()), "--options", json.dumps(options)]
+    for output in outputs:
+        arguments += ["--output", json.dumps(output)]
+    process = subprocess.Popen(arguments, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE)
+    theirs.close()
+    count = max(1, len(outputs))
+    return SourceProcess(process, ours, SourceParser(count), {output: [] for output in range(count)})
+
+
+def _starter():
+    started = []
+
+    def start(kind, *outputs, **options):
+        started.append(_start(kind, outputs, options))
+        return started[-1]
+
+    yield start
+    for source in started:
+        source.socket.close()
+        source.process.kill()
+        source.process.wait()
+        source.process.stderr.close()
+
+
+start_source = pytest.fixture(_starter)
+start_module_source = pytest.fixture(_starter, scope="module")
+
+
+@pytest.fixture(scope="session")
+def decode():
+    """The function that decodes access units and fails on the first that is not clean."""
+
+    def decoded(frames):
+        context = av.CodecContext.create("h264", "r")
+        context.options = {"err_detect": "explode"}
+        pictures = [picture for frame in frames for picture in context.decode(av.Packet(frame.data))]
+        return pictures + context.decode(None)
+
+    return decoded
+
+
+def gradient(plane, number):
+    return bytes((column + number) % 100 + 30 for column in range(plane.line_size)) * plane.height
+
+
+@pytest.fixture(scope="session")
+def make_clip(tmp_path_factory):
+    """The function that makes a short clip: the extension says the container."""
+    folder = tmp_path_factory.mktemp("clips")
+
+    def make(
+        name, *, frames=20, rate=25, codec="libx264", b_frames=0, gop=10, pix_fmt="yuv420p", x264="", noise=False
+    ):
+        path = folder / name
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream(codec, rate=rate)
+            stream.width, stream.height, stream.pix_fmt = 320, 240, pix_fmt
+            stream.codec_context.time_base = Fraction(1, rate)
+            stream.codec_context.gop_size = gop
+            stream.codec_context.max_b_frames = b_frames
+            stream.codec_context.thread_count = 1
+            if codec == "libx264":
+                stream.codec_context.bit_rate = 0  # constant quality: the same pictures in any container
+                stream.options = {"sc_threshold": "0", "b_strategy": "0", "preset": "veryfast", "x264-params": x264}
+            for number in range(frames):
+                picture = av.VideoFrame(320, 240, pix_fmt)
+                for plane in picture.planes:
+                    plane.update(os.urandom(plane.buffer_size) if noise else gradient(plane, number))
+                picture.pts = number
+                container.mux(stream.encode(picture))
+            container.mux(stream.encode(None))
+        return str(path)
+
+    return make

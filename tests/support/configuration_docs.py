@@ -1,0 +1,141 @@
+"""The configuration reference, written from the structs of `edge_streamer.config`, and the mistakes it documents.
+
+`tests/test_config.py` fails when `docs/configuration.md` says anything else, and makes each mistake below.
+Regenerate with `python -m tests.support.configuration_docs`.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct, inspect
+
+from edge_streamer.config import SECTIONS, EncodedStream, FileStream
+from edge_streamer.toml import allowed, description, fields_of, write_value
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "configuration.md"
+BEGIN: Final = "<!-- configuration reference: begin (generated, do not edit) -->"
+END: Final = "<!-- configuration reference: end -->"
+
+TABLES: Final[Mapping[str, type[Struct]]] = {
+    **{f"[{name}]": struct_type for name, struct_type in SECTIONS.items()},
+    '[streams.<name>], source "auto" or "testpattern"': EncodedStream,
+    '[streams.<name>], source "file"': FileStream,
+}
+
+MISTAKES: Final = (
+    (
+        "[rtsp]\nlistn = 1",
+        'rtsp.listn: unknown key; did you mean "listen"? allowed: listen, transports, '
+        "session_timeout_s, max_sessions, max_sessions_per_address, max_connections, udp_ports",
+    ),
+    ("[rstp]", 'rstp: unknown key; did you mean "rtsp"? allowed: rtsp, http, link, auth, streams'),
+    ("[streams.main]\nfps = 500", "streams.main.fps: 500 is not allowed; allowed: 1 to 120"),
+    ('[streams.main]\nfps = "30"', 'streams.main.fps: "30" is not allowed; allowed: a whole number, 1 to 120'),
+    ("[link]\ndead_after_s = 0.5", "link.dead_after_s: 0.5 is not allowed; allowed: 2 to 60"),
+    ("[streams.main]\nwidth = 641", "streams.main.width: 641 is not allowed; allowed: 32 to 4096, even"),
+    ('[auth]\nanonymous = "yes"', 'auth.anonymous: "yes" is not allowed; allowed: true or false'),
+    (
+        '[auth]\nusers = "no-such-users"',
+        "auth.users: /etc/edge_streamer/no-such-users: no such file; edge-streamer user add NAME --users FILE makes it",
+    ),
+    ('[auth]\nbasic = "tls"', 'auth.basic: "tls" is not allowed; allowed: "always" or "never"'),
+    (
+        '[auth]\nmetrics_networks = ["192.0.2.7/24"]',
+        'auth.metrics_networks: ["192.0.2.7/24"] is not allowed; allowed: a list of up to 64 networks such as '
+        '"192.0.2.0/24", "192.0.2.7" or "2001:db8::/64"',
+    ),
+    (
+        '[rtsp]\ntransports = ["quic"]',
+        'rtsp.transports: ["quic"] is not allowed; allowed: a list of "tcp" and "udp", at least one',
+    ),
+    (
+        "[rtsp]\nudp_ports = [50001, 50100]",
+        "rtsp.udp_ports: [50001, 50100] is not allowed; allowed: [FIRST, LAST], both 1024 to 65535, FIRST even and "
+        "LAST odd (RTP and RTCP come in pairs)",
+    ),
+    (
+        '[rtsp]\nlisten = "camera.local:8554"',
+        'rtsp.listen: "camera.local:8554" is not allowed; allowed: ADDR:PORT with a literal address (host names are '
+        "not looked up), IPv6 in brackets, port 0 to 65535 (0 takes any free one), or a list of 1 to 16 of these",
+    ),
+    (
+        '[rtsp]\nlisten = "0.0.0.0:8554"',
+        "rtsp.listen: 0.0.0.0:8554 can be reached from other machines and nobody has to log in; add a user "
+        "(edge-streamer user add NAME), or listen on 127.0.0.1 or [::1] only, or write anonymous = true under [auth] in "
+        "the configuration file",
+    ),
+    (
+        '[http]\nlisten = "127.0.0.1:8554"',
+        "http.listen: 127.0.0.1:8554 is written twice; give each listener a port of its own",
+    ),
+    ('rtsp = "on"', 'rtsp: "on" is not allowed; allowed: a table, written [rtsp]'),
+    ("[streams]", "streams: no stream in it; write [streams.main], or leave [streams] out for main and sub"),
+    (
+        '[streams."front door"]',
+        'streams."front door": not a stream name; allowed: 1 to 32 of the characters A-Z a-z 0-9 _ -',
+    ),
+    (
+        '[streams.main]\nsource = "camera"',
+        'streams.main.source: "camera" is not allowed; allowed: "auto" or "testpattern" or "file"',
+    ),
+    (
+        '[streams.main]\nsource = "testpattern"\npath = "a.mp4"',
+        'streams.main.path: not a key of source = "testpattern"; remove it, or write source = "file"',
+    ),
+    (
+        '[streams.main]\nsource = "file"\npath = "a.mp4"\nwidth = 640',
+        'streams.main.width: not a key of source = "file"; remove it, or write source = "auto" or "testpattern"',
+    ),
+    (
+        '[streams.main]\nsource = "file"',
+        "streams.main.path: missing; write path = ... under [streams.main]; allowed: a path in quotes, not empty",
+    ),
+    (
+        "[streams.main]\nlink_bitrate_bps = 1000000",
+        "streams.main.link_bitrate_bps: 1000000 is less than bitrate_bps = 2000000; it is the stream's peak rate: "
+        "leave it out or raise it",
+    ),
+)
+"""What somebody wrote and the whole line that `check` answers, in the order of the page."""
+
+
+def render_configuration_reference() -> str:
+    """Return the generated part of `docs/configuration.md`, without its markers."""
+    tables = [_render_table(title, struct_type) for title, struct_type in TABLES.items()]
+    return "\n".join([*tables, _render_mistakes()])
+
+
+def render_page(page: str) -> str:
+    """Return `page` with the part between its markers replaced by the reference."""
+    before, _, rest = page.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n\n{render_configuration_reference()}\n{END}{after}"
+
+
+def main() -> None:
+    """Write the reference into the page."""
+    PAGE.write_text(render_page(PAGE.read_text()))
+
+
+def _render_table(title: str, struct_type: type[Struct]) -> str:
+    rows = [
+        f"| `{key}` | {_default(field)} | {allowed(field)} | {description(field)} |"
+        for key, field in fields_of(struct_type).items()
+    ]
+    return "\n".join([f"### {title}", "", "| Key | Default | Allowed | Meaning |", "|---|---|---|---|", *rows, ""])
+
+
+def _default(field: inspect.Field) -> str:
+    if field.required:
+        return "must be written"
+    return "left out" if field.default is None else f"`{write_value(field.default)}`"
+
+
+def _render_mistakes() -> str:
+    blocks = [f"```toml\n{written}\n```\n```text\n{answer}\n```\n" for written, answer in MISTAKES]
+    return "\n".join(["### Mistakes and what `check` answers", "", *blocks])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""The command line: what reaches `app.run`, what is printed, and the exit codes."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from edge_streamer.cli import main
+from edge_streamer.config import Config, ListenAddress
+
+
+class RecordedApp(ModuleType):
+    """Stands for `edge_streamer.app`: keeps what it was run with."""
+
+    exit_code = 0
+
+    def run(self, config: Config, *, log_level: str) -> int:
+        self.config = config
+        self.log_level = log_level
+        return self.exit_code
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> RecordedApp:
+    recorded = RecordedApp("edge_streamer.app")
+    monkeypatch.setitem(sys.modules, "edge_streamer.app", recorded)
+    return recorded
+
+
+def write(folder: Path, text: str) -> str:
+    file = folder / "edge.toml"
+    file.write_text(text)
+    return str(file)
+
+
+def test_serve_without_arguments_runs_the_defaults(app: RecordedApp) -> None:
+    assert main(["serve"]) == 0
+    assert list(app.config.streams) == ["main", "sub"]
+    assert app.config.rtsp.listen == (ListenAddress("127.0.0.1", 8554),)
+    assert app.log_level == "info"
+
+
+def test_serve_takes_file_profile_addresses_and_level(app: RecordedApp, tmp_path: Path) -> None:
+    app.exit_code = 1
+    config = write(tmp_path, "[link]\ndead_after_s = 4")
+    options = ["--profile", "raspberrypi-4", "--rtsp", "[::1]:0", "--http", "127.0.0.1:0", "--log-level", "debug"]
+    assert main(["serve", "--config", config, *options]) == 1
+    assert app.config.link.dead_after_s == 4
+    assert app.config.rtsp.listen == (ListenAddress("::1", 0),)
+    assert app.config.http.listen == (ListenAddress("127.0.0.1", 0),)
+    assert app.log_level == "debug"
+
+
+@pytest.mark.parametrize("command", ["serve", "check"])
+def test_a_mistake_is_one_line_and_exit_2(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([command, "--config", write(tmp_path, "[streams.main]\nfps = 500")]) == 2
+    printed = capsys.readouterr()
+    assert printed.err == "edge-streamer: streams.main.fps: 500 is not allowed; allowed: 1 to 120\n"
+    assert printed.out == ""
+
+
+def test_an_unknown_profile_is_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--profile", "zx81"]) == 2
+    assert (
+        capsys.readouterr().err == 'edge-streamer: --profile: "zx81" is no profile; allowed: generic, raspberrypi-4\n'
+    )
+
+
+def test_check_prints_the_effective_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--config", write(tmp_path, "[rtsp]\nmax_sessions = 3"), "--profile", "generic"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("# The effective configuration, with the hardware profile generic.\n")
+    assert tomllib.loads(printed)["rtsp"]["max_sessions"] == 3
+    assert main(["check", "--config", write(tmp_path, printed)]) == 0
+    assert capsys.readouterr().out == printed
+
+
+@pytest.mark.parametrize(("options", "beginning"), [([], "board"), (["--json"], "{")])
+def test_probe_prints_a_table_or_json(options: list[str], beginning: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["probe", *options]) == 0
+    assert capsys.readouterr().out.startswith(beginning)
+
+
+@pytest.mark.parametrize("argv", [[], ["serv"], ["serve", "--log-level", "loud"], ["check", "--rtsp", "127.0.0.1:1"]])
+def test_a_wrong_command_line_is_exit_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(argv)
+    assert ended.value.code == 2
+    assert "usage: edge-streamer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "exit_code"), [("", 0), ("[nonsense]", 2)])
+def test_the_process_exits_with_the_code(text: str, exit_code: int, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "edge_streamer", "check", "--config", write(tmp_path, text)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == exit_code
+    assert len(ended.stderr.splitlines()) == (1 if exit_code else 0)
+
+
+def test_a_reader_that_has_seen_enough_is_no_mistake() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as stdout:
+        command = [sys.executable, "-m", "edge_streamer", "check"]
+        ended = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_check_and_probe_import_no_video_library() -> None:
+    script = (
+        "import sys; from edge_streamer.cli import main; main(['probe']); main(['check']); "
+        "sys.exit(any(name in sys.modules for name in ('av', 'numpy', 'edge_streamer.app')))"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60, check=False)
+    assert ended.returncode == 0
