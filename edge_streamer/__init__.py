@@ -3,13 +3,14 @@
 This is the map. Read it, then `app.py`, then one protocol folder.
 
     cli, app      argv -> Config -> App.run(); the composition root
-    config        TOML + hardware profile + command line -> one frozen Config; its parts: stream_config, toml
+    config        TOML + hardware profile + command line -> one frozen Config; its parts: *_config, toml
+    users         who may log in: the file, and `edge-streamer user` (user_commands) to change it
     profiles      which board is this, and what can it do; probe tells people
     services/     rtsp (who watches what), supervisor (the source processes), http (metrics, health), metrics
     media/        EncodedFrame, Stream (fan-out and key-frame cache), StreamRegistry, WriteBudget
     device/       what belongs to the board: systemd, journal, board health, serial port
     runtime/      the only sockets, selectors, child processes and clocks: loop, tcp, udp, children
-    protocol/     sans-IO: bytes and `now` in, values out. rtsp/, rtp/, http/, sdp
+    protocol/     sans-IO: bytes and `now` in, values out. rtsp/, rtp/, http/, sdp, digest
     sources/      programs of their own (`python -m edge_streamer.sources KIND`): testpattern, file
 
 Imports go one way, and import-linter checks it:
@@ -17,7 +18,7 @@ Imports go one way, and import-linter checks it:
     app > services > (media | device) > runtime > protocol
 
 `media` uses `protocol.rtp` and no socket; `sources` shares only `media.frame` with the server; `protocol` packages
-do not know each other, except that `rtsp` may use `sdp`.
+do not know each other, except that `rtsp` may use `sdp`, and `rtsp` and `http` share `digest`.
 
 A frame's way: a source (child process) writes an access unit to its socketpair -> `services.supervisor` reads it ->
 `media.Stream.publish` packetizes it once -> each playing session sends the same bytes object with one `send()`.

@@ -6,24 +6,27 @@ The encoder's setting is a wish; a file has none at all. What counts for a link 
 from collections import deque
 from typing import Final
 
-WINDOW_S: Final = 1.0
+from edge_streamer.protocol.rtp.clock import CLOCK_HZ
+
+WINDOW_TICKS: Final = CLOCK_HZ
+"""One second, in whole ticks: with a key frame each second, a rounding error would count two of them."""
 
 
 class PeakRateMeter:
-    """Bytes and their times in, the peak of a sliding second out."""
+    """Bytes and their media times in, the peak of a sliding second out."""
 
     __slots__ = ("_bytes", "_window", "peak_bps")
 
     def __init__(self) -> None:
         self.peak_bps = 0
-        self._window: deque[tuple[float, int]] = deque()
+        self._window: deque[tuple[int, int]] = deque()
         self._bytes = 0
 
-    def add(self, size_bytes: int, now: float) -> None:
-        """Count `size_bytes` that became due at `now` (seconds on any steady clock; the media clock serves best,
-        since a reader of a process that was held up sees two seconds' frames at once)."""
-        self._window.append((now, size_bytes))
+    def add(self, size_bytes: int, media_time: int) -> None:
+        """Count `size_bytes` of `media_time` (90 kHz): by the monotonic clock, a process that was held up would see two
+        seconds' frames at once."""
+        self._window.append((media_time, size_bytes))
         self._bytes += size_bytes
-        while self._window[0][0] <= now - WINDOW_S:
+        while self._window[0][0] <= media_time - WINDOW_TICKS:
             self._bytes -= self._window.popleft()[1]
         self.peak_bps = max(self.peak_bps, self._bytes * 8)

@@ -156,9 +156,8 @@ class Stream:
         counters.packets += packetized.packet_count
         counters.payload_bytes += packetized.payload_bytes
         self.last_frame, self.last_frame_at = frame, now
-        self._peak.add(
-            packetized.packet_bytes + IP_UDP_HEADER_BYTES * packetized.packet_count, self._media_time / CLOCK_HZ
-        )
+        wire_bytes = packetized.packet_bytes + IP_UDP_HEADER_BYTES * packetized.packet_count
+        self._peak.add(wire_bytes, self._media_time)
 
     def _on_key_frame(self, packetized: PacketizedFrame) -> None:
         self.counters.key_frames += 1

@@ -251,7 +251,7 @@ _TOTALS: Final = (
     ),
     _counter(
         "sessions_started_total",
-        "Sessions that began to play, by transport.",
+        "Sessions that were set up, by transport.",
         _by_label("transport", lambda status: status.sessions_started, _TRANSPORTS),
     ),
     _counter(
@@ -304,7 +304,7 @@ _SESSIONS: Final = (
     ),
     _gauge(
         "session_backlog_seconds",
-        "Age of the oldest byte waiting for the reader.",
+        "How long the stream takes at its peak rate to make what waits for the reader.",
         _by_slot(lambda session: session.backlog_s),
     ),
     _gauge(

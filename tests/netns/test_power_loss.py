@@ -4,10 +4,11 @@ One run a configuration: seven readers, each in a namespace of its own, lose pow
 then judge was seen from outside the server: its TCP table, its log, its memory.
 """
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -37,16 +38,27 @@ REASONS = {
 
 @dataclass(slots=True)
 class PowerLoss:
-    """What became of the readers: name -> seconds after the loss, or the reason."""
+    """What became of the readers, by name: seconds after the loss, and reasons."""
 
     dead_after_s: float
-    hung_up_s: dict[str, float]
-    session_ended_s: dict[str, float]
-    reasons: dict[str, list[str]]
-    counted: dict[str, int]
-    sessions_active: float
-    sockets_left: dict[str, str]  # reader's address -> TCP state
-    resident_bytes: tuple[int, int, int]  # before, at the peak, after
+    before_bytes: int
+    peak_bytes: int = 0
+    after_bytes: int = 0
+    hung_up_s: dict[str, float] = field(default_factory=dict)  # the kernel's TCP table
+    session_ended_s: dict[str, float] = field(default_factory=dict)  # the log
+    reasons: dict[str, list[str]] = field(default_factory=lambda: {name: [] for name in READERS})
+    counted: dict[str, int] = field(default_factory=dict)
+    sessions_active: float = 0
+    sockets_left: dict[str, str] = field(default_factory=dict)  # reader's address -> TCP state
+
+    def is_over(self, after_s: float) -> bool:
+        """Whether everybody is gone, or late beyond all patience."""
+        gone = self.hung_up_s.keys() & self.session_ended_s.keys()
+        return gone == set(READERS) or after_s > self.dead_after_s + PATIENCE_S
+
+    def gone_after_s(self, reader: str) -> float:
+        """Return when its connection was closed and its session over; infinity when one of them never was."""
+        return max(ended.get(reader, math.inf) for ended in (self.hung_up_s, self.session_ended_s))
 
 
 @pytest.fixture(scope="module", params=sorted(TOLERANCE_S, reverse=True), ids="dead_after_{:g}s".format)
@@ -73,32 +85,32 @@ def lose_power(
     lab: Laboratory, service: NamespacedService, readers: Mapping[str, ReaderProcess], dead_after_s: float
 ) -> PowerLoss:
     names = {reader.port.address: name for name, reader in readers.items()}
-    before_bytes = peak_bytes = service.resident_bytes()
-    hung_up: dict[str, float] = {}
-    ended: dict[str, float] = {}
+    loss = PowerLoss(dead_after_s, before_bytes=service.resident_bytes())
     lost_at = lab.cut(reader.port for reader in readers.values())
-    while (after_s := time.monotonic() - lost_at) < dead_after_s + PATIENCE_S and len(hung_up) + len(ended) < 2 * len(
-        names
-    ):
-        peak_bytes = max(peak_bytes, service.resident_bytes())
-        for address in names.keys() - service.established():
-            hung_up.setdefault(names[address], after_s)
-        for ending in service.endings():
-            ended.setdefault(names[ending.address], after_s)
+    while not loss.is_over(after_s := time.monotonic() - lost_at):
+        look(service, loss, names, after_s)
         time.sleep(POLL_S)
     time.sleep(AFTERMATH_S)
-    reasons: dict[str, list[str]] = {name: [] for name in readers}
     for ending in service.endings():
-        reasons[names[ending.address]].append(ending.reason)
-    resident = (before_bytes, peak_bytes, service.resident_bytes())
-    active = service.metrics()["edge_streamer_sessions_active"]
-    left = service.connections()
-    return PowerLoss(dead_after_s, hung_up, ended, reasons, service.ended_by_reason(), active, left, resident)
+        loss.reasons[names[ending.address]].append(ending.reason)
+    loss.counted = service.ended_by_reason()
+    loss.sessions_active = service.metrics()["edge_streamer_sessions_active"]
+    loss.sockets_left = service.connections()
+    loss.after_bytes = service.resident_bytes()
+    return loss
+
+
+def look(service: NamespacedService, loss: PowerLoss, names: Mapping[str, str], after_s: float) -> None:
+    loss.peak_bytes = max(loss.peak_bytes, service.resident_bytes())
+    for address in names.keys() - service.established():
+        loss.hung_up_s.setdefault(names[address], after_s)
+    for ending in service.endings():
+        loss.session_ended_s.setdefault(names[ending.address], after_s)
 
 
 @pytest.mark.parametrize("reader", READERS)
 def test_a_dead_reader_is_gone_in_time(loss: PowerLoss, reader: str):
-    ended_s = max(loss.session_ended_s.get(reader, float("inf")), loss.hung_up_s.get(reader, float("inf")))
+    ended_s = loss.gone_after_s(reader)
     record("power_loss", f"{loss.dead_after_s:g}", reader, f"{ended_s:.2f} s", " ".join(loss.reasons[reader]))
     assert ended_s == pytest.approx(loss.dead_after_s, abs=TOLERANCE_S[loss.dead_after_s])
 
@@ -123,6 +135,6 @@ def test_no_socket_is_left_behind(loss: PowerLoss):
 
 
 def test_their_memory_comes_back(loss: PowerLoss):
-    before, peak, after = (amount / 1e6 for amount in loss.resident_bytes)
+    before, peak, after = (amount / 1e6 for amount in (loss.before_bytes, loss.peak_bytes, loss.after_bytes))
     record("power_loss_memory", f"{loss.dead_after_s:g}", f"{before:.1f} MB", f"{peak:.1f} MB", f"{after:.1f} MB")
     assert after - before < KEPT_MB

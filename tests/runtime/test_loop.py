@@ -297,7 +297,9 @@ def test_a_closed_registration_stays_closed(loop, readable):
 def test_a_handler_that_raises_is_told_and_counted_and_the_others_are_served_in_the_same_turn(loop, readable):
     failing = [Recorder(fail) for _ in range(3)]
     healthy = [Recorder() for _ in range(3)]
-    registrations = [loop.register(readable(), handler) for pair in zip(failing, healthy, strict=True) for handler in pair]
+    registrations = [
+        loop.register(readable(), handler) for pair in zip(failing, healthy, strict=True) for handler in pair
+    ]
     loop.turn()
     assert [len(handler.errors) for handler in failing] == [1, 1, 1]
     assert [handler.calls for handler in healthy] == [["readable"]] * 3

@@ -203,9 +203,7 @@ def test_the_write_limit_counts_what_the_kernel_holds_and_its_end_is_posted(loop
     peer, seen = connect(), {}
     peer.connection.set_send_buffer(100_000)
     peer.connection.add_write_limit(lambda: 600_000)
-    peer.delegate.act_closed = lambda: seen.update(
-        all=peer.connection.backlog_bytes, here=peer.connection.queued_bytes
-    )
+    peer.delegate.act_closed = lambda: seen.update(all=peer.connection.backlog_bytes, here=peer.connection.queued_bytes)
     for _ in range(1000):
         peer.connection.send_frame(image("x", 20_000))
         if not peer.connection.is_open:

@@ -62,8 +62,8 @@ MISTAKES: Final = (
     (
         '[rtsp]\nlisten = "0.0.0.0:8554"',
         "rtsp.listen: 0.0.0.0:8554 can be reached from other machines and nobody has to log in; add a user "
-        "(edge-streamer user add NAME), or listen on 127.0.0.1 or [::1] only, or write anonymous = true under [auth] in "
-        "the configuration file",
+        "(edge-streamer user add NAME), or listen on 127.0.0.1 or [::1] only, or write anonymous = true under [auth] "
+        "in the configuration file",
     ),
     (
         '[http]\nlisten = "127.0.0.1:8554"',

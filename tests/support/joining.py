@@ -5,6 +5,7 @@ Called by the interop tests.
 
 import time
 from dataclasses import dataclass
+from typing import Final
 
 import av
 
@@ -12,8 +13,8 @@ from tests.support.h264_depacketizer import access_units, annex_b
 from tests.support.rtsp_reader import MediaPacket, RtspReader
 from tests.support.rtsp_wire import Response, Transport
 
-NAL_TYPE_IDR = 5
-NAL_TYPE_MASK = 0x1F
+NAL_TYPE_IDR: Final = 5
+NAL_TYPE_MASK: Final = 0x1F
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,10 @@
-"""Clients of the laboratory's reader processes: one that plays and measures, and the ones that are a nuisance.
+"""What the laboratory's reader processes are made of: a connection that never waits, and a player that measures.
 
 They never block: `netns_reader` gives them its selector and calls `tick` a few times a second. Arrival times are the
 kernel's (SO_TIMESTAMPNS), so that a reader that was scheduled late does not look like a server that sent late.
 """
 
 import errno
-import random
 import selectors
 import socket
 import struct
@@ -33,9 +32,9 @@ READ_BYTES: Final = 256 << 10
 _UDP_BUFFER_BYTES: Final = 4 << 20
 _SO_TIMESTAMPNS: Final = 35  # asm-generic/socket.h
 _SO_RCVBUFFORCE: Final = 33
+_TIMESPEC: Final = struct.Struct("@ll")
+_LINGER: Final = struct.Struct("@ii")
 _TRANSPORTS: Final = {"tcp": "RTP/AVP/TCP;unicast;interleaved=0-1", "udp": "RTP/AVP;unicast;client_port={}-{}"}
-_MUTE_REQUESTS_A_TICK: Final = 5
-_GARBAGE_BYTES: Final = 2000
 
 
 @dataclass(slots=True)
@@ -82,7 +81,7 @@ class Connection:
     def reset(self) -> None:
         """Close with RST, as a process that was killed with unread data."""
         if not self.measured.ending:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER.pack(1, 0))
             self._end("reset by us")
 
     def close(self) -> None:
@@ -113,6 +112,7 @@ class Connection:
         self.measured.bytes += len(data)
 
     def _send(self, data: bytes) -> None:
+        """Send what the kernel takes now."""
         try:
             self._socket.send(data)
         except BlockingIOError:
@@ -283,62 +283,6 @@ class Player(Connection):
             self._dump.close()
 
 
-class HeaderTrickler(Connection):
-    """Sends one byte of a request's headers a second, for ever."""
-
-    _next_byte_at = 0.0
-    _sent = 0
-
-    def tick(self, now: float) -> None:
-        if self.measured.state == "playing" and now >= self._next_byte_at:
-            head = f"OPTIONS {self._url} RTSP/1.0\r\nCSeq: 1\r\nX-Filler: ".encode()
-            self._next_byte_at = now + SIP_INTERVAL_S
-            self._send(head[self._sent : self._sent + 1] or b"x")
-            self._sent += 1
-
-    def _begin(self) -> None:
-        self.measured.state = "playing"
-
-
-class ReplyIgnorer(Connection):
-    """Asks and asks, and never reads an answer."""
-
-    _cseq = 0
-
-    def tick(self, now: float) -> None:
-        for _ in range(_MUTE_REQUESTS_A_TICK if self.measured.state == "playing" else 0):
-            self._cseq += 1
-            self._send(encode_request("DESCRIBE", self._url, self._cseq))
-
-    def _begin(self) -> None:
-        self.measured.state = "playing"
-        self.stop_reading()
-
-
-class GarbageSender(Connection):
-    """Says what no client says, and hears what the server thinks of it."""
-
-    def _begin(self) -> None:
-        self.measured.state = "playing"
-        beginnings = (
-            b"",
-            b"$\x00\xff\xff",
-            b"PLAY ",
-            b"DESCRIBE rtsp://x/y RTSP/1.0\r\nCSeq: ",
-            b"GET / HTTP/1.1\r\n\r\n",
-        )
-        chance = random.Random(time.monotonic_ns())  # what is sent need not be repeatable; who sends it when is
-        self._send(chance.choice(beginnings) + chance.randbytes(chance.randrange(1, _GARBAGE_BYTES)))
-
-
-CLIENTS: Final[Mapping[str, Callable[..., Connection]]] = {
-    "player": Player,
-    "header_trickler": HeaderTrickler,
-    "reply_ignorer": ReplyIgnorer,
-    "garbage_sender": GarbageSender,
-}
-
-
 def _receive(sock: socket.socket) -> tuple[bytes, float] | str | None:
     """Return data and the kernel's arrival time of its last packet, None when nothing is there, or how it ended."""
     try:
@@ -354,8 +298,9 @@ def _arrival(ancillary: list[tuple[int, int, Any]]) -> float:
     now, wall = time.monotonic(), time.time()
     for level, kind, value in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, _SO_TIMESTAMPNS):
-            seconds, nanoseconds = struct.unpack("@ll", value)
-            return now - (wall - seconds - nanoseconds / 1e9)
+            seconds, nanoseconds = _TIMESPEC.unpack(value)
+            ago_s: float = wall - seconds - nanoseconds / 1e9
+            return now - ago_s
     return now
 
 

@@ -21,7 +21,8 @@ import time
 from dataclasses import asdict
 from typing import Any, Final
 
-from tests.support.netns_client import CLIENTS, Connection
+from tests.support.netns_client import Connection
+from tests.support.netns_strangers import CLIENTS
 
 TICK_S: Final = 0.05
 ACTIONS: Final = ("pause", "sip", "stop_reading", "leave", "reset", "close")

@@ -84,7 +84,9 @@ class Zoo:
         self._open(cage, now, "player", transport=transport, receive_buffer_bytes=self._chance.choice((0, 1 << 16)))
 
     def _let_in_stranger(self, cage: Cage, now: float) -> None:
-        self._open(cage, now, self._chance.choice(STRANGERS), receive_buffer_bytes=TINY_BUFFER_BYTES)
+        kind = self._chance.choice(STRANGERS)
+        seed = {"seed": self._chance.getrandbits(32)} if kind == "garbage_sender" else {}
+        self._open(cage, now, kind, receive_buffer_bytes=TINY_BUFFER_BYTES, **seed)
 
     def _open(self, cage: Cage, now: float, kind: str, **options: str | int) -> None:
         if self.animals >= MAX_ANIMALS:

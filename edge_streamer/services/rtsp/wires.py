@@ -133,6 +133,12 @@ class SkippingTcpWire(TcpWire):
         else:
             super().deliver(frame)
 
+    def close(self) -> None:
+        """Take budget and overflow back: the next viewer of this connection may be of another kind."""
+        super().close()
+        if self._connection.on_overflow == self._skip:  # and not yet that viewer's
+            self._connection.on_overflow = self._connection.close_for_backlog
+
     def _may_resume(self, frame: PacketizedFrame) -> bool:
         if self._connection.queued_bytes > 0:
             return False

@@ -1,0 +1,575 @@
+import gc
+import sys
+import weakref
+from itertools import pairwise
+
+import pytest
+
+from edge_streamer.media import stream as stream_module
+from edge_streamer.media.frame import EncodedFrame
+from edge_streamer.media.stream import SENDER_REPORTS_KEPT, Stream, StreamIdentity
+from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
+from edge_streamer.protocol.rtp.rtcp import ntp_from_wall_ns
+from tests.support.frames import TICKS_A_FRAME, WALL_NS, annex_b, camera, frame, key_frame
+from tests.support.h264_depacketizer import access_units
+
+NOW = 1000.0
+
+
+class Recorder:
+    """A viewer that keeps what it gets; it can be told to fail, or to act when it starts or is served."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+        self.first: list[PacketizedFrame] = []
+        self.frames: list[PacketizedFrame] = []
+        self.errors: list[Exception] = []
+        self.on_start = lambda: None
+        self.on_deliver = lambda: None
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def start(self, first: PacketizedFrame) -> None:
+        self.first.append(first)
+        self.on_start()
+
+    def deliver(self, packetized: PacketizedFrame) -> None:
+        self.on_deliver()
+        self.frames.append(packetized)
+
+    def on_fault(self, error: Exception) -> None:
+        self.errors.append(error)
+
+    @property
+    def nal_units(self) -> list[list[bytes]]:
+        """What a decoder gets; AssertionError when the sequence has a gap or a repetition."""
+        return access_units([packet for each in self.frames for packet in each.packets()])
+
+
+class Source:
+    """Publishes 30 frames a second, a key frame when told or asked, by a clock of its own."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.now = NOW
+        self.number = 0
+        self.asked = 0
+
+    def can_force(self) -> None:
+        self.stream.key_frame_requests.ask = self._note
+
+    def _note(self) -> None:
+        self.asked += 1
+
+    def publish(self, *, key: bool = False, size_bytes: int = 200) -> None:
+        make = key_frame if key else frame
+        self.stream.publish(make(self.number * TICKS_A_FRAME, size_bytes), self.now)
+        self.number += 1
+        self.now += 1 / 30
+
+    def publish_many(self, count: int, **arguments) -> None:
+        for _ in range(count):
+            self.publish(**arguments)
+
+    def join(self, *viewers: Recorder) -> None:
+        for viewer in viewers:
+            self.stream.join(viewer, self.now)
+
+
+@pytest.fixture
+def stream():
+    return Stream("main", link_bitrate_bps=2_000_000, identity=StreamIdentity(0x11223344, 65530, 0xFFFFF000))
+
+
+@pytest.fixture
+def source(stream):
+    return Source(stream)
+
+
+@pytest.fixture
+def camera_source(source):
+    """A source that makes key frames when it is asked, with one second behind it."""
+    source.can_force()
+    source.publish(key=True)
+    source.publish_many(29)
+    return source
+
+
+# --- once for everybody
+
+
+def test_a_frame_is_packetized_once_and_its_bytes_are_the_same_for_all(stream, source, monkeypatch):
+    calls = []
+    packetize = stream_module.H264Packetizer.packetize
+    monkeypatch.setattr(
+        stream_module.H264Packetizer, "packetize", lambda *a, **k: calls.append(a) or packetize(*a, **k)
+    )
+    source.publish(key=True)
+    viewers = [Recorder() for _ in range(10)]
+    source.join(*viewers)
+    calls.clear()
+    source.publish_many(3, size_bytes=5000)
+    assert len(calls) == 3
+    for number in range(1, 4):
+        images = {id(viewer.frames[number].interleaved(0)) for viewer in viewers}
+        assert len(images) == 1
+
+
+def test_what_is_sent_is_what_the_source_made_with_parameter_sets_before_a_key_frame(stream, source):
+    viewer = Recorder()
+    source.join(viewer)
+    frames = [key_frame(0, 5000), frame(3000, 3000), key_frame(6000, parameter_sets=False)]
+    for encoded in frames:
+        stream.publish(encoded, NOW)
+    assert [[nal[0] & 31 for nal in unit] for unit in viewer.nal_units] == [[7, 8, 5], [1], [7, 8, 5]]
+    assert annex_b(*viewer.nal_units[0]) == frames[0].data
+    assert annex_b(*viewer.nal_units[1]) == frames[1].data
+
+
+def test_a_key_frame_without_an_idr_slice_gets_the_parameter_sets_too(stream, source):
+    """Intra refresh makes no IDR; the source says where a viewer may start."""
+    source.publish(key=True)
+    viewer = Recorder()
+    stream.key_frame_requests.ask = lambda: None
+    source.join(viewer)
+    refresh = EncodedFrame(frame(3000).data, is_key_frame=True, media_time=3000)
+    stream.publish(refresh, NOW)
+    assert [nal[0] & 31 for nal in viewer.nal_units[0]] == [7, 8, 1]
+
+
+def test_an_access_unit_without_a_picture_is_no_frame(stream, source):
+    source.publish(key=True)
+    viewer = Recorder()
+    source.join(viewer)
+    stream.publish(EncodedFrame(annex_b(b"\x09\xf0"), is_key_frame=False, media_time=3000), NOW)
+    stream.publish(EncodedFrame(b"", is_key_frame=False, media_time=3000), NOW)
+    assert len(viewer.frames) == 1
+    assert stream.counters.frames == 1
+
+
+def test_sequence_and_timestamps_begin_where_the_identity_says_and_wrap(stream, source):
+    viewer = Recorder()
+    source.join(viewer)
+    source.publish(key=True, size_bytes=20_000)
+    source.publish(size_bytes=200)
+    assert viewer.frames[0].first_sequence == 65530
+    assert viewer.frames[1].first_sequence == (65530 + viewer.frames[0].packet_count) % 65536
+    assert [each.rtp_timestamp for each in viewer.frames] == [0xFFFFF000, (0xFFFFF000 + 3000) % 2**32]
+
+
+def test_a_random_identity_is_another_one_each_time():
+    identities = [StreamIdentity.random() for _ in range(100)]
+    assert len({identity.ssrc for identity in identities}) == 100
+    assert all(1000 <= identity.first_sequence < 65536 and identity.ssrc > 0 for identity in identities)
+
+
+# --- where a viewer starts
+
+
+def test_a_viewer_starts_with_the_key_frame_it_asked_for(camera_source):
+    viewer = Recorder()
+    camera_source.join(viewer)
+    assert camera_source.asked == 1
+    assert viewer.first == []
+    camera_source.publish()
+    assert viewer.frames == []
+    camera_source.publish(key=True)
+    camera_source.publish()
+    assert viewer.first == viewer.frames[:1]
+    assert [len(unit) for unit in viewer.nal_units] == [3, 1]
+
+
+def test_many_who_join_in_one_second_cost_one_key_frame(camera_source):
+    viewers = [Recorder() for _ in range(50)]
+    for viewer in viewers[:25]:
+        camera_source.join(viewer)
+    camera_source.publish()
+    for viewer in viewers[25:]:
+        camera_source.join(viewer)
+    camera_source.publish(key=True)
+    assert camera_source.asked == 1
+    assert all(len(viewer.frames) == 1 for viewer in viewers)
+
+
+def test_who_joins_right_after_a_key_frame_starts_with_it_and_sees_no_seam(camera_source):
+    first, second = Recorder(), Recorder()
+    camera_source.join(first)
+    camera_source.publish(key=True)
+    camera_source.publish_many(5)
+    camera_source.join(second)
+    assert camera_source.asked == 1
+    assert second.frames == first.frames
+    camera_source.publish_many(3)
+    assert second.frames == first.frames
+    assert len(second.nal_units) == 9
+
+
+def test_a_source_asked_in_vain_is_waited_for_half_a_second_then_the_cache_serves(camera_source):
+    viewer = Recorder()
+    camera_source.join(viewer)
+    camera_source.publish_many(15)
+    assert viewer.frames == []
+    camera_source.publish_many(2)
+    assert len(viewer.frames) in (46, 47)
+    assert viewer.first == viewer.frames[:1]
+    assert viewer.nal_units[0][0][0] & 31 == 7
+    camera_source.publish()
+    assert len(viewer.nal_units) == len(viewer.frames)
+
+
+def test_a_source_that_cannot_make_one_serves_from_the_cache_at_once(source):
+    source.publish(key=True)
+    source.publish_many(10)
+    viewer = Recorder()
+    source.join(viewer)
+    assert len(viewer.frames) == 11
+    source.publish()
+    assert len(viewer.nal_units) == 12
+
+
+def test_a_cache_that_would_fill_half_the_budget_is_not_sent(source):
+    """An eight seconds' budget of 2 Mbit/s is 2 MB: a group of pictures of 1.2 MB is too much to begin with."""
+    source.publish(key=True)
+    source.publish_many(6, size_bytes=200_000)
+    viewer = Recorder()
+    source.join(viewer)
+    source.publish(size_bytes=200_000)
+    assert viewer.frames == []
+    source.publish(key=True)
+    assert len(viewer.frames) == 1
+
+
+def test_without_any_frame_yet_a_viewer_waits_for_the_first_key_frame(source):
+    viewer = Recorder()
+    source.join(viewer)
+    source.publish_many(3)
+    assert viewer.frames == []
+    source.publish(key=True)
+    assert len(viewer.frames) == 1
+
+
+def test_who_joins_twice_watches_once(stream, camera_source):
+    viewer = Recorder()
+    camera_source.join(viewer, viewer)
+    assert stream.viewers == 1
+    camera_source.publish(key=True)
+    assert (len(viewer.first), len(viewer.frames)) == (1, 1)
+    camera_source.join(viewer)
+    assert stream.viewers == 1
+    assert len(viewer.frames) == 2, "from the cache once more"
+
+
+# --- where a viewer leaves
+
+
+def test_who_leaves_while_waiting_never_starts(stream, camera_source):
+    viewer = Recorder()
+    camera_source.join(viewer)
+    assert stream.viewers == 1
+    stream.leave(viewer)
+    camera_source.publish(key=True)
+    assert (stream.viewers, viewer.first, viewer.frames) == (0, [], [])
+    stream.leave(viewer)
+
+
+def test_who_leaves_while_playing_gets_nothing_more(stream, source):
+    source.publish(key=True)
+    viewer, other = Recorder(), Recorder()
+    source.join(viewer, other)
+    source.publish()
+    stream.leave(viewer)
+    source.publish()
+    assert (len(viewer.frames), len(other.frames)) == (2, 3)
+
+
+def test_who_leaves_during_a_delivery_does_not_get_that_frame(stream, source):
+    source.publish(key=True)
+    viewers = [Recorder(name) for name in "abc"]
+    source.join(*viewers)
+    viewers[0].on_deliver = lambda: stream.leave(viewers[1])
+    source.publish()
+    assert [len(viewer.frames) for viewer in viewers] == [2, 1, 2]
+
+
+def test_who_leaves_and_who_joins_while_those_who_wait_are_started(stream, camera_source):
+    """A client's pipelined requests run inside its start: they may end another session, or begin one."""
+    first, ended, late = Recorder("first"), Recorder("ended"), Recorder("late")
+    camera_source.join(first, ended)
+
+    def act() -> None:
+        stream.leave(ended)
+        camera_source.join(late)
+
+    first.on_start = act
+    camera_source.publish(key=True)
+    camera_source.publish()
+    assert (ended.first, ended.frames) == ([], [])
+    assert stream.viewers == 2
+    assert len(first.nal_units) == 2
+    assert late.nal_units[-2:] == first.nal_units, "no frame twice, none missing"
+
+
+def test_who_leaves_while_the_impatient_are_started_stays_away(stream, camera_source):
+    first, ended = Recorder(), Recorder()
+    camera_source.join(first, ended)
+    first.on_start = lambda: stream.leave(ended)
+    camera_source.publish_many(20)
+    assert len(first.frames) > 30
+    assert (ended.first, ended.frames, stream.viewers) == ([], [], 1)
+
+
+def test_who_leaves_while_it_is_started_from_the_cache_gets_nothing(stream, source):
+    source.publish(key=True)
+    source.publish_many(5)
+    viewer = Recorder()
+    viewer.on_start = lambda: stream.leave(viewer)
+    source.join(viewer)
+    assert (viewer.frames, stream.viewers) == ([], 0)
+
+
+def test_who_pauses_and_plays_again_inside_its_start_gets_each_frame_once(stream, camera_source):
+    viewer = Recorder()
+
+    def pause_and_play() -> None:
+        viewer.on_start = lambda: None
+        stream.leave(viewer)
+        camera_source.join(viewer)
+
+    viewer.on_start = pause_and_play
+    camera_source.join(viewer)
+    camera_source.publish(key=True)
+    camera_source.publish()
+    assert len(viewer.nal_units) == len(viewer.frames)
+    assert stream.viewers == 1
+
+
+# --- one viewer's fault is its own
+
+
+def raise_fault() -> None:
+    raise ValueError("a viewer's own fault")
+
+
+def test_a_viewer_that_raises_when_served_is_told_once_and_the_others_are_served(stream, source):
+    source.publish(key=True)
+    viewers = [Recorder(name) for name in "abc"]
+    source.join(*viewers)
+    viewers[1].on_deliver = raise_fault
+    source.publish_many(3)
+    assert [len(viewer.errors) for viewer in viewers] == [0, 1, 0]
+    assert [len(viewer.frames) for viewer in viewers] == [4, 1, 4]
+    assert stream.viewers == 2
+
+
+def test_a_viewer_that_raises_when_started_is_told_once_and_the_others_start(stream, camera_source):
+    viewers = [Recorder(name) for name in "abc"]
+    viewers[1].on_start = raise_fault
+    camera_source.join(*viewers)
+    camera_source.publish(key=True)
+    assert [len(viewer.errors) for viewer in viewers] == [0, 1, 0]
+    assert [len(viewer.frames) for viewer in viewers] == [1, 0, 1]
+    assert stream.viewers == 2
+
+
+def test_a_viewer_that_raises_in_its_first_seconds_of_cache_is_told_once(stream, source):
+    source.publish(key=True)
+    source.publish_many(30)
+    viewer = Recorder()
+    viewer.on_deliver = raise_fault
+    source.join(viewer)
+    assert len(viewer.errors) == 1
+    assert stream.viewers == 0
+
+
+# --- who waits for the parameter sets
+
+
+def test_the_next_key_frame_tells_those_who_wait_for_the_description(stream, source):
+    told = []
+    stream.when_described(lambda: told.append(stream.parameter_sets))
+    cancel = stream.when_described(lambda: told.append("cancelled"))
+    cancel()
+    source.publish()
+    assert told == []
+    source.publish(key=True)
+    assert told == [stream.parameter_sets]
+    assert stream.parameter_sets is not None
+    source.publish(key=True)
+    assert len(told) == 1
+    cancel()
+
+
+def test_a_key_frame_without_parameter_sets_describes_nothing(stream):
+    told = []
+    stream.when_described(lambda: told.append("described"))
+    stream.publish(key_frame(0, parameter_sets=False), NOW)
+    assert (told, stream.parameter_sets) == ([], None)
+    stream.publish(key_frame(3000), NOW)
+    assert told == ["described"]
+
+
+def test_one_who_is_told_may_wait_again_or_cancel_another(stream, source):
+    told = []
+
+    def first() -> None:
+        told.append("first")
+        stream.when_described(lambda: told.append("again"))
+
+    stream.when_described(first)
+    source.publish(key=True)
+    assert told == ["first"]
+    source.publish(key=True)
+    assert told == ["first", "again"]
+
+
+# --- the timeline
+
+
+def test_a_restart_goes_on_in_sequence_and_time(stream, source):
+    viewer = Recorder()
+    source.join(viewer)
+    for encoded in camera(3, first=777_000):
+        stream.publish(encoded, source.now)
+    source.now += 2.0
+    stream.announce_restart()
+    for encoded in camera(2, first=5):
+        stream.publish(encoded, source.now)
+    assert len(viewer.nal_units) == 5
+    steps = [(after.rtp_timestamp - before.rtp_timestamp) % 2**32 for before, after in pairwise(viewer.frames)]
+    assert steps == [3000, 3000, 180_000, 3000]
+
+
+def test_a_frame_shown_out_of_order_keeps_its_place(stream, source):
+    viewer = Recorder()
+    source.join(viewer)
+    for encoded in (key_frame(0), frame(9000), frame(3000, reordered=True), frame(6000, reordered=True), frame(12000)):
+        stream.publish(encoded, NOW)
+    offset = stream.identity.rtp_offset
+    assert [(each.rtp_timestamp - offset) % 2**32 for each in viewer.frames] == [0, 9000, 3000, 6000, 12000]
+
+
+def test_a_stamp_that_trembles_without_reordering_still_advances(stream, source):
+    viewer = Recorder()
+    source.join(viewer)
+    for encoded in (key_frame(0), frame(3000), frame(2990), frame(6000)):
+        stream.publish(encoded, NOW)
+    offset = stream.identity.rtp_offset
+    assert [(each.rtp_timestamp - offset) % 2**32 for each in viewer.frames] == [0, 3000, 3001, 6000]
+
+
+# --- sender reports
+
+
+def report_fields(report: bytes) -> tuple[int, int, int, int]:
+    """Return NTP and RTP time, packets and octets of a sender report (RFC 3550 section 6.4.1)."""
+    assert report[1] == 200
+    return tuple(int.from_bytes(report[start:end], "big") for start, end in ((8, 16), (16, 20), (20, 24), (24, 28)))
+
+
+def test_no_report_before_the_first_frame(stream):
+    assert stream.sender_report(NOW, "x") is None
+
+
+def test_reports_lie_on_the_line_of_wall_and_rtp_time_through_the_last_frame(stream):
+    stream.publish(key_frame(0), NOW)
+    stream.publish(frame(3000, wall_ns=WALL_NS + 33_333_333), NOW + 0.0333)
+    for elapsed_s in (0.0, 0.5, 4.75):
+        ntp, rtp, _packets, _octets = report_fields(stream.sender_report(NOW + 0.0333 + elapsed_s, "x"))
+        assert ntp == pytest.approx(ntp_from_wall_ns(WALL_NS + 33_333_333 + round(elapsed_s * 1e9)), abs=1 << 12)
+        assert rtp == (stream.identity.rtp_offset + 3000 + round(elapsed_s * 90_000)) % 2**32
+
+
+def test_reports_count_packets_and_payload(stream, source):
+    viewer = Recorder()
+    source.join(viewer)
+    source.publish(key=True, size_bytes=5000)
+    source.publish()
+    packets = [packet for each in viewer.frames for packet in each.packets()]
+    _ntp, _rtp, packet_count, octets = report_fields(stream.sender_report(source.now, "x"))
+    assert packet_count == len(packets)
+    assert octets == sum(len(packet) - 12 for packet in packets)
+
+
+def test_the_times_of_the_last_few_reports_are_known_by_their_middle_bits(stream):
+    stream.publish(key_frame(0), NOW)
+    for second in range(20):
+        report = stream.sender_report(NOW + second, "x")
+    assert len(stream.sender_reports_sent_at) == SENDER_REPORTS_KEPT
+    assert stream.sender_reports_sent_at[int.from_bytes(report[10:14], "big")] == NOW + 19
+
+
+def test_a_goodbye_names_the_stream_and_the_reason(stream):
+    packet = stream.goodbye("cam@board", "shutdown")
+    assert b"cam@board" in packet
+    assert packet.endswith(b"\x08shutdown\0\0\0")
+    assert bytes.fromhex("11223344") in packet
+
+
+# --- rates and counts
+
+
+def test_the_measured_peak_counts_where_it_is_more_than_the_setting():
+    stream = Stream("main", link_bitrate_bps=100_000)
+    source = Source(stream)
+    source.publish(key=True)
+    assert stream.link_bitrate_bps == 100_000
+    source.publish_many(30, size_bytes=5000)
+    assert stream.link_bitrate_bps == pytest.approx(30 * 5000 * 8, rel=0.1)
+
+
+def test_the_peak_is_measured_in_media_time_and_not_when_a_held_up_process_read_it():
+    stream = Stream("main")
+    for encoded in camera(90, bytes_each=5000):
+        stream.publish(encoded, NOW)
+    assert stream.link_bitrate_bps == pytest.approx(30 * 5000 * 8, rel=0.1)
+
+
+def test_a_slow_stream_with_huge_key_frames_has_a_budget_for_two_of_them():
+    stream = Stream("sub", link_bitrate_bps=200_000)
+    stream.publish(key_frame(0, 10_000), NOW)
+    assert stream.write_limit_bytes() == pytest.approx(200_000, rel=0.01)
+    stream.publish(key_frame(10 * 90_000, 100_000), NOW)
+    key_frame_bytes = stream.write_budget.largest_key_frame_bytes
+    assert key_frame_bytes > 100_000
+    second_bytes = stream.link_bitrate_bps / 8
+    assert stream.write_limit_bytes() >= 2 * key_frame_bytes + second_bytes
+    stream.publish(key_frame(20 * 90_000, 10_000), NOW)
+    assert stream.write_budget.largest_key_frame_bytes == key_frame_bytes, "the largest one seen"
+
+
+def test_counters(stream, source):
+    source.publish(key=True)
+    source.publish_many(4)
+    counters = stream.counters
+    assert (counters.frames, counters.key_frames) == (5, 1)
+    assert counters.packets >= 5
+    assert counters.bytes > 5 * 200
+
+
+# --- what stays
+
+
+def test_a_stream_keeps_no_viewer_that_has_left(stream, camera_source):
+    viewers = [Recorder() for _ in range(3)]
+    camera_source.join(*viewers)
+    stream.leave(viewers[0])
+    camera_source.publish(key=True)
+    for viewer in viewers:
+        stream.leave(viewer)
+    alive = [weakref.ref(viewer) for viewer in viewers]
+    del viewers, viewer
+    gc.collect()
+    assert [reference() for reference in alive] == [None] * 3
+
+
+def test_a_key_frame_lets_the_frames_before_it_go(stream, source):
+    source.publish(key=True)
+    last = frame(TICKS_A_FRAME)
+    references = sys.getrefcount(last.data)
+    stream.publish(last, source.now)
+    held = sys.getrefcount(last.data)
+    source.number = 2
+    source.publish(key=True)
+    let_go = sys.getrefcount(last.data)
+    assert held > references == let_go

@@ -1,0 +1,536 @@
+"""The supervisor with real child processes: tiny programs that send bytes made here, on a clock turned by hand."""
+
+import json
+import signal
+import sys
+import time
+from dataclasses import dataclass, field
+from textwrap import dedent
+
+import pytest
+
+from edge_streamer.media.frame import EncodedFrame, encode_frame_header, encode_note
+from edge_streamer.media.stream import Stream
+from edge_streamer.runtime.loop import Loop
+from edge_streamer.runtime.turns import TimeHistogram
+from edge_streamer.services.supervisor import (
+    FIRST_BACKOFF_S,
+    KILL_AFTER_S,
+    LONGEST_BACKOFF_S,
+    START_LIMIT_S,
+    OutputSpec,
+    SourceSpec,
+    SourceSupervisor,
+)
+from edge_streamer.services.status import StreamStatus
+from tests.support.frames import frame, key_frame
+from tests.support.loop import clock, loop, no_descriptor_left, pass_time, take_faults, turn_until
+from tests.support.processes import is_running
+
+__all__ = ["clock", "loop", "no_descriptor_left"]
+
+SILENCE_S = 3 / 30 + 1.0
+
+
+def message(encoded: EncodedFrame, output: int = 0) -> bytes:
+    return encode_frame_header(output, encoded) + encoded.data
+
+
+PRELUDE = f"""
+import json, os, signal, socket, sys, time
+server = socket.socket(fileno=int(sys.argv[2]))
+KEY = {message(key_frame(0))!r}
+FRAME = {message(frame(3000))!r}
+READY = {encode_note(0, event="ready", encoder="x264", width=640, height=360, fps=30, can_force_key_frame=True)!r}
+
+def send(*parts):
+    server.sendall(b"".join(parts))
+
+def note(**values):
+    body = json.dumps(values).encode()
+    send({encode_note(0, x=1)[:8]!r}, len(body).to_bytes(4, "little"), bytes(24), body)
+
+def ignore_sigterm():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+def wait():
+    while server.recv(1000):
+        pass
+"""
+
+
+@dataclass
+class Programs:
+    """A source of which each start runs the next program; the last one is repeated."""
+
+    texts: list[str]
+    outputs: tuple[OutputSpec, ...] = (OutputSpec("main", fps=30.0),)
+    kind: str = "testpattern"
+    starts: int = 0
+    options: dict = field(default_factory=dict)
+
+    def arguments(self) -> list[str]:
+        text = self.texts[min(self.starts, len(self.texts) - 1)]
+        self.starts += 1
+        return [sys.executable, "-I", "-S", "-c", PRELUDE + dedent(text)]
+
+
+class Supervised:
+    """A supervisor, its streams, and what it told."""
+
+    def __init__(self, loop: Loop, *texts: str, outputs: tuple[OutputSpec, ...] = Programs.outputs) -> None:
+        self.loop = loop
+        self.programs = Programs(list(texts), outputs)
+        self.streams = [Stream(output.name) for output in outputs]
+        self.handoff = TimeHistogram()
+        self.ended: list[str] = []
+        self.supervisor = SourceSupervisor(
+            loop, self.programs, self.streams, self.handoff, lambda stream: self.ended.append(stream.name)
+        )
+        self.supervisor.start()
+
+    @property
+    def stream(self) -> Stream:
+        return self.streams[0]
+
+    @property
+    def status(self) -> StreamStatus:
+        return self.supervisor.statuses()[0]
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        return dict(self.supervisor.restarts)
+
+    def wait_for_frames(self, count: int) -> None:
+        turn_until(self.loop, lambda: self.stream.counters.frames >= count)
+
+    def wait_for_end(self) -> None:
+        turn_until(self.loop, lambda: self.supervisor.pid is None)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(no_descriptor_left): ...
+
+
+@pytest.fixture
+def supervise(loop, clock):
+    """Return a function that starts supervisors, stopped after the test."""
+    made = []
+
+    def start(*texts: str, **arguments) -> Supervised:
+        made.append(Supervised(loop, *texts, **arguments))
+        return made[-1]
+
+    yield start
+    for supervised in made:
+        supervised.supervisor.stop()
+        supervised.supervisor.kill()
+        turn_until(loop, lambda supervised=supervised: supervised.supervisor.is_stopped)
+
+
+# --- a healthy source
+
+
+def test_frames_reach_their_stream_and_notes_the_status(supervise):
+    source = supervise("send(READY, KEY, FRAME, FRAME); note(event='dropped', frames=7); wait()")
+    assert not source.status.is_up
+    assert source.status.reason == "starting"
+    turn_until(source.loop, lambda: source.status.dropped_frames)
+    status = source.status
+    assert (status.frames, status.key_frames, status.dropped_frames) == (3, 1, 7)
+    assert (status.is_up, status.reason) == (True, "")
+    assert (status.encoder, status.width, status.height, status.nominal_fps) == ("x264", 640, 360, 30)
+    assert source.stream.parameter_sets is not None
+    assert source.restarts == {}
+
+
+def test_a_frame_goes_to_the_stream_of_its_output(supervise):
+    second = message(key_frame(0), output=1)
+    source = supervise(f"send(KEY, {second!r}, {second!r}); wait()", outputs=(OutputSpec("main"), OutputSpec("sub")))
+    turn_until(source.loop, lambda: source.streams[1].counters.frames)
+    assert [stream.counters.frames for stream in source.streams] == [1, 2]
+
+
+def test_how_long_frames_take_from_the_encoder_is_measured(supervise, clock):
+    late = key_frame(0)
+    stamped = EncodedFrame(late.data, True, 0, late.wall_ns, sent_ns=round((clock.now - 0.03) * 1e9))
+    source = supervise(f"send(KEY, {message(stamped)!r}); wait()")
+    source.wait_for_frames(2)
+    assert sum(source.handoff.counts) == 1
+    assert source.handoff.sum_s == pytest.approx(0.03)
+
+
+def test_a_key_frame_is_asked_for_through_the_child(supervise):
+    source = supervise("""
+        send(READY, KEY)
+        command = json.loads(server.recv(1000))
+        if command["command"] == "force_key_frame":
+            send(KEY)
+        wait()
+        """)
+    source.wait_for_frames(1)
+    assert source.stream.key_frame_requests.ask is not None
+    source.stream.key_frame_requests.ask()
+    source.wait_for_frames(2)
+    assert source.status.key_frames == 2
+
+
+def test_who_has_not_said_that_it_can_is_not_asked(supervise):
+    source = supervise("send(KEY); wait()")
+    source.wait_for_frames(1)
+    assert source.stream.key_frame_requests.ask is None
+
+
+def test_a_source_that_ended_is_not_asked_for_key_frames(supervise):
+    source = supervise("send(READY, KEY)")
+    source.wait_for_end()
+    assert source.stream.key_frame_requests.ask is None
+
+
+# --- ends that are mended
+
+
+def test_garbage_ends_the_child_and_a_new_one_goes_on(supervise, clock):
+    source = supervise("send(KEY, b'this is no message of a source, is it?', KEY); wait()", "send(KEY); wait()")
+    viewer = Viewer()
+    source.stream.join(viewer, clock.now)
+    source.wait_for_end()
+    assert source.restarts == {"garbage": 1}
+    assert source.status.reason == "it wrote what no source writes"
+    assert not source.status.is_up
+    clock.advance(FIRST_BACKOFF_S)
+    source.wait_for_frames(1)
+    assert source.status.is_up
+    assert source.stream.viewers == 1
+    source.wait_for_frames(1)
+    sequences = [each.first_sequence for each in viewer.frames]
+    assert sequences == sorted(sequences)
+
+
+class Viewer:
+    """Keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.frames = []
+
+    def start(self, first) -> None: ...
+
+    def deliver(self, packetized) -> None:
+        self.frames.append(packetized)
+
+    def on_fault(self, error: Exception) -> None:
+        raise error
+
+
+def test_a_viewer_stays_over_a_restart_and_sees_one_sequence(supervise, clock):
+    source = supervise("send(KEY, FRAME); os._exit(1)", "send(KEY, FRAME); wait()")
+    viewer = Viewer()
+    source.stream.join(viewer, clock.now)
+    source.wait_for_end()
+    clock.advance(FIRST_BACKOFF_S)
+    source.wait_for_frames(4)
+    first = viewer.frames[0]
+    sequence = first.first_sequence
+    for each in viewer.frames:
+        assert each.first_sequence == sequence % 65536
+        sequence += each.packet_count
+    steps = [(each.rtp_timestamp - first.rtp_timestamp) % 2**32 for each in viewer.frames]
+    assert steps == [0, 3000, 3000 + 45_000, 3000 + 45_000 + 3000]
+
+
+def test_garbage_of_a_child_that_ignores_the_request_to_end(supervise, clock):
+    source = supervise("ignore_sigterm(); send(KEY, bytes(100)); wait()")
+    source.wait_for_frames(1) if source.stream.counters.frames else None
+    turn_until(source.loop, lambda: source.supervisor._ending_reason)
+    pass_time(source.loop, clock, KILL_AFTER_S - 0.25)
+    assert source.supervisor.pid is not None
+    clock.advance(0.25)
+    source.wait_for_end()
+    assert source.restarts == {"garbage": 1}
+
+
+def test_a_note_with_a_value_that_no_source_writes_restarts_the_child(supervise):
+    source = supervise("note(event='dropped', frames='many'); wait()")
+    source.wait_for_end()
+    assert source.restarts == {"fault": 1}
+    assert take_faults(source.loop) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "shown"),
+    [
+        ("sys.exit(3)", "exited", "ended with exit code 3"),
+        ("sys.exit(0)", "exited", "ended with exit code 0"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "killed", "ended by signal 11"),
+        ("note(event='failed', reason='no such camera'); sys.exit(1)", "exited", "no such camera"),
+        ("note(event='failed'); sys.exit(1)", "exited", "it did not say why"),
+        ("send(KEY); note(event='failed', reason='unplugged'); os.kill(os.getpid(), 9)", "killed", "unplugged"),
+    ],
+)
+def test_an_end_is_counted_and_its_reason_shown(supervise, text, reason, shown):
+    source = supervise(text)
+    source.wait_for_end()
+    assert source.restarts == {reason: 1}
+    assert (source.status.is_up, source.status.reason) == (False, shown)
+
+
+def test_a_reason_is_not_that_of_an_earlier_child(supervise, clock):
+    source = supervise("note(event='failed', reason='no such camera'); sys.exit(1)", "sys.exit(4)")
+    source.wait_for_end()
+    clock.advance(FIRST_BACKOFF_S)
+    turn_until(source.loop, lambda: source.programs.starts == 2)
+    assert source.status.reason == "no such camera", "until more is known"
+    source.wait_for_end()
+    assert source.status.reason == "ended with exit code 4"
+
+
+def test_a_child_killed_from_outside_is_started_again(supervise, clock):
+    source = supervise("send(KEY); wait()")
+    source.wait_for_frames(1)
+    signal.pidfd_send_signal(source.supervisor._child._pidfd, signal.SIGKILL)
+    source.wait_for_end()
+    assert source.restarts == {"killed": 1}
+    assert source.status.reason == "ended by signal 9"
+    clock.advance(FIRST_BACKOFF_S)
+    source.wait_for_frames(2)
+    assert source.status.is_up
+
+
+def test_a_stopped_child_is_found_silent_and_killed(supervise, clock):
+    source = supervise("send(READY, KEY); os.kill(os.getpid(), signal.SIGSTOP)", "send(KEY); wait()")
+    source.wait_for_frames(1)
+    clock.advance(SILENCE_S)
+    turn_until(source.loop, lambda: source.supervisor._ending_reason)
+    clock.advance(KILL_AFTER_S)
+    source.wait_for_end()
+    assert source.restarts == {"silent": 1}
+    clock.advance(FIRST_BACKOFF_S)
+    source.wait_for_frames(2)
+
+
+def test_silence_is_found_as_soon_as_it_is_one_also_right_after_the_start(supervise, clock):
+    source = supervise("send(READY, KEY, FRAME); wait()")
+    source.wait_for_frames(2)
+    clock.advance(SILENCE_S - 0.01)
+    source.loop.turn()
+    assert source.status.is_up
+    assert source.supervisor._ending_reason == ""
+    clock.advance(0.02)
+    source.loop.turn()
+    assert not source.status.is_up
+    source.wait_for_end()
+    assert source.restarts == {"silent": 1}
+    assert source.status.reason == "no frame for 3 frame intervals and 1 s"
+
+
+def test_frames_put_the_watchdog_off(supervise, clock):
+    source = supervise("send(READY, KEY)\nwhile True: time.sleep(0.002); send(FRAME)")
+    for _ in range(20):
+        clock.advance(0.9)
+        source.wait_for_frames(source.stream.counters.frames + 2)
+    assert source.restarts == {}
+
+
+def test_one_of_two_outputs_that_falls_silent_is_found(supervise, clock):
+    sub = message(key_frame(0), output=1)
+    source = supervise(
+        f"send(KEY, {sub!r})\nwhile True: time.sleep(0.002); send(FRAME)",
+        outputs=(OutputSpec("main", fps=30.0), OutputSpec("sub", fps=30.0)),
+    )
+    turn_until(source.loop, lambda: source.streams[1].counters.frames)
+    clock.advance(SILENCE_S + 0.1)
+    source.wait_for_frames(source.stream.counters.frames + 2)
+    source.wait_for_end()
+    assert source.restarts == {"silent": 1}
+
+
+def test_a_child_without_a_first_frame_hangs(supervise, clock):
+    source = supervise("wait()")
+    pass_time(source.loop, clock, START_LIMIT_S - 0.25)
+    assert source.supervisor.pid is not None
+    clock.advance(0.25)
+    source.wait_for_end()
+    assert source.restarts == {"silent": 1}
+
+
+# --- back-off
+
+
+def back_off_of(source: Supervised, clock) -> float:
+    """Return how long it takes until the next start."""
+    starts, began = source.programs.starts, clock.now
+    while source.programs.starts == starts:
+        clock.advance(0.25)
+        source.loop.turn()
+        assert clock.now - began <= 2 * LONGEST_BACKOFF_S
+    return clock.now - began
+
+
+def test_back_off_doubles_up_to_half_a_minute(supervise, clock):
+    source = supervise("sys.exit(1)")
+    waits = []
+    for _ in range(9):
+        source.wait_for_end()
+        waits.append(back_off_of(source, clock))
+    assert waits == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
+    assert source.restarts == {"exited": 9}
+
+
+def test_a_child_that_hangs_at_each_start_is_no_proven_one(supervise, clock):
+    source = supervise("wait()")
+    waits = []
+    for _ in range(3):
+        clock.advance(START_LIMIT_S)
+        source.wait_for_end()
+        waits.append(back_off_of(source, clock))
+    assert waits == [0.5, 1.0, 2.0]
+
+
+def test_back_off_begins_anew_after_a_proven_run(supervise, clock):
+    failing, working = "sys.exit(1)", "send(KEY)\nwhile True: time.sleep(0.002); send(FRAME)"
+    source = supervise(failing, failing, failing, working, failing)
+    for _ in range(3):
+        source.wait_for_end()
+        back_off_of(source, clock)
+    for _ in range(12):
+        source.wait_for_frames(source.stream.counters.frames + 2)
+        clock.advance(0.9)
+    source.wait_for_frames(source.stream.counters.frames + 2)
+    signal.pidfd_send_signal(source.supervisor._child._pidfd, signal.SIGKILL)
+    source.wait_for_end()
+    assert back_off_of(source, clock) == 0.5
+
+
+def test_a_program_that_cannot_be_started_is_tried_again(supervise, clock):
+    source = supervise("send(KEY); wait()")
+    source.supervisor.kill()
+    source.wait_for_end()
+    arguments = source.programs.arguments
+    source.programs.arguments = lambda: ["/nonexistent/program"]
+    clock.advance(FIRST_BACKOFF_S)
+    turn_until(source.loop, lambda: source.restarts.get("failed"))
+    assert "cannot start the source process" in source.status.reason
+    source.programs.arguments = arguments
+    assert back_off_of(source, clock) == 1.0
+    source.wait_for_frames(1)
+
+
+# --- stop
+
+
+def test_stop_asks_first(supervise):
+    source = supervise("""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        send(KEY)
+        sys.exit(0 if json.loads(server.recv(1000))["command"] == "stop" else 1)
+        """)
+    source.wait_for_frames(1)
+    source.supervisor.stop()
+    source.wait_for_end()
+    assert source.supervisor.is_stopped
+    assert source.restarts == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "send(KEY); wait()",
+        "ignore_sigterm(); send(KEY)\nwhile True: signal.pause()",
+        "send(KEY); os.kill(os.getpid(), signal.SIGSTOP)",
+    ],
+)
+def test_stop_ends_any_child_within_a_second(text):
+    loop = Loop()
+    source = Supervised(loop, text)
+    source.wait_for_frames(1)
+    pid = source.supervisor.pid
+    began = time.monotonic()
+    source.supervisor.stop()
+    turn_until(loop, lambda: source.supervisor.is_stopped)
+    loop.close()
+    assert time.monotonic() - began < 1.0
+    assert not is_running(pid)
+    assert loop.faults == 0
+
+
+def test_stop_while_waiting_to_start_again_starts_nothing(supervise, clock):
+    source = supervise("sys.exit(1)")
+    source.wait_for_end()
+    source.supervisor.stop()
+    assert source.supervisor.is_stopped
+    pass_time(source.loop, clock, 5.0)
+    assert source.programs.starts == 1
+
+
+def test_stop_while_a_child_is_being_ended_starts_no_other(supervise, clock):
+    source = supervise("ignore_sigterm(); send(bytes(100))\nwhile True: signal.pause()")
+    turn_until(source.loop, lambda: source.supervisor._ending_reason)
+    source.supervisor.stop()
+    clock.advance(KILL_AFTER_S)
+    source.wait_for_end()
+    pass_time(source.loop, clock, 5.0)
+    assert source.programs.starts == 1
+    assert source.restarts == {}
+
+
+# --- a file ends
+
+
+def test_the_end_of_a_file_ends_its_stream_once_and_for_good(supervise, clock):
+    source = supervise("send(KEY, FRAME); note(event='ended'); sys.exit(0)")
+    source.wait_for_end()
+    pass_time(source.loop, clock, 5.0)
+    assert source.ended == ["main"]
+    assert source.supervisor.is_stopped
+    assert source.restarts == {}
+    assert (source.status.is_up, source.status.reason) == (False, "the file has ended")
+    assert source.programs.starts == 1
+
+
+def test_a_child_that_stays_after_the_end_of_its_file_is_ended(supervise, clock):
+    source = supervise("send(KEY); note(event='ended'); ignore_sigterm()\nwhile True: signal.pause()")
+    turn_until(source.loop, lambda: source.ended)
+    clock.advance(SILENCE_S)
+    turn_until(source.loop, lambda: source.supervisor._ending_reason)
+    clock.advance(KILL_AFTER_S)
+    source.wait_for_end()
+    assert source.supervisor.is_stopped
+    assert source.ended == ["main"]
+
+
+# --- what a child does ends that child, nothing else
+
+
+def test_a_fault_in_publishing_restarts_that_child_only(supervise, clock, monkeypatch):
+    healthy, faulty = supervise("send(KEY); wait()"), supervise("send(KEY); wait()")
+    publish = faulty.stream.publish
+    monkeypatch.setattr(faulty.stream, "publish", lambda *arguments: [][0])
+    faulty.wait_for_end()
+    healthy.wait_for_frames(1)
+    assert take_faults(faulty.loop) == 1
+    assert faulty.restarts == {"fault": 1}
+    assert faulty.status.reason == "what it wrote could not be published"
+    assert (healthy.restarts, healthy.status.is_up) == ({}, True)
+    monkeypatch.setattr(faulty.stream, "publish", publish)
+    clock.advance(FIRST_BACKOFF_S)
+    faulty.wait_for_frames(1)
+
+
+def test_complaints_are_logged_with_the_streams_name(supervise, caplog):
+    source = supervise("sys.stderr.write('lens cap is on\\n')")
+    source.wait_for_end()
+    assert "source streams=main: lens cap is on" in caplog.text
+
+
+# --- the command line
+
+
+def test_the_command_line_names_the_kind_its_options_and_what_is_set_of_its_outputs():
+    outputs = (OutputSpec("main", 1280, 720, 30, 2_000_000, 2.0), OutputSpec("clip"))
+    module, kind, *arguments = SourceSpec("file", outputs, {"path": "a.mp4", "loop": True}).arguments()[2:]
+    assert (module, kind) == ("edge_streamer.sources", "file")
+    values = dict(zip(arguments[::2], map(json.loads, arguments[1::2]), strict=True))
+    assert arguments[::2] == ["--options", "--output", "--output"]
+    assert values["--options"] == {"path": "a.mp4", "loop": True}
+    assert json.loads(arguments[3])["bitrate_bps"] == 2_000_000
+    assert json.loads(arguments[5]) == {"name": "clip"}
