@@ -57,6 +57,8 @@ bench: $(STAMP) ## CPU per gigabit beside the bare send() loop, and memory
 
 docs: $(STAMP) ## write the generated parts of docs/ anew
 	$(BIN)/python -m tests.support.generated_docs
+	$(BIN)/python -m tests.support.configuration_docs
+	$(BIN)/python -m tests.support.metrics_docs
 
 packages:
 	@missing=$$(for p in $(PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \

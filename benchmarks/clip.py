@@ -42,7 +42,7 @@ class Clip:
 
 def ensure_clip(bitrate_bps: int = DEFAULT_BITRATE_BPS) -> Clip:
     """Return the clip of that bit rate, encoded now if the cache has none; ValueError if it misses its bit rate."""
-    path = CACHE / f"{HEIGHT}p{FPS}-{bitrate_bps}bps.mp4"
+    path = CACHE / f"{HEIGHT}p{FPS}-{bitrate_bps}bps-1-slice.mp4"
     if not path.exists():
         _encode_to(path, bitrate_bps)
     clip = inspect_clip(path)
@@ -98,7 +98,7 @@ def _encoder_options(bitrate_bps: int) -> dict[str, str]:
         "profile": "main",
         "maxrate": str(bitrate_bps),
         "bufsize": str(round(bitrate_bps * VBV_S)),
-        "x264-params": "scenecut=0:bframes=0",
+        "x264-params": "scenecut=0:bframes=0:sliced-threads=0:slices=1",  # one slice, as camera encoders make
     }
 
 

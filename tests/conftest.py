@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-QUICK_FOLDERS = ("benchmarks", "device", "protocol", "ladders", "media", "runtime", "services", "support", "property", "docs")
+QUICK_FOLDERS = (
+    "benchmarks",
+    "device",
+    "protocol",
+    "ladders",
+    "media",
+    "runtime",
+    "services",
+    "support",
+    "property",
+    "docs",
+)
 HERE = Path(__file__).parent
 
 

@@ -16,8 +16,8 @@ from edge_streamer.runtime.loop import Loop
 
 log = logging.getLogger(__name__)
 
-READ_BYTES: Final = 1 << 18
-"""More than a key frame of 1080p at 8 Mbit/s, so that most frames arrive with one read."""
+READ_BYTES: Final = 1 << 16
+"""Most frames arrive with one read; from 128 KiB on, the allocator would map and unmap pages for each."""
 BUFFER_BYTES: Final = 1 << 20
 MAX_LINE_BYTES: Final = 4096
 PIPE_BYTES: Final = 1 << 16

@@ -5,6 +5,7 @@ import select
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -166,11 +167,16 @@ def test_a_stopped_child_can_be_killed(loop, start):
         server.sendall(b"ready")
         os.kill(os.getpid(), signal.SIGSTOP)
         """)
-    turn_until(loop, lambda: delegate.data)
+    turn_until(loop, lambda: delegate.data and _state_of(child.pid) == "T")
     child.terminate()
     child.kill()
     turn_until(loop, lambda: delegate.exit_codes)
     assert delegate.exit_codes == [-9]
+
+
+def _state_of(pid: int) -> str:
+    """One letter of proc(5): "T" for a stopped process."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def test_signals_after_the_end_reach_nobody(loop, start):

@@ -13,6 +13,7 @@ from edge_streamer.media.frame import EncodedFrame, encode_frame_header, encode_
 from edge_streamer.media.stream import Stream
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.turns import TimeHistogram
+from edge_streamer.services.status import StreamStatus
 from edge_streamer.services.supervisor import (
     FIRST_BACKOFF_S,
     KILL_AFTER_S,
@@ -22,7 +23,6 @@ from edge_streamer.services.supervisor import (
     SourceSpec,
     SourceSupervisor,
 )
-from edge_streamer.services.status import StreamStatus
 from tests.support.frames import frame, key_frame
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, take_faults, turn_until
 from tests.support.processes import is_running
@@ -191,20 +191,15 @@ def test_a_source_that_ended_is_not_asked_for_key_frames(supervise):
 
 
 def test_garbage_ends_the_child_and_a_new_one_goes_on(supervise, clock):
-    source = supervise("send(KEY, b'this is no message of a source, is it?', KEY); wait()", "send(KEY); wait()")
-    viewer = Viewer()
-    source.stream.join(viewer, clock.now)
+    source = supervise("send(KEY); send(b'this is no message of a source, is it?', KEY); wait()", "send(KEY); wait()")
     source.wait_for_end()
     assert source.restarts == {"garbage": 1}
     assert source.status.reason == "it wrote what no source writes"
     assert not source.status.is_up
+    frames = source.stream.counters.frames
     clock.advance(FIRST_BACKOFF_S)
-    source.wait_for_frames(1)
+    source.wait_for_frames(frames + 1)
     assert source.status.is_up
-    assert source.stream.viewers == 1
-    source.wait_for_frames(1)
-    sequences = [each.first_sequence for each in viewer.frames]
-    assert sequences == sorted(sequences)
 
 
 class Viewer:
@@ -240,7 +235,6 @@ def test_a_viewer_stays_over_a_restart_and_sees_one_sequence(supervise, clock):
 
 def test_garbage_of_a_child_that_ignores_the_request_to_end(supervise, clock):
     source = supervise("ignore_sigterm(); send(KEY, bytes(100)); wait()")
-    source.wait_for_frames(1) if source.stream.counters.frames else None
     turn_until(source.loop, lambda: source.supervisor._ending_reason)
     pass_time(source.loop, clock, KILL_AFTER_S - 0.25)
     assert source.supervisor.pid is not None
@@ -338,8 +332,9 @@ def test_one_of_two_outputs_that_falls_silent_is_found(supervise, clock):
         outputs=(OutputSpec("main", fps=30.0), OutputSpec("sub", fps=30.0)),
     )
     turn_until(source.loop, lambda: source.streams[1].counters.frames)
-    clock.advance(SILENCE_S + 0.1)
-    source.wait_for_frames(source.stream.counters.frames + 2)
+    for _ in range(2):
+        source.wait_for_frames(source.stream.counters.frames + 2)
+        clock.advance(0.9 * SILENCE_S)
     source.wait_for_end()
     assert source.restarts == {"silent": 1}
 

@@ -6,8 +6,10 @@
         lab.mend([port])       # the same cable, plugged in again: a stall is a cut that was mended
 
 Each end has a namespace of its own; a third one between them holds a bridge, and what fails is a port of that bridge.
-So the server sees what it sees when a camera on a switch loses power: silence. Needs root and iproute2, nothing else;
-a bridge, veth and `sch_tbf` are in every Debian kernel. Traffic stays inside.
+So the server sees what it sees when a recorder on a switch loses power: silence. Traffic stays inside.
+
+Needs iproute2 and root, or who is root in a user namespace of his own: `unshare --user --map-root-user --mount --net`
+and a tmpfs on /run. A bridge, veth and `sch_tbf` are in every Debian kernel.
 
 What this kernel offers decides what is used: there is `tbf` and `htb`, and no `netem`, so a link has a rate here and no
 delay but that of its queue.

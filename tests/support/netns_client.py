@@ -31,7 +31,6 @@ SIP_INTERVAL_S: Final = 1.0
 READ_BYTES: Final = 256 << 10
 _UDP_BUFFER_BYTES: Final = 4 << 20
 _SO_TIMESTAMPNS: Final = 35  # asm-generic/socket.h
-_SO_RCVBUFFORCE: Final = 33
 _TIMESPEC: Final = struct.Struct("@ll")
 _LINGER: Final = struct.Struct("@ii")
 _TRANSPORTS: Final = {"tcp": "RTP/AVP/TCP;unicast;interleaved=0-1", "udp": "RTP/AVP;unicast;client_port={}-{}"}
@@ -265,7 +264,7 @@ class Player(Connection):
         self._udp = open_udp_pair(self._socket.getsockname()[0])
         for sock in self._udp:
             sock.setblocking(False)
-            sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _UDP_BUFFER_BYTES)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _UDP_BUFFER_BYTES)
             sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self._watch(self._udp[0], self._on_datagram)
 

@@ -26,7 +26,7 @@ class ProtocolErrorKind(StrEnum):
     CSEQ = "cseq"  # the only one that leaves the connection open
     PIPELINE_LIMIT = "pipeline_limit"
     SLOW_REQUEST = "slow_request"
-    IDLE = "idle"  # no fault: a connection without session and without requests
+    NO_SESSION = "no_session"  # no fault, and reported as none: the connection was without a session for too long
 
 
 STATUS_OF_KIND: Final = {

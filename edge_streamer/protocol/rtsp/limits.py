@@ -20,6 +20,9 @@ class RtspLimits:
     """Bytes that may wait unparsed behind a request that the service has not answered yet."""
     request_s: float = 30.0
     """A request or `$` frame that was begun must be complete by then. A link that stalls for 8 s still makes it."""
+    setup_within_s: float = 10.0
+    """How long a connection may be without a session; see `server` for when it begins. ZoneMinder sleeps for a second
+    between DESCRIBE and SETUP, a link may stall for 8 s."""
     session_timeout_s: int = 60
     """Advertised in `Session`. Not below 60: Media3 pings every 30 s whatever it is told (androidx/media#662)."""
     session_expiry_s: float = 90.0

@@ -1,6 +1,6 @@
 """The server's end of one RTSP connection: bytes and `now` in, replies and events out (RFC 2326).
 
-Here is what a connection is: framing, one request at a time, replies, faults, silence. What a request means is in
+Here is what a connection is: framing, one request at a time, replies, faults, patience. What a request means is in
 `methods`, which sessions exist in `session`, what may follow what in `states`. The service drives it:
 
     events = protocol.receive(data, now)      what the peer's bytes led to
@@ -11,6 +11,10 @@ Here is what a connection is: framing, one request at a time, replies, faults, s
 While a question is open nothing behind it is parsed: replies leave in the order of the requests (RFC 2326 section
 9.1), and a PLAY cannot overtake the SETUP it belongs to. An answer goes on parsing and returns what came of it, just
 as `receive` does.
+
+A connection without a session is closed after `setup_within_s`, counted from its accept, from the last answer of the
+service (a DESCRIBE that waits stops the clock) and from the last bytes that came while it had a session. OPTIONS and
+keep-alives do not put that off: who only asks those wants nothing of us.
 
 Nothing a peer sends raises. A mistake of the service does (an answer without question: RuntimeError; an impossible
 answer: ValueError), and at once.
@@ -83,7 +87,7 @@ class RtspServerProtocol:
         self._outgoing: list[bytes] = []
         self._closing_kind: ProtocolErrorKind | None = None
         self._user_agent = ""
-        self._active_at = now
+        self._without_session_since = now
         self._unfinished_since: float | None = None
 
     # --- the connection: bytes, end, clock ---------------------------------------------------------------------
@@ -107,26 +111,26 @@ class RtspServerProtocol:
         return self._taken_events()
 
     def tick(self, now: float) -> list[RtspEvent]:
-        """Close the connection for a request that trickles in, or for having no session and asking nothing."""
+        """Close the connection for a request that trickles in, or for having no session for too long."""
         if self.closing or self._question is not None:
             return []
         if self._unfinished_since is not None and now >= self._unfinished_since + self._limits.request_s:
             what = f"not complete after {self._limits.request_s:g} s"
             self._fail(Fault(ProtocolErrorKind.SLOW_REQUEST, what, self._parser.offset))
-        elif self._sessions.of_connection(self._peer.connection_id):
-            self._active_at = now
-        elif now >= self._active_at + self._limits.session_expiry_s:
-            self._closing_kind = ProtocolErrorKind.IDLE
+        elif self._has_session:
+            self._without_session_since = now
+        elif now >= self._without_session_since + self._limits.setup_within_s:
+            self._closing_kind = ProtocolErrorKind.NO_SESSION
         return self._taken_events()
 
     def deadline(self) -> float | None:
         """Return the `now` at which `tick` wants to be called, None while a question is open or when closing."""
         if self.closing or self._question is not None:
             return None
-        idle_at = self._active_at + self._limits.session_expiry_s
+        set_up_by = self._without_session_since + self._limits.setup_within_s
         if self._unfinished_since is None:
-            return idle_at
-        return min(idle_at, self._unfinished_since + self._limits.request_s)
+            return set_up_by
+        return min(set_up_by, self._unfinished_since + self._limits.request_s)
 
     def data_to_send(self) -> bytes:
         """Return all replies so far and forget them; they go out with one write, never inside a `$` frame."""
@@ -158,7 +162,7 @@ class RtspServerProtocol:
 
     def answer_description(self, sdp: bytes, now: float) -> list[RtspEvent]:
         """Answer the open DESCRIBE with an SDP."""
-        request, question = self._taken_question(DescriptionRequested)
+        request, question = self._taken_question(DescriptionRequested, now)
         headers = (("Content-Base", question.base_url), ("Content-Type", "application/sdp"))
         self._reply(request, Response(200, headers, sdp))
         return self._advance(now)
@@ -171,7 +175,7 @@ class RtspServerProtocol:
         `adopt` is given the session before anything that follows is parsed: a pipelined PLAY finds it complete. It is
         not called when the session has ended meanwhile (454 is sent); the transport is then the service's to close.
         """
-        request, question = self._taken_question(SetupRequested)
+        request, question = self._taken_question(SetupRequested, now)
         _check_reply(question.offer, transport)
         session = question.session
         if session is None:
@@ -185,7 +189,7 @@ class RtspServerProtocol:
 
     def answer_play(self, rtp_info: RtpInfo | None, now: float) -> list[RtspEvent]:
         """Answer the open PLAY; `rtp_info` is of the first packet that the session will get."""
-        request, question = self._taken_question(PlayRequested)
+        request, question = self._taken_question(PlayRequested, now)
         session = question.session
         if not self._refuse_late(request, session):
             session.state = TRANSITIONS[session.state, "PLAY"]
@@ -197,17 +201,18 @@ class RtspServerProtocol:
         """Answer the open question, whichever it is, with an error or a redirection (300 and up)."""
         if status < 300:
             raise ValueError(f"{status} is no refusal")
-        request, _question = self._taken_question(object)
+        request, _question = self._taken_question(object, now)
         self._reply(request, Response(status, headers))
         return self._advance(now)
 
-    def _taken_question(self, kind: type[_Q]) -> tuple[Request, _Q]:
+    def _taken_question(self, kind: type[_Q], now: float) -> tuple[Request, _Q]:
         if self._question is None:
             raise RuntimeError("no question is open")
         request, question = self._question
         if not isinstance(question, kind):
             raise RuntimeError(f"the open question is another one: {question}")
         self._question = None
+        self._without_session_since = now
         return request, question
 
     def _new_session(
@@ -241,7 +246,8 @@ class RtspServerProtocol:
     # --- elements of the stream --------------------------------------------------------------------------------
 
     def _advance(self, now: float) -> list[RtspEvent]:
-        self._active_at = now
+        if self._has_session:
+            self._without_session_since = now
         while self._question is None and not self.closing:
             element = self._parser.next_element()
             if element is None:
@@ -250,6 +256,10 @@ class RtspServerProtocol:
             self._handle(element, now)
         self._time_unfinished_element(now)
         return self._taken_events()
+
+    @property
+    def _has_session(self) -> bool:
+        return bool(self._sessions.of_connection(self._peer.connection_id))
 
     def _time_unfinished_element(self, now: float) -> None:
         if self._question is not None or not self._parser.is_inside_element:

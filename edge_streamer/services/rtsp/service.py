@@ -299,7 +299,7 @@ class RtspService:
         reports: dict[Stream, bytes | None] = {}
         for _session, playback in self._playbacks():
             stream = playback.stream
-            if playback.state == "playing":
+            if playback.state == "playing" and playback.is_answered:  # no `$` frame goes before the reply to PLAY
                 if stream not in reports:
                     reports[stream] = stream.sender_report(now, self.cname)
                 report = reports[stream]

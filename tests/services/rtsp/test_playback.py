@@ -1,0 +1,181 @@
+"""A playback between a stream and a wire that keeps what it is given."""
+
+import pytest
+
+from edge_streamer.media.stream import Stream
+from edge_streamer.protocol.rtp.rtcp import middle_32_bits, ntp_from_wall_ns
+from edge_streamer.services.rtsp.playback import Playback
+from edge_streamer.services.rtsp.slots import Slot
+from tests.support.frames import WALL_NS, frame, key_frame
+
+NOW = 1000.0
+URL = "rtsp://192.0.2.1/main/trackID=0"
+
+
+class Wire:
+    """Notes what it sends."""
+
+    name = "tcp"
+    sent_packets = 0
+    discarded_frames = 2
+    sent_bytes = 1000
+    backlog_bytes = 250_000
+
+    def __init__(self) -> None:
+        self.frames = []
+        self.rtcp: list[bytes] = []
+        self.closed = 0
+
+    def oldest_unsent_age_s(self, now: float) -> float:
+        return 0.0
+
+    def deliver(self, packetized) -> None:
+        self.frames.append(packetized)
+
+    def send_rtcp(self, packet: bytes) -> None:
+        self.rtcp.append(packet)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Viewing:
+    """A playback with all that it touches."""
+
+    def __init__(self) -> None:
+        self.stream = Stream("main", link_bitrate_bps=2_000_000)
+        self.wire = Wire()
+        self.slot = Slot(3, sent_bytes=50, discarded_frames=1)
+        self.playback = Playback(self.stream, self.wire, self.slot, "192.0.2.9:40000", NOW, 1_700_000_000.0)
+        self.answers = []
+
+    def play(self) -> None:
+        self.playback.play(URL, self.answers.append, NOW)
+
+    def publish(self, *frames) -> None:
+        for encoded in frames:
+            self.stream.publish(encoded, NOW)
+
+
+@pytest.fixture
+def viewing():
+    return Viewing()
+
+
+def test_play_is_answered_with_the_first_packet_before_it_is_sent(viewing):
+    viewing.play()
+    assert viewing.answers == []
+    viewing.publish(key_frame(0))
+    (answer,) = viewing.answers
+    first = viewing.wire.frames[0]
+    assert (answer.url, answer.seq, answer.rtptime) == (URL, first.first_sequence, first.rtp_timestamp)
+    viewing.publish(frame(3000))
+    assert len(viewing.answers) == 1
+    assert len(viewing.wire.frames) == 2
+
+
+def test_at_last_play_is_answered_from_the_cache(viewing):
+    viewing.publish(key_frame(0), frame(3000))
+    viewing.stream.key_frame_requests.ask = lambda: None
+    viewing.play()
+    assert viewing.answers == []
+    viewing.playback.answer_at_last()
+    assert viewing.answers[0].seq == viewing.wire.frames[0].first_sequence
+    assert len(viewing.wire.frames) == 2
+    viewing.playback.answer_at_last()
+    assert len(viewing.answers) == 1
+
+
+def test_at_last_play_is_answered_without_a_position_and_the_viewer_goes_on_waiting(viewing):
+    viewing.play()
+    viewing.playback.answer_at_last()
+    assert viewing.answers == [None]
+    viewing.publish(key_frame(0))
+    assert viewing.answers == [None]
+    assert len(viewing.wire.frames) == 1
+
+
+def test_a_second_play_answers_the_first_one(viewing):
+    """The session was taken over by another connection while its first PLAY waited."""
+    viewing.play()
+    second = []
+    viewing.playback.play(URL, second.append, NOW)
+    assert (viewing.answers, second) == ([None], [])
+    viewing.publish(key_frame(0))
+    assert len(second) == 1
+    assert viewing.stream.viewers == 1
+
+
+def test_a_pause_stops_the_media_and_play_goes_on_at_a_key_frame(viewing):
+    viewing.publish(key_frame(0))
+    viewing.play()
+    viewing.playback.pause()
+    viewing.publish(frame(3000))
+    assert (len(viewing.wire.frames), viewing.playback.state) == (1, "paused")
+    viewing.play()
+    assert viewing.playback.state == "playing"
+    assert viewing.wire.frames[1].is_key_frame
+    assert len(viewing.wire.frames) == 3
+
+
+def test_leaving_gives_the_sums_to_the_slot_and_answers_a_play_that_waits(viewing):
+    viewing.play()
+    viewing.playback.leave()
+    assert viewing.answers == [None]
+    assert (viewing.slot.sent_bytes, viewing.slot.discarded_frames) == (1050, 3)
+    assert viewing.wire.closed == 1
+    assert viewing.stream.viewers == 0
+    viewing.publish(key_frame(0))
+    assert viewing.wire.frames == []
+
+
+def test_a_sender_report_is_for_who_plays(viewing):
+    viewing.publish(key_frame(0))
+    viewing.playback.send_sender_report(NOW, "x")
+    assert viewing.wire.rtcp == []
+    viewing.play()
+    viewing.playback.send_sender_report(NOW, "x")
+    assert len(viewing.wire.rtcp) == 1
+    viewing.playback.leave()
+    viewing.playback.send_sender_report(NOW, "x")
+    assert len(viewing.wire.rtcp) == 1
+
+
+def receiver_report(ssrc: int, last_sr: int) -> bytes:
+    """A quarter lost, jitter of 9 ms, half a second after the report that `last_sr` names."""
+    block = ssrc.to_bytes(4, "big") + bytes.fromhex("40 000010 0001c350 0000032a") + last_sr.to_bytes(4, "big")
+    return bytes.fromhex("81c9 0007 0000002a") + block + bytes.fromhex("00008000")
+
+
+def test_what_a_viewer_reports_is_shown(viewing):
+    viewing.publish(key_frame(0))
+    viewing.play()
+    viewing.playback.send_sender_report(NOW, "x")
+    last_sr = middle_32_bits(ntp_from_wall_ns(WALL_NS))
+    viewing.playback.take_rtcp(receiver_report(viewing.stream.identity.ssrc, last_sr), NOW + 0.62)
+    status = viewing.playback.status("1A2B", "192.0.2.9")
+    assert (status.fraction_lost_ratio, status.jitter_s) == (0.25, 0.009)
+    assert status.round_trip_s == pytest.approx(0.12)
+
+
+@pytest.mark.parametrize("packet", [b"", b"x", bytes(8), bytes.fromhex("81c9ffff"), receiver_report(0xDEADBEEF, 1)])
+def test_what_is_no_report_on_this_stream_is_passed_over(viewing, packet):
+    viewing.playback.take_rtcp(packet, NOW)
+    status = viewing.playback.status("1A2B", "192.0.2.9")
+    assert (status.fraction_lost_ratio, status.jitter_s, status.round_trip_s) == (None, None, None)
+
+
+def test_the_status(viewing):
+    viewing.playback.client = "ffmpeg"
+    status = viewing.playback.status("1A2B", "192.0.2.9")
+    assert (status.session_id, status.slot, status.stream, status.peer_ip) == ("1A2B", 3, "main", "192.0.2.9")
+    assert (status.transport, status.client, status.state) == ("tcp", "ffmpeg", "ready")
+    assert (status.sent_bytes, status.slot_sent_bytes, status.slot_discarded_frames) == (1000, 1050, 3)
+    assert (status.backlog_bytes, status.backlog_s) == (250_000, 1.0)
+    assert status.backlog_limit_bytes == viewing.stream.write_limit_bytes()
+    assert status.started_wall_s == 1_700_000_000.0
+
+
+def test_a_fault_nobody_has_taken_charge_of_is_not_swallowed(viewing):
+    with pytest.raises(ValueError, match="own"):
+        viewing.playback.on_fault(ValueError("our own"))
