@@ -2,7 +2,9 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
-STAMP := .venv/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+VENV := .venv/.for-running
+STAMP := .venv/.for-developing
 PACKAGES := ffmpeg iproute2 prometheus gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
             gstreamer1.0-plugins-bad gstreamer1.0-libav gstreamer1.0-rtsp
 
@@ -11,15 +13,20 @@ PACKAGES := ffmpeg iproute2 prometheus gstreamer1.0-tools gstreamer1.0-plugins-b
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
-$(STAMP): pyproject.toml
+$(VENV): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'edge_streamer needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ...'; exit 1; }
 	@echo '-- setting up .venv (once)'
 	@$(PYTHON) -m venv .venv || { echo 'Python cannot make a virtual environment: apt install python3-venv'; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(PIP) --editable '.[video]'
 	@touch $@
 
-run: $(STAMP) ## start the service with a test picture (or your camera) and print the URLs to open
+$(STAMP): $(VENV)
+	@echo '-- installing what developers need (once)'
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+run: $(VENV) ## start the service with a test picture (or your camera) and print the URLs to open
 	@exec $(BIN)/edge-streamer serve $(ARGS)
 
 test: packages $(STAMP) lint types imports ## everything CI checks: needs ffmpeg, GStreamer, Prometheus (installed if root)
@@ -49,7 +56,7 @@ interop: packages $(STAMP) ## only the tests with ffmpeg, GStreamer and PyAV
 	$(BIN)/pytest -m interop
 
 fuzz: $(STAMP) ## feed the RTSP parser to atheris for FUZZ_S seconds (default 60)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris
+	$(PIP) atheris
 	$(BIN)/python -m tests.fuzz.fuzz_rtsp -max_total_time=$(or $(FUZZ_S),60)
 
 bench: $(STAMP) ## CPU per gigabit beside the bare send() loop, and memory

@@ -48,7 +48,7 @@ def service_config(clip: Clip) -> str:
     """Return the configuration of the service under test: the clip, and room for every reader from one address."""
     most = max(scenario.readers for scenario in SCENARIOS) + 8
     return (
-        f"[rtsp]\nmax_sessions = {most}\nmax_sessions_per_address = {most}\n"
+        f"[rtsp]\nmax_sessions = {most}\nmax_sessions_per_address = {most}\nmax_connections_per_address = {most}\n"
         f"[streams.{STREAM}]\nsource = 'file'\npath = {json.dumps(str(clip.path.resolve()))}\n"
     )
 

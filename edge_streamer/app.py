@@ -20,11 +20,13 @@ from typing import Final
 from edge_streamer.config import Config
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.media.stream import Stream
+from edge_streamer.multicast_config import group_places
 from edge_streamer.protocol.digest import Algorithm, LoginRules
 from edge_streamer.protocol.http.auth import HttpAuthenticator
 from edge_streamer.protocol.rtsp.auth import ALLOW_ALL, Authorizer, LoginAuthorizer
 from edge_streamer.runtime.address import bracketed
 from edge_streamer.runtime.loop import Loop
+from edge_streamer.runtime.multicast import GroupAddress
 from edge_streamer.runtime.turns import TimeHistogram
 from edge_streamer.services.http import HttpRoutes
 from edge_streamer.services.http_access import HttpAccess
@@ -32,7 +34,7 @@ from edge_streamer.services.http_service import HttpService
 from edge_streamer.services.login_failures import LoginFailures
 from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
 from edge_streamer.services.rtsp.service import RtspService, RtspSettings
-from edge_streamer.services.status import EndReason, Histogram, ServiceStatus
+from edge_streamer.services.status import EndReason, Histogram, Limit, LimitValue, ServiceStatus
 from edge_streamer.services.supervisor import OutputSpec, SourceSpec, SourceSupervisor
 from edge_streamer.stream_config import FileStream, StreamConfig, resolve_source
 from edge_streamer.users import Role
@@ -91,7 +93,13 @@ class App:
         )
         routes = HttpRoutes(self.status, MetricsExposition(ServiceCollector(self.status)), self.stream_urls)
         access = _http_access(config, self._login_failures)
-        self._http = HttpService(loop, routes, access, max_connections=config.http.max_connections)
+        self._http = HttpService(
+            loop,
+            routes,
+            access,
+            max_connections=config.http.max_connections,
+            max_connections_per_address=config.http.max_connections_per_address,
+        )
         self._rtsp_addresses: list[tuple[str, int]] = []
         self._http_addresses: list[tuple[str, int]] = []
         self._signals = 0
@@ -192,13 +200,25 @@ class App:
             rtsp_protocol_errors=counters.protocol_errors,
             rtsp_auth_failures=self._login_failures.counts["rtsp"],
             http_auth_failures=self._login_failures.counts["http"],
-            connections_refused=self._rtsp.gate.refused + self._http.gate.refused,
-            connections_open=self._rtsp.gate.open + self._http.gate.open,
+            limits=_limits(self._config),
+            limits_reached=self._limits_reached(),
+            connections_open={"rtsp": self._rtsp.gate.open, "http": self._http.gate.open},
             sent_bytes=traffic.sent_bytes,
             sent_packets=traffic.sent_packets,
             discarded_frames=traffic.discarded_frames,
             handler_faults=self._loop.faults,
         )
+
+    def _limits_reached(self) -> Mapping[Limit, int]:
+        rtsp, http = self._rtsp.gate.refused, self._http.gate.refused
+        return {
+            **self._rtsp.counters.limits_reached,
+            Limit.RTSP_CONNECTIONS: rtsp["total"],
+            Limit.RTSP_CONNECTIONS_PER_ADDRESS: rtsp["per_address"],
+            Limit.HTTP_CONNECTIONS: http["total"],
+            Limit.HTTP_CONNECTIONS_PER_ADDRESS: http["per_address"],
+            Limit.DESCRIPTORS: rtsp["descriptors"] + http["descriptors"],
+        }
 
 
 # --- from the configuration to what runs
@@ -240,9 +260,40 @@ def _rtsp_settings(config: Config) -> RtspSettings:
         max_sessions=rtsp.max_sessions,
         max_sessions_per_address=rtsp.max_sessions_per_address,
         max_connections=rtsp.max_connections,
+        max_connections_per_address=rtsp.max_connections_per_address,
+        setup_within_s=rtsp.setup_within_s,
+        max_pending_describes=rtsp.max_pending_describes,
+        max_header_bytes=rtsp.max_header_bytes,
+        max_body_bytes=rtsp.max_body_bytes,
         udp_ports=(rtsp.udp_ports.first, rtsp.udp_ports.last),
+        groups=_multicast_groups(config),
         dead_after_s=config.link.dead_after_s,
     )
+
+
+def _multicast_groups(config: Config) -> Mapping[str, GroupAddress]:
+    multicast = config.multicast
+    places = group_places(multicast, config.streams)
+    return {name: GroupAddress(*place, multicast.ttl, multicast.interface or "") for name, place in places.items()}
+
+
+def _limits(config: Config) -> Mapping[str, LimitValue]:
+    rtsp, http = config.rtsp, config.http
+    return {
+        Limit.SESSIONS: rtsp.max_sessions,
+        Limit.SESSIONS_PER_ADDRESS: rtsp.max_sessions_per_address,
+        Limit.RTSP_CONNECTIONS: rtsp.max_connections,
+        Limit.RTSP_CONNECTIONS_PER_ADDRESS: rtsp.max_connections_per_address,
+        Limit.SETUP_WITHIN: rtsp.setup_within_s,
+        Limit.PENDING_DESCRIBES: rtsp.max_pending_describes,
+        Limit.UDP_PORTS: rtsp.udp_ports.to_toml(),
+        Limit.HTTP_CONNECTIONS: http.max_connections,
+        Limit.HTTP_CONNECTIONS_PER_ADDRESS: http.max_connections_per_address,
+        Limit.DESCRIPTORS: resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        "rtsp.max_header_bytes": rtsp.max_header_bytes,
+        "rtsp.max_body_bytes": rtsp.max_body_bytes,
+        "rtsp.session_timeout_s": rtsp.session_timeout_s,
+    }
 
 
 def _login_rules(config: Config) -> LoginRules:

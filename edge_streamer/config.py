@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge_streamer.auth_config import AuthConfig, load_users, path_of_users, read_auth
+from edge_streamer.multicast_config import MulticastConfig, check_multicast
 from edge_streamer.profiles import Profile
 from edge_streamer.stream_config import (
     DEFAULT_STREAMS,
@@ -47,6 +48,7 @@ __all__ = [
     "HttpConfig",
     "LinkConfig",
     "ListenAddress",
+    "MulticastConfig",
     "Overrides",
     "PortRange",
     "RtspConfig",
@@ -117,6 +119,11 @@ class PortRange:
         if not is_range or self.first % 2 != 0 or self.last % 2 != 1:
             raise ValueError("not a range of port pairs")
 
+    @property
+    def as_range(self) -> range:
+        """Every port of it."""
+        return range(self.first, self.last + 1)
+
     def to_toml(self) -> list[int]:
         """Return `[FIRST, LAST]`."""
         return [self.first, self.last]
@@ -159,11 +166,12 @@ class RtspConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = (ListenAddress("127.0.0.1", 8554),)
     transports: Annotated[
-        frozenset[Literal["tcp", "udp"]],
+        frozenset[Literal["tcp", "udp", "multicast"]],
         Meta(
-            description="How media may travel: `tcp` is interleaved in the RTSP connection, `udp` is unicast.",
+            description="How media may travel: `tcp` is interleaved in the RTSP connection, `udp` is unicast, "
+            "`multicast` is once for all viewers, to where `[multicast]` says.",
             min_length=1,
-            extra={"allowed": 'a list of "tcp" and "udp", at least one'},
+            extra={"allowed": 'a list of "tcp", "udp" and "multicast", at least one'},
         ),
     ] = frozenset({"tcp", "udp"})
     session_timeout_s: Annotated[
@@ -181,6 +189,25 @@ class RtspConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_connections: Annotated[
         int, Meta(description="Open RTSP connections, with or without a session.", ge=1, le=10_000)
     ] = 256
+    max_connections_per_address: Annotated[
+        int, Meta(description="Open RTSP connections from one IP address.", ge=1, le=10_000)
+    ] = 64
+    setup_within_s: Annotated[
+        int,
+        Meta(
+            description="A connection is closed after this many seconds without a session; each answered DESCRIBE or "
+            "SETUP begins them anew.",
+            ge=2,
+            le=300,
+        ),
+    ] = 10
+    max_pending_describes: Annotated[
+        int, Meta(description="DESCRIBEs that wait at the same time for a stream's first picture.", ge=1, le=10_000)
+    ] = 32
+    max_header_bytes: Annotated[
+        int, Meta(description="Bytes of a request up to its blank line.", ge=1024, le=65_536)
+    ] = 16_384
+    max_body_bytes: Annotated[int, Meta(description="Bytes of a request's body.", ge=0, le=65_536)] = 65_536
     udp_ports: Annotated[
         PortRange,
         Meta(
@@ -201,6 +228,9 @@ class HttpConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ] = (ListenAddress("127.0.0.1", 8080),)
     max_connections: Annotated[int, Meta(description="Open HTTP connections.", ge=1, le=10_000)] = 64
+    max_connections_per_address: Annotated[
+        int, Meta(description="Open HTTP connections from one IP address.", ge=1, le=10_000)
+    ] = 32
 
 
 class LinkConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -226,6 +256,7 @@ class Config(Struct, frozen=True, kw_only=True):
     http: HttpConfig
     link: LinkConfig
     auth: AuthConfig
+    multicast: MulticastConfig
     streams: dict[str, StreamConfig]
     users: Users
 
@@ -241,6 +272,7 @@ SECTIONS: Final[Mapping[str, type[Struct]]] = {
     "http": HttpConfig,
     "link": LinkConfig,
     "auth": AuthConfig,
+    "multicast": MulticastConfig,
 }
 
 
@@ -270,11 +302,14 @@ def build_config(tables: Mapping[str, Any], *, profile: Profile | None, override
         http=msgspec.structs.replace(http, listen=_overridden(http.listen, overrides.http, "--http")),
         link=read_struct(tables.get("link", {}), LinkConfig, "link"),
         auth=auth,
+        multicast=read_struct(tables.get("multicast", {}), MulticastConfig, "multicast"),
         streams=read_streams(tables.get("streams"), _inherited_streams(profile), folder),
         users=load_users(auth),
     )
     _check_reachability(config)
     _check_listeners(config)
+    if "multicast" in config.rtsp.transports:
+        check_multicast(config.multicast, len(config.streams), config.rtsp.udp_ports.as_range)
     return config
 
 

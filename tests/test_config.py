@@ -51,9 +51,14 @@ def test_the_defaults_are_the_documented_ones() -> None:
             "max_sessions": 64,
             "max_sessions_per_address": 16,
             "max_connections": 256,
+            "max_connections_per_address": 64,
+            "setup_within_s": 10,
+            "max_pending_describes": 32,
+            "max_header_bytes": 16384,
+            "max_body_bytes": 65536,
             "udp_ports": [50000, 50999],
         },
-        "http": {"listen": ["127.0.0.1:8080"], "max_connections": 64},
+        "http": {"listen": ["127.0.0.1:8080"], "max_connections": 64, "max_connections_per_address": 32},
         "link": {"dead_after_s": 8},
         "auth": {
             "anonymous": False,
@@ -61,6 +66,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
             "sha256": False,
             "metrics_networks": ["127.0.0.0/8", "::1/128"],
         },
+        "multicast": {"network": "239.255.42.0/24", "first_port": 51000, "ttl": 1},
         "streams": {
             "main": {
                 "source": "auto",

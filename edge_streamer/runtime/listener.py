@@ -110,7 +110,7 @@ class TcpListener:
         """Drop one waiting peer with the help of the spare descriptor, then pause."""
         self._gate.refused["descriptors"] += 1
         log.warning(
-            "cannot accept: %s; pausing for %.2f s (raise LimitNOFILE or lower max_connections)", error, PAUSE_S
+            "cannot accept: %s; pausing for %.2f s (raise LimitNOFILE or lower rtsp.max_connections)", error, PAUSE_S
         )
         if self._spare is not None:
             os.close(self._spare)

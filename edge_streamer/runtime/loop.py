@@ -174,9 +174,9 @@ class Loop:
         for key, events in ready:
             registration: Registration = key.data
             if events & READ and registration.is_open:
-                self._guard(registration.handler.on_readable, registration.handler)
+                self.guard(registration.handler.on_readable, registration.handler)
             if events & WRITE and registration.is_open:
-                self._guard(registration.handler.on_writable, registration.handler)
+                self.guard(registration.handler.on_writable, registration.handler)
         self._run_timers()
         self._run_posted(posted)
         ended = self.now()
@@ -206,13 +206,14 @@ class Loop:
             if timer.callback is not None:
                 callback, owner = timer.callback, timer.owner
                 timer.cancel()
-                self._guard(callback, owner)
+                self.guard(callback, owner)
 
     def _run_posted(self, calls: int) -> None:
         for _ in range(calls):
-            self._guard(*self._posted.popleft())
+            self.guard(*self._posted.popleft())
 
-    def _guard(self, callback: Callable[[], None], owner: Handler | None) -> None:
+    def guard(self, callback: Callable[[], None], owner: Handler | None) -> None:
+        """Call `callback`; what it raises ends `owner` and nobody else. For calls over many owners in one turn."""
         try:
             callback()
         except Exception as error:  # noqa: BLE001 - the loop's boundary: one bad handler must not end the others

@@ -2,7 +2,7 @@
 
 A frame's datagrams come as runs of equal-sized packets. A run costs one `sendmsg` with UDP_SEGMENT: the kernel cuts it
 into datagrams. Where a destination's interface refuses that (EIO without checksum offload, as many Wi-Fi drivers; also
-EINVAL, EMSGSIZE), the pair remembers it and sends the packets one by one.
+EINVAL, EMSGSIZE), the `RunSender` remembers it and sends the packets one by one. `multicast` sends with it too.
 
 Connected sockets bring the peer's ICMP errors back on the next send, and take datagrams from the peer alone.
 """
@@ -76,43 +76,18 @@ class UdpPortRange:
         raise NoPortLeftError(errno.EADDRINUSE, f"all {self._pairs} UDP port pairs are in use")
 
 
-class UdpPair:
-    """The two sockets of one UDP session."""
+class RunSender:
+    """Sends frames over one connected socket and counts what left; `on_error` is told why the rest of one did not."""
 
-    def __init__(
-        self, ports: UdpPortRange, local_address: Any, peer_address: Any, client_ports: tuple[int, int]
-    ) -> None:
+    __slots__ = ("_on_error", "_rtp", "_segments", "lost_packets", "sent_bytes", "sent_packets")
+
+    def __init__(self, rtp: socket.socket, on_error: Callable[[OSError], None]) -> None:
         self.sent_bytes = 0
         self.sent_packets = 0
         self.lost_packets = 0  # our own send buffer was full
-        self._on_gone: Callable[[], None] = _ignore_end
-        self._now: Callable[[], float] = float
-        self._unreachable_at = float("-inf")
-        self._unreachable_since = 0.0
-        self._has_warned = False
-        self._registrations: tuple[Registration, ...] = ()
+        self._rtp = rtp
+        self._on_error = on_error
         self._segments = True
-        self._rtp, self._rtcp = ports.bind_pair(local_address)
-        try:
-            self._rtp.connect(with_port(peer_address, client_ports[0]))
-            self._rtcp.connect(with_port(peer_address, client_ports[1]))
-        except OSError:
-            self.close()
-            raise
-
-    def start(self, loop: Loop, on_rtcp: Callable[[bytes], None], on_gone: Callable[[], None]) -> None:
-        """Read what the client sends; `on_gone` is called when the network says that nobody is there any more."""
-        self._on_gone = on_gone
-        self._now = loop.now
-        self._registrations = (
-            loop.register(self._rtp, _DatagramReader(self._rtp, _ignore, self)),
-            loop.register(self._rtcp, _DatagramReader(self._rtcp, on_rtcp, self)),
-        )
-
-    @property
-    def server_ports(self) -> tuple[int, int]:
-        """Our RTP and RTCP ports."""
-        return self._rtp.getsockname()[1], self._rtcp.getsockname()[1]
 
     def send_runs(self, runs: Iterable[DatagramRun]) -> bool:
         """Send a frame's runs; False when some of it found the send buffer full and is lost."""
@@ -123,7 +98,7 @@ class UdpPair:
                 self._send_run(run)
             except OSError as error:
                 if error.errno not in _BUFFER_FULL:
-                    self.fail(error)
+                    self._on_error(error)
                     return False
                 complete = False
                 self.lost_packets += run.count - (self.sent_packets - packets_before)
@@ -150,6 +125,61 @@ class UdpPair:
     def _count(self, sent_bytes: int, packets: int) -> None:
         self.sent_bytes += sent_bytes
         self.sent_packets += packets
+
+
+class UdpPair:
+    """The two sockets of one UDP session."""
+
+    def __init__(
+        self, ports: UdpPortRange, local_address: Any, peer_address: Any, client_ports: tuple[int, int]
+    ) -> None:
+        self._on_gone: Callable[[], None] = _ignore_end
+        self._now: Callable[[], float] = float
+        self._unreachable_at = float("-inf")
+        self._unreachable_since = 0.0
+        self._has_warned = False
+        self._registrations: tuple[Registration, ...] = ()
+        self._rtp, self._rtcp = ports.bind_pair(local_address)
+        self._sender = RunSender(self._rtp, self.fail)
+        self.send_runs = self._sender.send_runs  # bound once: no call in between, per frame
+        try:
+            self._rtp.connect(with_port(peer_address, client_ports[0]))
+            self._rtcp.connect(with_port(peer_address, client_ports[1]))
+        except OSError:
+            self.close()
+            raise
+
+    def start(
+        self, loop: Loop, on_rtcp: Callable[[bytes], None], on_gone: Callable[[], None], on_failed: Callable[[], None]
+    ) -> None:
+        """Read what the client sends; `on_gone` is called when the network says that nobody is there any more,
+        `on_failed` when `on_rtcp` has raised."""
+        self._on_gone = on_gone
+        self._now = loop.now
+        self._registrations = (
+            loop.register(self._rtp, _DatagramReader(self._rtp, _ignore, self.fail, on_failed)),
+            loop.register(self._rtcp, _DatagramReader(self._rtcp, on_rtcp, self.fail, on_failed)),
+        )
+
+    @property
+    def server_ports(self) -> tuple[int, int]:
+        """Our RTP and RTCP ports."""
+        return self._rtp.getsockname()[1], self._rtcp.getsockname()[1]
+
+    @property
+    def sent_bytes(self) -> int:
+        """RTP bytes that the kernel took."""
+        return self._sender.sent_bytes
+
+    @property
+    def sent_packets(self) -> int:
+        """RTP packets that the kernel took."""
+        return self._sender.sent_packets
+
+    @property
+    def lost_packets(self) -> int:
+        """RTP packets that our own send buffer did not take."""
+        return self._sender.lost_packets
 
     def send_rtcp(self, packet: bytes) -> None:
         """Send a compound RTCP packet."""
@@ -187,10 +217,17 @@ class UdpPair:
 class _DatagramReader:
     """Hands on what one of the pair's sockets receives."""
 
-    def __init__(self, source: socket.socket, take: Callable[[bytes], None], pair: UdpPair) -> None:
+    def __init__(
+        self,
+        source: socket.socket,
+        take: Callable[[bytes], None],
+        on_error: Callable[[OSError], None],
+        on_failed: Callable[[], None],
+    ) -> None:
         self._source = source
         self._take = take
-        self._pair = pair
+        self._on_error = on_error
+        self._on_failed = on_failed
 
     def on_readable(self) -> None:
         try:
@@ -200,7 +237,7 @@ class _DatagramReader:
             return
         except OSError as error:
             self._forget_details()
-            self._pair.fail(error)
+            self._on_error(error)
             return
         self._take(datagram)
 
@@ -217,7 +254,7 @@ class _DatagramReader:
 
     def on_fault(self, error: Exception) -> None:
         del error
-        self._pair.fail(ConnectionRefusedError(errno.ECONNREFUSED, "its handler failed"))
+        self._on_failed()
 
 
 def _ignore(datagram: bytes) -> None:
@@ -244,8 +281,14 @@ def _bound_pair(local_address: Any, port: int) -> tuple[socket.socket, socket.so
 
 
 def _unbound_socket(host: str) -> socket.socket:
-    unbound = socket.socket(family_of(host), socket.SOCK_DGRAM)
-    unbound.setblocking(False)
-    unbound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    unbound = datagram_socket(host)
     unbound.setsockopt(*_IP_RECVERR[unbound.family], 1)
     return unbound
+
+
+def datagram_socket(host: str) -> socket.socket:
+    """Return a socket of the family of `host` that does not block and takes a key frame at once."""
+    made = socket.socket(family_of(host), socket.SOCK_DGRAM)
+    made.setblocking(False)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+    return made

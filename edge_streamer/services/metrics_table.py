@@ -15,7 +15,8 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from edge_streamer import __version__
-from edge_streamer.services.status import EndReason, Histogram, ServiceStatus, SessionStatus, StreamStatus
+from edge_streamer.protocol.rtsp.faults import STATUS_OF_KIND
+from edge_streamer.services.status import EndReason, Histogram, Limit, ServiceStatus, SessionStatus, StreamStatus
 
 PREFIX: Final = "edge_streamer_"
 MAX_EXPORTED_SESSIONS: Final = 64
@@ -27,7 +28,7 @@ Read = Callable[[ServiceStatus], Iterable[Sample]]
 
 _Value = TypeVar("_Value", bound=str)
 
-_TRANSPORTS: Final = ("tcp", "udp")
+_TRANSPORTS: Final = ("tcp", "udp", "multicast")
 _METHODS: Final = (
     "DESCRIBE", "GET_PARAMETER", "OPTIONS", "PAUSE", "PLAY", "SETUP", "SET_PARAMETER", "TEARDOWN", "other",
 )  # fmt: skip
@@ -232,12 +233,17 @@ _RTSP: Final = (
     _counter(
         "rtsp_protocol_errors_total",
         "What RTSP peers sent that is not RTSP, by kind.",
-        _by_label("kind", lambda status: status.rtsp_protocol_errors),
+        _by_label("kind", lambda status: status.rtsp_protocol_errors, map(str, STATUS_OF_KIND)),
+    ),
+    _gauge(
+        "connections_open",
+        "Connections that are open now, by protocol.",
+        _by_label("protocol", lambda status: status.connections_open, ("http", "rtsp")),
     ),
     _counter(
-        "connections_refused_total",
-        "Connections closed at once because a limit was reached, by reason.",
-        _by_label("reason", lambda status: status.connections_refused),
+        "limits_reached_total",
+        "Times somebody was refused because of a limit, by its configuration key; descriptors is the system's.",
+        _by_label("limit", lambda status: status.limits_reached, Limit),
     ),
 )
 

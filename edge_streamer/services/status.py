@@ -27,6 +27,27 @@ class EndReason(StrEnum):
     INTERNAL_ERROR = "internal_error"
 
 
+class Limit(StrEnum):
+    """What somebody was refused for, by its configuration key: a closed set.
+
+    What is wrong in a request itself, a head or body that is too long among it, is a protocol error instead.
+    """
+
+    SESSIONS = "rtsp.max_sessions"
+    SESSIONS_PER_ADDRESS = "rtsp.max_sessions_per_address"
+    RTSP_CONNECTIONS = "rtsp.max_connections"
+    RTSP_CONNECTIONS_PER_ADDRESS = "rtsp.max_connections_per_address"
+    SETUP_WITHIN = "rtsp.setup_within_s"
+    PENDING_DESCRIBES = "rtsp.max_pending_describes"
+    UDP_PORTS = "rtsp.udp_ports"
+    HTTP_CONNECTIONS = "http.max_connections"
+    HTTP_CONNECTIONS_PER_ADDRESS = "http.max_connections_per_address"
+    DESCRIPTORS = "descriptors"  # no key of ours: the operating system's (LimitNOFILE)
+
+
+LimitValue = int | list[int]
+
+
 @dataclass(frozen=True, slots=True)
 class SessionStatus:
     """One RTSP session. `slot_*` counters belong to the slot and grow over all its occupants (metrics.md B2)."""
@@ -35,7 +56,7 @@ class SessionStatus:
     slot: int
     stream: str
     peer_ip: str
-    transport: str  # "tcp" | "udp"
+    transport: str  # "tcp" | "udp" | "multicast"
     client: str  # client family: ffmpeg, gstreamer, vlc, ..., other
     state: str  # "ready" | "playing" | "paused"
     started_wall_s: float
@@ -102,8 +123,9 @@ class ServiceStatus:
     rtsp_protocol_errors: Mapping[str, int] = field(default_factory=dict)  # kind -> count
     rtsp_auth_failures: int = 0
     http_auth_failures: int = 0
-    connections_refused: Mapping[str, int] = field(default_factory=dict)  # reason -> count
-    connections_open: int = 0
+    limits: Mapping[str, LimitValue] = field(default_factory=dict)  # configuration key -> what is in effect
+    limits_reached: Mapping[Limit, int] = field(default_factory=dict)
+    connections_open: Mapping[str, int] = field(default_factory=dict)  # "rtsp" | "http" -> now
     sent_bytes: Mapping[str, int] = field(default_factory=dict)  # transport -> count, survives session end
     sent_packets: Mapping[str, int] = field(default_factory=dict)
     discarded_frames: Mapping[str, int] = field(default_factory=dict)

@@ -4,12 +4,13 @@ Called by `services.http`. The structs below are the document: a field added to 
 itself, and one renamed there keeps its name here. Single sessions have an address of their own and are not listed.
 """
 
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from edge_streamer import __version__
-from edge_streamer.services.status import EndReason, ServiceStatus, StreamStatus
+from edge_streamer.services.status import EndReason, LimitValue, ServiceStatus, StreamStatus
 
 
 class StreamDocument(msgspec.Struct, frozen=True):
@@ -41,12 +42,13 @@ class SessionsDocument(msgspec.Struct, frozen=True):
 
 
 class StatusDocument(msgspec.Struct, frozen=True):
-    """The whole document."""
+    """The whole document; `limits` by their configuration keys."""
 
     version: str
     started_wall_s: float
     streams: list[StreamDocument]
     sessions: SessionsDocument
+    limits: Mapping[str, LimitValue]
     write_budget_s: float
     worst_turn_s: float
     handler_faults: int
@@ -67,6 +69,7 @@ def status_document(status: ServiceStatus) -> bytes:
             started=sum(status.sessions_started.values()),
             ended={reason.value: status.sessions_ended.get(reason, 0) for reason in EndReason},
         ),
+        limits=status.limits,
         write_budget_s=status.write_budget_s,
         worst_turn_s=status.worst_turn_s,
         handler_faults=status.handler_faults,

@@ -8,7 +8,7 @@ import pytest
 from edge_streamer.runtime import listener as listener_module
 from edge_streamer.runtime.listener import ACCEPTS_A_TURN, PAUSE_S, ConnectionGate, TcpListener
 from edge_streamer.runtime.tcp import CloseReason, TcpConnection
-from tests.support.loop import take_faults, turn_until
+from tests.support.loop import open_descriptors, take_faults, turn_until
 from tests.support.tcp_pair import reset
 
 
@@ -247,10 +247,12 @@ def test_a_listener_closed_in_its_pause_stays_closed(loop, clock, server, fill_d
     loop.turn()
     allow_descriptors()
     server.listener.close()
+    before = open_descriptors()
     clock.advance(PAUSE_S)
     loop.turn()
     loop.turn()
     assert server.accepted == []
+    assert open_descriptors() == before
 
 
 def test_two_thousand_peers_that_connect_and_reset_leave_nothing(loop, server):

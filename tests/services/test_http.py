@@ -7,7 +7,7 @@ import pytest
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.services.http import HttpRoutes
 from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
-from edge_streamer.services.status import EndReason, ServiceStatus
+from edge_streamer.services.status import EndReason, Limit, ServiceStatus
 from tests.support.service_status import a_session, a_status, a_stream
 
 
@@ -90,6 +90,7 @@ def test_the_status_document():
         streams=(a_stream(restarts={"exit": 2, "stall": 1}, last_frame_wall_s=None),),
         sessions_started={"tcp": 2, "udp": 1},
         sessions_ended={EndReason.BACKLOG: 2},
+        limits={Limit.SESSIONS: 16, Limit.UDP_PORTS: [50000, 50999]},
     )
     document = json.loads(get("/api/v1/status", routes(status)).body)
     assert document["sessions"] == {
@@ -116,9 +117,10 @@ def test_the_status_document():
             "last_frame_wall_s": None,
         }
     ]
+    assert document["limits"] == {"rtsp.max_sessions": 16, "rtsp.udp_ports": [50000, 50999]}
     assert document["write_budget_s"] == 8.0
     assert set(document) == {
-        "version", "started_wall_s", "streams", "sessions", "write_budget_s", "worst_turn_s", "handler_faults",
+        "version", "started_wall_s", "streams", "sessions", "limits", "write_budget_s", "worst_turn_s", "handler_faults",
     }  # fmt: skip
 
 

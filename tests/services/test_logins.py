@@ -78,7 +78,7 @@ class Service:
             login_failures=self.failures,
         )
         access = HttpAccess(USERS, HttpAuthenticator(RULES, b"key"), self.failures, everybodys_role=None)
-        self.http = HttpService(loop, self, access, max_connections=8)
+        self.http = HttpService(loop, self, access, max_connections=8, max_connections_per_address=8)
         self.rtsp_address = self.rtsp.listen("127.0.0.1", 0)
         self.http_address = self.http.listen("127.0.0.1", 0)
         self.clients: list[Client] = []

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_cla
 from edge_streamer import __version__
 from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
 from edge_streamer.services.metrics_table import FAMILIES, PREFIX, StatusFamily
-from edge_streamer.services.status import EndReason, ServiceStatus
+from edge_streamer.services.status import EndReason, Limit, ServiceStatus
 from tests.support.service_status import a_reporting_session, a_session, a_status, a_stream
 
 PROMETHEUS_2 = (
@@ -123,7 +123,8 @@ def test_totals_and_histograms():
         rtsp_requests={"PLAY": 3, "BREW": 1, "other": 2},
         rtsp_responses={"200": 9, "404": 1},
         rtsp_protocol_errors={"malformed": 4},
-        connections_refused={"per_address": 6},
+        limits_reached={Limit.UDP_PORTS: 6},
+        connections_open={"rtsp": 7},
         sent_bytes={"tcp": 10},
         sent_packets={"udp": 11},
         discarded_frames={"tcp": 12},
@@ -143,7 +144,10 @@ def test_totals_and_histograms():
         "rtsp_requests_total method=other": 3,
         "rtsp_responses_total code=404": 1,
         "rtsp_protocol_errors_total kind=malformed": 4,
-        "connections_refused_total reason=per_address": 6,
+        "rtsp_protocol_errors_total kind=slow_request": 0,
+        "limits_reached_total limit=rtsp.udp_ports": 6,
+        "connections_open protocol=rtsp": 7,
+        "connections_open protocol=http": 0,
         "sent_bytes_total transport=tcp": 10,
         "sent_packets_total transport=udp": 11,
         "discarded_frames_total transport=tcp": 12,
@@ -167,6 +171,11 @@ def test_totals_and_histograms():
 def test_every_end_reason_is_there_before_it_happens():
     series = Service(a_status()).scrape()
     assert {series[f"sessions_ended_total reason={reason}"] for reason in EndReason} == {0}
+
+
+def test_every_limit_is_there_before_it_is_reached():
+    series = Service(a_status()).scrape()
+    assert {series[f"limits_reached_total limit={limit}"] for limit in Limit} == {0}
 
 
 def test_every_family_of_the_table_is_exported_and_no_other():

@@ -27,9 +27,10 @@ MISTAKES: Final = (
     (
         "[rtsp]\nlistn = 1",
         'rtsp.listn: unknown key; did you mean "listen"? allowed: listen, transports, '
-        "session_timeout_s, max_sessions, max_sessions_per_address, max_connections, udp_ports",
+        "session_timeout_s, max_sessions, max_sessions_per_address, max_connections, max_connections_per_address, "
+        "setup_within_s, max_pending_describes, max_header_bytes, max_body_bytes, udp_ports",
     ),
-    ("[rstp]", 'rstp: unknown key; did you mean "rtsp"? allowed: rtsp, http, link, auth, streams'),
+    ("[rstp]", 'rstp: unknown key; did you mean "rtsp"? allowed: rtsp, http, link, auth, multicast, streams'),
     ("[streams.main]\nfps = 500", "streams.main.fps: 500 is not allowed; allowed: 1 to 120"),
     ('[streams.main]\nfps = "30"', 'streams.main.fps: "30" is not allowed; allowed: a whole number, 1 to 120'),
     ("[link]\ndead_after_s = 0.5", "link.dead_after_s: 0.5 is not allowed; allowed: 2 to 60"),
@@ -47,7 +48,7 @@ MISTAKES: Final = (
     ),
     (
         '[rtsp]\ntransports = ["quic"]',
-        'rtsp.transports: ["quic"] is not allowed; allowed: a list of "tcp" and "udp", at least one',
+        'rtsp.transports: ["quic"] is not allowed; allowed: a list of "tcp", "udp" and "multicast", at least one',
     ),
     (
         "[rtsp]\nudp_ports = [50001, 50100]",
@@ -64,6 +65,20 @@ MISTAKES: Final = (
         "rtsp.listen: 0.0.0.0:8554 can be reached from other machines and nobody has to log in; add a user "
         "(edge-streamer user add NAME), or listen on 127.0.0.1 or [::1] only, or write anonymous = true under [auth] "
         "in the configuration file",
+    ),
+    (
+        '[multicast]\nnetwork = "192.0.2.0/24"',
+        'multicast.network: "192.0.2.0/24" is not allowed; allowed: a multicast network such as "239.255.42.0/24" or '
+        '"ff15::42:0/120", not 224.0.0.0/24',
+    ),
+    (
+        '[rtsp]\ntransports = ["tcp", "multicast"]\n[multicast]\nnetwork = "239.255.42.1"',
+        "multicast.network: 239.255.42.1/32 has room for 1 of 2 streams; write a larger one",
+    ),
+    (
+        '[rtsp]\ntransports = ["tcp", "multicast"]\n[multicast]\nfirst_port = 50998',
+        "multicast.first_port: ports 50998 to 51001 are among rtsp.udp_ports, 50000 to 50999; write another one, or "
+        "move these",
     ),
     (
         '[http]\nlisten = "127.0.0.1:8554"',

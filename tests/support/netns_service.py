@@ -119,6 +119,7 @@ listen = ["{SERVER_ADDRESS}:{RTSP_PORT}", "127.0.0.1:{RTSP_PORT}"]
 max_sessions = 256
 max_sessions_per_address = 64
 max_connections = 1024
+max_connections_per_address = 256
 [http]
 listen = "127.0.0.1:{HTTP_PORT}"
 [auth]

@@ -42,6 +42,11 @@ def resident_bytes(pid: int) -> int:
     return _kilobytes(_PROC / str(pid) / "status", "VmRSS:")
 
 
+def open_descriptors(pid: int) -> int:
+    """Return how many descriptors the process has open."""
+    return len(os.listdir(_PROC / str(pid) / "fd"))
+
+
 def proportional_bytes(pid: int) -> int:
     """Return PSS: what is in memory, a page shared by n processes counted as 1/n."""
     return _kilobytes(_PROC / str(pid) / "smaps_rollup", "Pss:")

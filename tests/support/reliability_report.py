@@ -36,8 +36,8 @@ TABLES: Final[Mapping[str, Table]] = {
     "power_loss": Table(
         "A reader loses power",
         "Its switch port drops everything both ways; nobody's carrier changes. All readers of one configuration lose "
-        "power at the same instant. *Ended* is when the server's TCP socket is gone and the session has ended, seen "
-        "from outside the server.",
+        "power at the same instant. *Ended* is when the server has closed its TCP connection and ended the session, "
+        "seen from outside the server.",
         ("dead_after_s", "reader", "ended after", "reason"),
     ),
     "power_loss_memory": Table(
@@ -50,7 +50,7 @@ TABLES: Final[Mapping[str, Table]] = {
         "Twenty TCP readers at once, all cut at the same instant, each mended after its own time. *Live again* is when "
         "the last frame that was older than 250 ms (against the same reader's usual) has arrived, after the link's "
         "return. The old kernel is this one with TCP_RTO_MAX_MS refused, as everywhere before Linux 6.15.",
-        ("kernel", "stream", "stall", "packets lost", "live again after"),
+        ("kernel", "stream", "stall", "sequence gaps", "live again after"),
     ),
     "slow_link": Table(
         "A link that is too slow for ever",

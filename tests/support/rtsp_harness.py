@@ -11,13 +11,14 @@ from typing import Final
 
 from edge_streamer.protocol.rtsp.events import DescriptionRequested, PlayRequested, RtspEvent, SetupRequested
 from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
-from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, TransportReply
+from edge_streamer.protocol.rtsp.headers.transport import MulticastTarget, TransportOffer, TransportReply
 from edge_streamer.protocol.rtsp.server import RtspServerProtocol
 from edge_streamer.protocol.rtsp.session import ConnectionPeer, RtspSession, SessionTable
 
 STREAMS: Final = ("main", "sub")
 SSRC: Final = 0xD6D66271
 SERVER_PORTS: Final = (50000, 50001)
+GROUP: Final = MulticastTarget("239.255.42.1", (51000, 51001), 1)
 FIRST_SEQ: Final = 4711
 FIRST_RTPTIME: Final = 90_000
 PEER_HOST: Final = "192.0.2.7"
@@ -37,6 +38,8 @@ def transport_reply(offer: TransportOffer) -> TransportReply:
     """Return what the scripted service answers to `offer`."""
     if offer.lower == "tcp":
         return TransportReply("tcp", SSRC, channels=offer.interleaved)
+    if offer.lower == "multicast":
+        return TransportReply("multicast", SSRC, target=GROUP)
     return TransportReply("udp", SSRC, client_ports=offer.client_ports, server_ports=SERVER_PORTS)
 
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.processes import Descendants, child_pids, exit_code, kill_group
 
+PROGRAM: Final = (sys.executable, "-m", "edge_streamer")
 START_DEADLINE_S: Final = 15.0
 STOP_DEADLINE_S: Final = 15.0
 ORPHAN_GRACE_S: Final = 3.0
@@ -149,14 +150,18 @@ def running_service(
     *arguments: str,
     environment: Mapping[str, str] | None = None,
     is_healthy: bool = True,
+    program: Sequence[str] = (),
+    has_faults: bool = False,
 ) -> Iterator[RunningService]:
     """Run `edge-streamer serve` with that TOML (None: no configuration) and more arguments until the block ends.
 
-    `is_healthy=False` does not wait for a picture in every stream: one of them shall have none.
+    `is_healthy=False` does not wait for a picture in every stream: one of them shall have none. `program` is for a
+    service that runs under a limit or with something broken inside (`sabotage`), `has_faults=True` for one that shall
+    write tracebacks.
     """
     with tempfile.TemporaryDirectory(prefix="edge-streamer-test-") as folder:
         output = Path(folder) / "output"
-        command = [*_command(Path(folder), config_text), *arguments]
+        command = [*(program or PROGRAM), *_arguments(Path(folder), config_text), *arguments]
         with output.open("wb") as sink:
             process = subprocess.Popen(
                 command,
@@ -173,16 +178,16 @@ def running_service(
             yield service
         finally:
             service.end()
-        assert "Traceback (most recent call last)" not in service.output, service.output
+        assert ("Traceback (most recent call last)" in service.output) == has_faults, service.output
 
 
-def _command(folder: Path, config_text: str | None) -> list[str]:
-    command = [sys.executable, "-m", "edge_streamer", "serve", "--rtsp", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+def _arguments(folder: Path, config_text: str | None) -> list[str]:
+    arguments = ["serve", "--rtsp", "127.0.0.1:0", "--http", "127.0.0.1:0"]
     if config_text is None:
-        return command
+        return arguments
     config = folder / "edge-streamer.toml"
     config.write_text(config_text)
-    return [*command, "--config", str(config)]
+    return [*arguments, "--config", str(config)]
 
 
 def _sample_key(name: str, labels: Mapping[str, str]) -> str:

@@ -43,7 +43,7 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def install(ending: str, child: str = "import sys; sys.stdin.read()") -> None:
         script = tmp_path / "stand_in.py"
         script.write_text(STAND_IN.replace("ENDING", ending).replace("CHILD", child))
-        monkeypatch.setattr(service_module, "_command", lambda _folder, _config: [sys.executable, str(script)])
+        monkeypatch.setattr(service_module, "PROGRAM", (sys.executable, str(script)))
 
     return install
 

@@ -92,6 +92,15 @@ def parse_reports(data: bytes) -> list[ReceptionReport]:
     ]
 
 
+def sender_ssrc(data: bytes) -> int | None:
+    """Return who sent a compound packet: the SSRC of the SR or RR it begins with (RFC 3550 6.1); None for garbage."""
+    packet_type, _count, packet = next(_packets(data), (0, 0, b""))
+    if packet_type not in _FIRST_REPORT_BLOCK or len(packet) < _HEADER.size + _SSRC.size:
+        return None
+    ssrc: int = _SSRC.unpack_from(packet, _HEADER.size)[0]
+    return ssrc
+
+
 def says_goodbye(data: bytes) -> bool:
     """Tell whether a compound packet holds a BYE (RFC 3550 6.6)."""
     return any(packet_type == _PacketType.GOODBYE for packet_type, _count, _packet in _packets(data))

@@ -365,7 +365,10 @@ class RtspServerProtocol:
 
 
 def _check_reply(offer: TransportOffer, reply: TransportReply) -> None:
-    offered = offer.interleaved if offer.lower == "tcp" else offer.client_ports
-    replied = reply.channels if offer.lower == "tcp" else reply.client_ports
-    if offer.lower != reply.lower or offered != replied:
+    agreed = {
+        "tcp": offer.interleaved == reply.channels,
+        "udp": offer.client_ports == reply.client_ports,
+        "multicast": True,  # the server alone decides
+    }
+    if offer.lower != reply.lower or not agreed[offer.lower]:
         raise ValueError(f"{reply} does not answer {offer}")

@@ -3,9 +3,9 @@
 The table is the one owner of "which sessions exist" and of their expiry, for all connections together, because a UDP
 session may outlive its connection. It sends nothing: `server` fills and asks it, the service expires it.
 
-A session id is no password. A TCP session belongs to its connection. A UDP session belongs to its peer's address,
-and a new connection from there may take it over (some NVRs reconnect); to everybody else it does not exist
-(live555 2026: sessions stolen by their id).
+A session id is no password. A TCP session belongs to its connection. A UDP session, unicast or multicast, belongs to
+its peer's address, and a new connection from there may take it over (some NVRs reconnect); to everybody else it does
+not exist (live555 2026: sessions stolen by their id).
 """
 
 from collections.abc import Iterator
@@ -129,7 +129,7 @@ class SessionTable:
     def _may_expire(self, session: RtspSession) -> bool:
         # A playing TCP session proves by its draining socket that it is alive; go2rtc and some VLC builds then keep
         # silent for longer than any time-out.
-        return session.transport.lower == "udp" or session.state is not SessionState.PLAYING
+        return session.transport.lower != "tcp" or session.state is not SessionState.PLAYING
 
     def _expires_at(self, session: RtspSession) -> float:
         return session.last_renewed + self._expiry_s

@@ -22,6 +22,7 @@ from edge_streamer.protocol.rtsp.events import (
     RtspEvent,
     SetupRequested,
 )
+from edge_streamer.protocol.rtsp.faults import ProtocolErrorKind
 from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
 from edge_streamer.protocol.rtsp.headers.transport import TransportOffer
 from edge_streamer.protocol.rtsp.server import RtspServerProtocol
@@ -31,7 +32,7 @@ from edge_streamer.runtime.loop import Loop, Timer
 from edge_streamer.runtime.tcp import CloseReason, TcpConnection
 from edge_streamer.services.rtsp.description import describe
 from edge_streamer.services.rtsp.playback import Playback
-from edge_streamer.services.status import EndReason
+from edge_streamer.services.status import EndReason, Limit
 
 if TYPE_CHECKING:
     from edge_streamer.services.rtsp.service import RtspService
@@ -145,6 +146,9 @@ class RtspConnection:
             self._handle(self._protocol.answer_status(404, self._loop.now()))
         elif stream.parameter_sets is not None:
             self._answer_description(stream)
+        elif len(self._service.pending_describes) >= self._service.max_pending_describes:
+            self._service.counters.limits_reached[Limit.PENDING_DESCRIBES] += 1
+            self._refuse_description()
         else:
             self._await_description(stream)
 
@@ -162,10 +166,18 @@ class RtspConnection:
 
         def give_up() -> None:
             self._forget_pending()
-            self._handle(self._protocol.answer_status(503, self._loop.now(), headers=(("Retry-After", "5"),)))
+            self._refuse_description()
+
+        def stop_waiting() -> None:
+            self._service.pending_describes.remove(self)
+            cancel()
 
         cancel = stream.when_described(on_described)
-        self._set_pending(self._loop.call_later(DESCRIBE_LIMIT_S, give_up, self._connection), cancel)
+        self._service.pending_describes.add(self)
+        self._set_pending(self._loop.call_later(DESCRIBE_LIMIT_S, give_up, self._connection), stop_waiting)
+
+    def _refuse_description(self) -> None:
+        self._handle(self._protocol.answer_status(503, self._loop.now(), headers=(("Retry-After", "5"),)))
 
     def _set_pending(self, timer: Timer, cancel: Callable[[], None] = lambda: None) -> None:
         def forget() -> None:
@@ -229,11 +241,17 @@ class RtspConnection:
         """Send what waits and hang up."""
         self._connection.close_when_sent(reason)
 
-    def sweep(self, now: float) -> None:
+    def sweep(self) -> None:
         """End what no event ends: a request that trickles in, a peer that is dead without a sign."""
+        self._loop.guard(self._look, self._connection)
+
+    def _look(self) -> None:
+        now = self._loop.now()
         deadline = self._protocol.deadline()
         if deadline is not None and now >= deadline:
             self._handle(self._protocol.tick(now))
+            if self._protocol.closing_kind == ProtocolErrorKind.NO_SESSION:
+                self._service.counters.limits_reached[Limit.SETUP_WITHIN] += 1
         self._connection.look_for_death(now, is_sending=self._is_sending())
 
     def _is_sending(self) -> bool:

@@ -1,9 +1,11 @@
 """One RTSP session's viewing of one stream: its place in the stream, its transport, its slot and its statistics.
 
-Made at SETUP, played at PLAY, ended exactly once with one reason. It is the stream's `Viewer`.
+Made at SETUP, played at PLAY, ended exactly once with one reason. It is the stream's `Viewer`, or listens to the one
+that sends the stream to a multicast group.
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.rtp.clock import CLOCK_HZ
@@ -15,13 +17,38 @@ from edge_streamer.services.rtsp.wires import Wire
 from edge_streamer.services.status import SessionStatus
 
 
+class Feed(Protocol):
+    """What a session joins to be sent a stream: the `Stream`, or the sender of its group (`multicast`)."""
+
+    def join(self, viewer: "Playback", now: float) -> None:
+        """Begin at a key frame; PLAY is answered then, or before."""
+
+    def leave(self, viewer: "Playback") -> None:
+        """Stop."""
+
+    def start_from_cache(self, viewer: "Playback") -> bool:
+        """Begin with what was sent since the last key frame; False when that cannot be."""
+
+    def sender_report(self, now: float, cname: str) -> bytes | None:
+        """Return SR + SDES for a viewer of its own; None when there is none."""
+
+
 class Playback:
     """See the module. `opened_at` is `now`, `opened_wall_s` the same instant in UTC, for people."""
 
     def __init__(
-        self, stream: Stream, wire: Wire, slot: Slot, peer: str, opened_at: float, opened_wall_s: float
+        self,
+        stream: Stream,
+        wire: Wire,
+        slot: Slot,
+        peer: str,
+        opened_at: float,
+        opened_wall_s: float,
+        feed: Feed | None = None,
     ) -> None:
+        """`feed` is the stream itself when none is given."""
         self.stream = stream
+        self.feed: Feed = feed or stream
         self.wire = wire
         self.slot = slot
         self.peer = peer
@@ -45,7 +72,7 @@ class Playback:
         self._control_url = control_url
         self._answer = answer
         self.state = "playing"
-        self.stream.join(self, now)
+        self.feed.join(self, now)
 
     @property
     def is_answered(self) -> bool:
@@ -63,7 +90,7 @@ class Playback:
 
     def answer_at_last(self) -> None:
         """No key frame came in time: start with what is cached, else answer without RTP-Info and keep waiting."""
-        if not self.is_answered and not self.stream.start_from_cache(self):
+        if not self.is_answered and not self.feed.start_from_cache(self):
             self._give_answer(None)
 
     def _give_answer(self, rtp_info: RtpInfo | None) -> None:
@@ -73,14 +100,14 @@ class Playback:
 
     def pause(self) -> None:
         """Stop sending; a later PLAY starts at a key frame again."""
-        self.stream.leave(self)
+        self.feed.leave(self)
         self.state = "paused"
 
     # --- RTCP
 
     def send_sender_report(self, now: float, cname: str) -> None:
         """Send SR + SDES for `now`, if it plays and the stream has had a frame."""
-        report = self.stream.sender_report(now, cname) if self.state == "playing" else None
+        report = self.feed.sender_report(now, cname) if self.state == "playing" else None
         if report is not None:
             self.wire.send_rtcp(report)
 
@@ -121,7 +148,7 @@ class Playback:
 
     def leave(self) -> None:
         """Leave stream and transport, and let the slot keep the sums."""
-        self.stream.leave(self)
+        self.feed.leave(self)
         self.state = "ended"
         self.slot.sent_bytes += self.wire.sent_bytes
         self.slot.discarded_frames += self.wire.discarded_frames

@@ -9,7 +9,7 @@ import secrets
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
@@ -25,15 +25,17 @@ from edge_streamer.protocol.rtsp.session import ConnectionPeer, RtspSession, Ses
 from edge_streamer.runtime.address import bracketed
 from edge_streamer.runtime.listener import ConnectionGate, TcpListener
 from edge_streamer.runtime.loop import Loop
+from edge_streamer.runtime.multicast import GroupAddress
 from edge_streamer.runtime.tcp import CloseReason, TcpConnection
 from edge_streamer.runtime.udp import NoPortLeftError, UdpPair, UdpPortRange
 from edge_streamer.services.client_family import client_family
 from edge_streamer.services.login_failures import LoginFailures
 from edge_streamer.services.rtsp.connection import RtspConnection
-from edge_streamer.services.rtsp.playback import Playback
+from edge_streamer.services.rtsp.multicast import MulticastSenders, MulticastWire
+from edge_streamer.services.rtsp.playback import Feed, Playback
 from edge_streamer.services.rtsp.slots import Slot, SlotTable
-from edge_streamer.services.rtsp.wires import SkippingTcpWire, TcpWire, UdpWire, Wire
-from edge_streamer.services.status import EndReason, SessionStatus
+from edge_streamer.services.rtsp.wires import SkippingTcpWire, TcpWire, Traffic, UdpWire, Wire
+from edge_streamer.services.status import EndReason, Limit, SessionStatus
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +50,20 @@ SMALLEST_SEND_BUFFER_BYTES: Final = 16 << 10
 
 @dataclass(frozen=True, slots=True)
 class RtspSettings:
-    """What the configuration says of RTSP."""
+    """What the configuration says of RTSP. `groups` has every stream's, where `transports` has multicast."""
 
     transports: tuple[str, ...] = ("tcp", "udp")
     session_timeout_s: int = 60
     max_sessions: int = 64
     max_sessions_per_address: int = 16
     max_connections: int = 256
+    max_connections_per_address: int = 64
+    setup_within_s: float = 10.0
+    max_pending_describes: int = 32
+    max_header_bytes: int = 16_384
+    max_body_bytes: int = 65_536
     udp_ports: tuple[int, int] = (50000, 50999)
+    groups: Mapping[str, GroupAddress] = field(default_factory=dict)
     dead_after_s: float = 8.0
 
 
@@ -68,6 +76,7 @@ class RtspCounters:
     protocol_errors: Counter[str] = field(default_factory=Counter)
     sessions_started: Counter[str] = field(default_factory=Counter)
     sessions_ended: Counter[EndReason] = field(default_factory=Counter)
+    limits_reached: Counter[Limit] = field(default_factory=Counter)
     sent_bytes: Counter[str] = field(default_factory=Counter)
     sent_packets: Counter[str] = field(default_factory=Counter)
     discarded_frames: Counter[str] = field(default_factory=Counter)
@@ -77,11 +86,11 @@ class RtspCounters:
         self.requests[method] += 1
         self.responses[str(status)] += 1
 
-    def count_traffic(self, wire: Wire) -> None:
-        """Add what `wire` has sent."""
-        self.sent_bytes[wire.name] += wire.sent_bytes
-        self.sent_packets[wire.name] += wire.sent_packets
-        self.discarded_frames[wire.name] += wire.discarded_frames
+    def count_traffic(self, traffic: Traffic) -> None:
+        """Add what has been sent."""
+        self.sent_bytes[traffic.name] += traffic.sent_bytes
+        self.sent_packets[traffic.name] += traffic.sent_packets
+        self.discarded_frames[traffic.name] += traffic.discarded_frames
 
 
 class RtspService:
@@ -100,11 +109,16 @@ class RtspService:
         self.login_failures = login_failures or LoginFailures()
         self._new_authorizer = new_authorizer
         self.counters = RtspCounters()
-        self.gate = ConnectionGate(total=settings.max_connections, per_address=settings.max_connections)
+        self.gate = ConnectionGate(total=settings.max_connections, per_address=settings.max_connections_per_address)
+        self.pending_describes: set[RtspConnection] = set()
+        self.max_pending_describes = settings.max_pending_describes
         self.cname = f"edge_streamer@{socket.gethostname()}"
         self._loop = loop
         self._settings = settings
         self._limits = RtspLimits(
+            header_bytes=settings.max_header_bytes,
+            body_bytes=settings.max_body_bytes,
+            setup_within_s=settings.setup_within_s,
             session_timeout_s=settings.session_timeout_s,
             session_expiry_s=settings.session_timeout_s * EXPIRY_FACTOR,
         )
@@ -112,6 +126,7 @@ class RtspService:
         self._slots = SlotTable(settings.max_sessions)
         self._sessions_of: Counter[str] = Counter()
         self._ports = UdpPortRange(*settings.udp_ports)
+        self._multicast = MulticastSenders(loop, settings.groups, self.cname, self.counters.count_traffic)
         self._listeners: list[TcpListener] = []
         self._connections: dict[int, RtspConnection] = {}
         self._report()
@@ -174,14 +189,21 @@ class RtspService:
             if replaced is None:
                 self._dismiss(connection.peer_host, slot)
             log.warning("SETUP refused peer=%s: %s", connection.peer_host, error)
-            return 503 if isinstance(error, NoPortLeftError) else 461
-        return Playback(stream, wire, slot, _peer_of(connection), self._loop.now(), time.time()), transport
+            if not isinstance(error, NoPortLeftError):
+                return 461
+            self.counters.limits_reached[Limit.UDP_PORTS] += 1
+            return 503
+        feed = wire.sender if isinstance(wire, MulticastWire) else stream
+        return Playback(stream, wire, slot, _peer_of(connection), self._loop.now(), time.time(), feed), transport
 
     def _admit(self, peer_host: str) -> Slot | None:
         if self._sessions_of[peer_host] >= self._settings.max_sessions_per_address:
+            self.counters.limits_reached[Limit.SESSIONS_PER_ADDRESS] += 1
             return None
         slot = self._slots.take()
-        if slot is not None:
+        if slot is None:
+            self.counters.limits_reached[Limit.SESSIONS] += 1
+        else:
             self._sessions_of[peer_host] += 1
         return slot
 
@@ -194,6 +216,8 @@ class RtspService:
     def _open_wire(
         self, stream: Stream, offer: TransportOffer, connection: TcpConnection
     ) -> tuple[Wire, TransportReply]:
+        if offer.lower == "multicast":
+            return self._multicast.open_wire(stream)
         ssrc = stream.identity.ssrc
         if offer.lower == "tcp":
             assert offer.interleaved is not None, "the protocol assigns channels"
@@ -218,8 +242,7 @@ class RtspService:
         replaced, session.context = session.context, playback
         playback.client = client_family(session.user_agent)
         playback.on_fault = lambda error: self._on_playback_fault(session, error)
-        if isinstance(playback.wire, UdpWire):
-            self._start_udp(session, playback, playback.wire)
+        self._listen_to(session, playback)
         if isinstance(replaced, Playback):
             replaced.leave()
             self.counters.count_traffic(replaced.wire)
@@ -227,16 +250,24 @@ class RtspService:
             self.counters.sessions_started[playback.wire.name] += 1
             log.info("session opened %s", _describe(session, playback))
 
-    def _start_udp(self, session: RtspSession, playback: Playback, wire: UdpWire) -> None:
+    def _listen_to(self, session: RtspSession, playback: Playback) -> None:
+        """Hear what comes from the viewer outside its connection, and when its transport has ended."""
+
         def on_rtcp(packet: bytes) -> None:
             self._sessions.renew(session, self._loop.now())
             playback.take_rtcp(packet, self._loop.now())
 
-        def end() -> None:
-            if session.context is playback:  # a second SETUP may have left these ports behind
-                self.end(session, EndReason.UNREACHABLE)
+        def end(reason: EndReason) -> None:
+            if session.context is playback:  # a second SETUP may have left this transport behind
+                self.end(session, reason)
 
-        wire.start(self._loop, on_rtcp, lambda: self._loop.post(end))
+        on_failed = partial(self._loop.post, partial(end, EndReason.INTERNAL_ERROR))
+        match playback.wire:
+            case UdpWire() as wire:
+                on_gone = partial(self._loop.post, partial(end, EndReason.UNREACHABLE))
+                wire.start(self._loop, on_rtcp, on_gone, on_failed)
+            case MulticastWire() as wire:
+                wire.start(session.peer_host, on_rtcp, on_failed)
 
     def prepare_to_play(self, playback: Playback, connection: TcpConnection) -> None:
         """Bound what the kernel may hold for an interleaved viewer by its stream's rate."""
@@ -296,23 +327,23 @@ class RtspService:
         """Send sender reports (RFC 3550 section 6.2: every 5 s); a stream's report is made once for all its viewers."""
         self._report_timer = self._loop.call_later(SENDER_REPORT_INTERVAL_S, self._report)
         now = self._loop.now()
-        reports: dict[Stream, bytes | None] = {}
+        self._multicast.send_reports(now)
+        reports: dict[Feed, bytes | None] = {}
         for _session, playback in self._playbacks():
-            stream = playback.stream
+            feed = playback.feed
             if playback.state == "playing" and playback.is_answered:  # no `$` frame goes before the reply to PLAY
-                if stream not in reports:
-                    reports[stream] = stream.sender_report(now, self.cname)
-                report = reports[stream]
+                if feed not in reports:
+                    reports[feed] = feed.sender_report(now, self.cname)
+                report = reports[feed]
                 if report is not None:
                     playback.wire.send_rtcp(report)
 
     def _sweep(self) -> None:
         """End who is dead without a sign: readers that never drain, sessions that nobody renews."""
         self._timer = self._loop.call_later(SWEEP_INTERVAL_S, self._sweep)
-        now = self._loop.now()
         for connection in tuple(self._connections.values()):
-            connection.sweep(now)
-        for event in self._sessions.expire(now):
+            connection.sweep()
+        for event in self._sessions.expire(self._loop.now()):
             self.finish(event.session, EndReason.IDLE)
 
     # --- what is known
@@ -336,8 +367,8 @@ class RtspService:
             sent_packets=self.counters.sent_packets.copy(),
             discarded_frames=self.counters.discarded_frames.copy(),
         )
-        for _session, playback in self._playbacks():
-            sums.count_traffic(playback.wire)
+        for traffic in (*(playback.wire for _session, playback in self._playbacks()), *self._multicast.traffic()):
+            sums.count_traffic(traffic)
         return sums
 
 

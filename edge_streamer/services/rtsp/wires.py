@@ -1,5 +1,7 @@
 """How a frame leaves for one viewer: interleaved in its TCP connection, or over its own UDP port pair.
 
+`multicast` has the third way, on which nothing leaves for one viewer alone.
+
 `deliver` is the hot path: one dictionary look-up and one system call a frame, no loop over packets.
 """
 
@@ -13,16 +15,16 @@ from edge_streamer.runtime.tcp import CloseReason, TcpConnection
 from edge_streamer.runtime.udp import UdpPair
 
 
-class Wire(Protocol):
-    """A viewer's transport."""
+class Traffic(Protocol):
+    """What has been sent somewhere."""
 
     @property
     def name(self) -> str:
-        """`tcp` or `udp`."""
+        """`tcp`, `udp` or `multicast`."""
 
     @property
     def sent_packets(self) -> int:
-        """RTP packets handed over to this viewer's transport."""
+        """RTP packets handed over to the transport."""
 
     @property
     def discarded_frames(self) -> int:
@@ -30,7 +32,11 @@ class Wire(Protocol):
 
     @property
     def sent_bytes(self) -> int:
-        """Bytes that the kernel took for this viewer."""
+        """Bytes that the kernel took."""
+
+
+class Wire(Traffic, Protocol):
+    """A viewer's transport."""
 
     @property
     def backlog_bytes(self) -> int:
@@ -159,9 +165,12 @@ class UdpWire:
         self._pair = pair
         self.discarded_frames = 0
 
-    def start(self, loop: Loop, on_rtcp: Callable[[bytes], None], on_gone: Callable[[], None]) -> None:
-        """Read the client's RTCP; `on_gone` is called when the network says that nobody is there any more."""
-        self._pair.start(loop, on_rtcp, on_gone)
+    def start(
+        self, loop: Loop, on_rtcp: Callable[[bytes], None], on_gone: Callable[[], None], on_failed: Callable[[], None]
+    ) -> None:
+        """Read the client's RTCP; `on_gone` is called when the network says that nobody is there any more, `on_failed`
+        when `on_rtcp` has raised."""
+        self._pair.start(loop, on_rtcp, on_gone, on_failed)
 
     @property
     def sent_bytes(self) -> int:

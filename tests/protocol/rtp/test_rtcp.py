@@ -14,6 +14,7 @@ from edge_streamer.protocol.rtp.rtcp import (
     round_trip_s,
     says_goodbye,
     sender_report,
+    sender_ssrc,
 )
 
 SSRC = 0xD6D66271
@@ -162,6 +163,7 @@ class TestParseReports:
     def test_any_bytes_raise_nothing(self, data: bytes) -> None:
         for candidate in (data, b"\x82\xc9" + data, RECEIVER_REPORT + data):
             says_goodbye(candidate)
+            sender_ssrc(candidate)
             for report in parse_reports(candidate):
                 assert 0 <= report.fraction_lost < 1
                 assert -(2**23) <= report.cumulative_lost < 2**23
@@ -169,6 +171,24 @@ class TestParseReports:
     @pytest.mark.parametrize("end", range(len(RECEIVER_REPORT)))
     def test_a_report_cut_off_anywhere_is_none(self, end: int) -> None:
         assert parse_reports(RECEIVER_REPORT[:end]) == []
+
+
+class TestSenderSsrc:
+    @pytest.mark.parametrize(
+        ("data", "ssrc"),
+        [
+            (RECEIVER_REPORT, 0x2A),
+            (bytes.fromhex("80c9 0001 0000002b") + SDES_CAM, 0x2B),
+            (sender_report(ssrc=SSRC, ntp=1, rtp_timestamp=2, packet_count=3, octet_count=4, cname="cam"), SSRC),
+            (goodbye(ssrc=SSRC, cname="cam"), SSRC),
+        ],
+    )
+    def test_is_that_of_the_first_packet(self, data: bytes, ssrc: int) -> None:
+        assert sender_ssrc(data) == ssrc
+
+    @pytest.mark.parametrize("data", [b"", RECEIVER_REPORT[:-1], bytes.fromhex("80c9 0000"), SDES_CAM, BYE])
+    def test_is_unknown_where_no_report_comes_first(self, data: bytes) -> None:
+        assert sender_ssrc(data) is None
 
 
 class TestSaysGoodbye:

@@ -35,7 +35,7 @@ def test_headers_are_found_in_any_case_and_repeated_ones_are_a_list() -> None:
 
 
 def test_every_fault_that_is_answered_has_a_status_with_a_phrase() -> None:
-    assert set(ProtocolErrorKind) - set(STATUS_OF_KIND) == {ProtocolErrorKind.IDLE}
+    assert set(ProtocolErrorKind) - set(STATUS_OF_KIND) == {ProtocolErrorKind.NO_SESSION}
     assert set(STATUS_OF_KIND.values()) <= set(REASON_PHRASES)
 
 

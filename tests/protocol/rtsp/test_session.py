@@ -1,12 +1,13 @@
 import pytest
 
-from edge_streamer.protocol.rtsp.headers.transport import TransportReply
+from edge_streamer.protocol.rtsp.headers.transport import MulticastTarget, TransportReply
 from edge_streamer.protocol.rtsp.limits import RtspLimits
 from edge_streamer.protocol.rtsp.session import ConnectionPeer, RtspSession, SessionEnded, SessionTable
 from edge_streamer.protocol.rtsp.states import SessionState
 
 TCP = TransportReply("tcp", 1, channels=(0, 1))
 UDP = TransportReply("udp", 1, client_ports=(1000, 1001), server_ports=(2000, 2001))
+MULTICAST = TransportReply("multicast", 1, target=MulticastTarget("239.255.42.1", (51000, 51001), 1))
 HOST = "192.0.2.7"
 
 
@@ -64,6 +65,8 @@ def test_removing_one_leaves_the_other_of_the_connection() -> None:
         (UDP, peer(1), True),
         (UDP, peer(2), True),
         (UDP, peer(2, "198.51.100.9"), False),
+        (MULTICAST, peer(2), True),
+        (MULTICAST, peer(2, "198.51.100.9"), False),
     ],
 )
 def test_who_owns_a_session(transport: TransportReply, claimant: ConnectionPeer, is_owner: bool) -> None:
@@ -76,9 +79,10 @@ def test_who_owns_a_session(transport: TransportReply, claimant: ConnectionPeer,
     assert not any(table.of_connection(other) for other in (1, 2) if other != owner)
 
 
-def test_silence_ends_all_but_a_playing_tcp_session() -> None:
+@pytest.mark.parametrize("transport", [UDP, MULTICAST], ids=lambda transport: transport.lower)
+def test_silence_ends_all_but_a_playing_tcp_session(transport: TransportReply) -> None:
     table = SessionTable(RtspLimits(session_expiry_s=90.0))
-    ready, playing, udp = session("A1"), session("A2"), session("A3", UDP)
+    ready, playing, udp = session("A1"), session("A2"), session("A3", transport)
     for one in (ready, playing, udp):
         table.add(one)
     playing.state = udp.state = SessionState.PLAYING

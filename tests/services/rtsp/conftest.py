@@ -27,12 +27,13 @@ from edge_streamer.services.rtsp.service import RtspService, RtspSettings
 from edge_streamer.services.status import EndReason
 from tests.support.frames import TICKS_A_FRAME, frame, key_frame
 from tests.support.loop import HandClock, clock, loop, no_descriptor_left, pass_time, turn_until
+from tests.support.loopback import own_host
 from tests.support.rtsp_wire import ClientParser, InterleavedPacket, Response, encode_request
 
 __all__ = ["clock", "loop", "no_descriptor_left"]
 
-HOST = "127.91.7.4"
-OTHER_HOST = "127.91.7.5"
+HOST = own_host(4)
+OTHER_HOST = own_host(5)
 UDP_PORTS = (42000, 42019)
 KINDS = (RtspConnection, TcpConnection, Playback, RtspSession, UdpPair)
 

@@ -7,6 +7,7 @@ import pytest
 from edge_streamer.services.rtsp.connection import DESCRIBE_LIMIT_S, PLAY_LIMIT_S
 from edge_streamer.services.rtsp.service import RtspCounters
 from edge_streamer.services.status import EndReason
+from tests.services.rtsp.conftest import HOST
 from tests.support.h264_depacketizer import access_units
 from tests.support.loop import take_faults, turn_until
 from tests.support.rtp import RtpPacket
@@ -18,7 +19,7 @@ _RTP_INFO = re.compile(r"url=(\S+);seq=(\d+);rtptime=(\d+)")
 def rtp_info(response: Response) -> tuple[int, int]:
     """Return the sequence number and time that PLAY promises for the first packet."""
     url, sequence, rtp_timestamp = _RTP_INFO.fullmatch(response.headers["rtp-info"]).groups()
-    assert url == "rtsp://127.91.7.4/main/trackID=0"
+    assert url == f"rtsp://{HOST}/main/trackID=0"
     return int(sequence), int(rtp_timestamp)
 
 
@@ -33,10 +34,10 @@ def position(packet: bytes) -> tuple[int, int]:
 def test_describe_of_a_known_stream(house):
     response = house.client().ask("DESCRIBE")
     assert response.status == 200
-    assert response.headers["content-base"] == "rtsp://127.91.7.4/main/"
+    assert response.headers["content-base"] == f"rtsp://{HOST}/main/"
     assert b"m=video 0 RTP/AVP 96\r\n" in response.body
     assert b"a=control:trackID=0\r\n" in response.body
-    assert b"IN IP4 127.91.7.4\r\n" in response.body
+    assert f"IN IP4 {HOST}\r\n".encode() in response.body
     assert int(response.headers["content-length"]) == len(response.body)
 
 

@@ -1,18 +1,24 @@
 """Transport (RFC 2326 section 12.39): a request offers alternatives, a reply names exactly one.
 
-Lenient in reading, because NVRs differ here more than anywhere else; strict in writing. `destination` is never read:
-media goes to the peer that asked for it, or the server would be a cannon for hire.
+Lenient in reading, because NVRs differ here more than anywhere else; strict in writing. `destination` is never read,
+nor are `port` and `ttl`: media goes to the peer that asked for it, or to the group that the operator chose, or the
+server would be a cannon for hire.
 """
 
 import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Lower = Literal["tcp", "udp"]
+Lower = Literal["tcp", "udp", "multicast"]
 Pair = tuple[int, int]
 
 # live555 of 2026.07 forgot RTP/AVP/UDP and lost ffmpeg, mpv and retina.
 _LOWER_OF_PROFILE: Final[dict[str, Lower]] = {"RTP/AVP/TCP": "tcp", "RTP/AVP": "udp", "RTP/AVP/UDP": "udp"}
+_PLACES: Final[dict[Lower, tuple[str, ...]]] = {
+    "tcp": ("channels",),
+    "udp": ("client_ports", "server_ports"),
+    "multicast": ("target",),
+}
 _PLAY_MODES: Final = frozenset({"play", "receive"})
 _LAST_CHANNEL: Final = 255
 _LAST_PORT: Final = 65535
@@ -25,7 +31,8 @@ _PAIR: Final = re.compile(r"([0-9]{1,5})(?:[ \t]*-[ \t]*([0-9]{1,5}))?")
 class TransportOffer:
     """One alternative of a request. A pair that is absent or no pair is None.
 
-    In a `SetupRequested` event it is decided: `interleaved` is free on the connection, `client_ports` are usable.
+    In a `SetupRequested` event it is decided: `interleaved` is free on the connection, `client_ports` are usable. A
+    multicast offer says nothing more: where the group is, the reply says.
     """
 
     lower: Lower
@@ -38,24 +45,35 @@ class TransportOffer:
 
         A UDP offer needs ports: live555 made a session of `client_port=0-0` that nothing could end.
         """
-        reachable = self.lower == "tcp" or self.client_ports is not None
+        reachable = self.lower != "udp" or self.client_ports is not None
         return reachable and self.lower in transports and not _PLAY_MODES.isdisjoint(self.mode.split(","))
 
 
 @dataclass(frozen=True, slots=True)
+class MulticastTarget:
+    """Where a group is: a literal address without brackets, its RTP and RTCP ports, the TTL of its packets."""
+
+    address: str
+    ports: Pair
+    ttl: int
+
+
+@dataclass(frozen=True, slots=True)
 class TransportReply:
-    """The transport a session uses: channels for "tcp", both port pairs for "udp"; ValueError for a mixture."""
+    """The transport a session uses: channels for "tcp", both port pairs for "udp", the target for "multicast";
+    ValueError for a mixture."""
 
     lower: Lower
     ssrc: int
     channels: Pair | None = None
     client_ports: Pair | None = None
     server_ports: Pair | None = None
+    target: MulticastTarget | None = None
 
     def __post_init__(self) -> None:
-        given = (self.channels is not None, self.client_ports is not None, self.server_ports is not None)
-        if given != ((True, False, False) if self.lower == "tcp" else (False, True, True)):
-            raise ValueError(f"a {self.lower} transport cannot have these pairs: {self}")
+        places = ("channels", "client_ports", "server_ports", "target")
+        if tuple(name for name in places if getattr(self, name) is not None) != _PLACES[self.lower]:
+            raise ValueError(f"a {self.lower} transport cannot have these places: {self}")
         if not 0 <= self.ssrc < 1 << 32:
             raise ValueError(f"an SSRC has 32 bits: {self.ssrc}")
 
@@ -63,6 +81,10 @@ class TransportReply:
         """Return the reply's value; go2rtc and retina need the dash, retina drops packets of any other SSRC."""
         if self.channels is not None:
             where = f"RTP/AVP/TCP;unicast;interleaved={_encode_pair(self.channels)}"
+        elif self.target is not None:
+            target = self.target
+            ports = _encode_pair(target.ports)
+            where = f"RTP/AVP;multicast;destination={target.address};port={ports};ttl={target.ttl}"
         else:
             where = "RTP/AVP;unicast" + "".join(
                 f";{name}={_encode_pair(pair)}"
@@ -73,7 +95,7 @@ class TransportReply:
 
 
 def parse_transport(value: str) -> tuple[TransportOffer, ...]:
-    """Return the alternatives of a request in its order, without those of unknown profiles and multicast."""
+    """Return the alternatives of a request in its order, without those of unknown profiles."""
     offers = (_parse_alternative(alternative) for alternative in _ALTERNATIVE.findall(value))
     return tuple(offer for offer in offers if offer is not None)
 
@@ -82,7 +104,9 @@ def _parse_alternative(text: str) -> TransportOffer | None:
     profile, *fields = (field.strip(" \t") for field in text.split(";"))
     lower = _LOWER_OF_PROFILE.get(profile.upper())
     parameters = dict(_parse_parameter(field) for field in fields)
-    if lower is None or "multicast" in parameters:
+    if "multicast" in parameters:
+        lower = "multicast" if lower == "udp" else None
+    if lower is None:
         return None
     return TransportOffer(
         lower,

@@ -1,9 +1,16 @@
 import pytest
 
-from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, TransportReply, parse_transport
+from edge_streamer.protocol.rtsp.headers.transport import (
+    MulticastTarget,
+    TransportOffer,
+    TransportReply,
+    parse_transport,
+)
 
 TCP = TransportOffer("tcp")
 UDP = TransportOffer("udp")
+MULTICAST = TransportOffer("multicast")
+GROUP = MulticastTarget("239.255.42.1", (51000, 51001), 1)
 TCP_0_1 = TransportOffer("tcp", interleaved=(0, 1))
 UDP_PORTS = TransportOffer("udp", client_ports=(20000, 20001))
 
@@ -33,7 +40,11 @@ OFFERS = [
     ("RTP/AVP/TCP;mode=receive", (TransportOffer("tcp", mode="receive"),)),
     ('RTP/AVP/TCP;mode="PLAY,RECORD"', (TransportOffer("tcp", mode="play,record"),)),
     ("RTP/AVP/TCP;mode=record", (TransportOffer("tcp", mode="record"),)),
-    ("RTP/AVP;multicast", ()),
+    ("RTP/AVP;multicast", (MULTICAST,)),
+    ("RTP/AVP/UDP;multicast", (MULTICAST,)),  # ffmpeg
+    ("RTP/AVP;Multicast;destination=198.51.100.9;port=6000-6001;ttl=255;mode=play", (MULTICAST,)),
+    ("RTP/AVP/TCP;multicast;interleaved=0-1", ()),
+    ("RTP/SAVP;multicast", ()),
     ("RTP/SAVP;unicast;client_port=1-2", ()),
     ("RAW/RAW/UDP", ()),
     ("", ()),
@@ -41,7 +52,7 @@ OFFERS = [
     ('RTP/AVP/TCP;mode="', (TransportOffer("tcp"),)),
     (  # GStreamer
         "RTP/AVP;unicast;client_port=20000-20001,RTP/AVP;multicast,RTP/AVP/TCP;unicast;interleaved=0-1",
-        (UDP_PORTS, TCP_0_1),
+        (UDP_PORTS, MULTICAST, TCP_0_1),
     ),
 ]
 
@@ -62,6 +73,9 @@ def test_offers(value: str, offers: tuple[TransportOffer, ...]) -> None:
         (TransportOffer("tcp", mode="receive"), ("tcp",), True),
         (TransportOffer("tcp", mode="play,record"), ("tcp",), True),
         (TransportOffer("tcp", mode="record"), ("tcp",), False),
+        (MULTICAST, ("tcp", "multicast"), True),
+        (MULTICAST, ("tcp", "udp"), False),
+        (UDP, ("multicast",), False),
     ],
 )
 def test_servable(offer: TransportOffer, transports: tuple[str, ...], servable: bool) -> None:
@@ -75,29 +89,40 @@ REPLIES = [
         TransportReply("udp", 1, client_ports=(20000, 20001), server_ports=(50000, 50001)),
         "RTP/AVP;unicast;client_port=20000-20001;server_port=50000-50001;ssrc=00000001",
     ),
+    (
+        TransportReply("multicast", 0xD6D66271, target=GROUP),
+        "RTP/AVP;multicast;destination=239.255.42.1;port=51000-51001;ttl=1;ssrc=D6D66271",
+    ),
+    (
+        TransportReply("multicast", 1, target=MulticastTarget("ff15::42:1", (51002, 51003), 16)),
+        "RTP/AVP;multicast;destination=ff15::42:1;port=51002-51003;ttl=16;ssrc=00000001",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("reply", "text"), REPLIES)
-def test_a_reply_is_one_transport_with_the_pairs_of_the_offer(reply: TransportReply, text: str) -> None:
+def test_a_reply_is_one_transport_with_the_places_of_the_offer(reply: TransportReply, text: str) -> None:
     assert reply.encode() == text
     (offer,) = parse_transport(text)
     assert (offer.lower, offer.interleaved, offer.client_ports) == (reply.lower, reply.channels, reply.client_ports)
 
 
 @pytest.mark.parametrize(
-    ("lower", "pairs"),
+    ("lower", "places"),
     [
         ("tcp", {}),
         ("tcp", {"channels": (0, 1), "client_ports": (1, 2)}),
         ("tcp", {"client_ports": (1, 2), "server_ports": (3, 4)}),
         ("udp", {"client_ports": (1, 2)}),
         ("udp", {"channels": (0, 1)}),
+        ("udp", {"client_ports": (1, 2), "server_ports": (3, 4), "target": GROUP}),
+        ("multicast", {}),
+        ("multicast", {"channels": (0, 1), "target": GROUP}),
     ],
 )
-def test_a_mixed_reply_cannot_be_built(lower: str, pairs: dict[str, tuple[int, int]]) -> None:
-    with pytest.raises(ValueError, match="cannot have these pairs"):
-        TransportReply(lower, 1, **pairs)
+def test_a_mixed_reply_cannot_be_built(lower: str, places: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="cannot have these places"):
+        TransportReply(lower, 1, **places)
 
 
 @pytest.mark.parametrize("ssrc", [-1, 1 << 32])

@@ -1,0 +1,179 @@
+"""A multicast group as its one sender sees it: a socket for RTP and one for RTCP, whoever listens.
+
+Any-source multicast (RFC 1112, RFC 2710): viewers join the group themselves and report to it (RFC 3550 section 6.2), so
+the RTCP socket joins it too. Nothing here knows how many they are. Bound to the group's own address, that socket hears
+what was sent to the group and nothing that was sent to this machine; its own packets come back and are the owner's to
+know by their SSRC. Ports are shared (SO_REUSEADDR) with viewers on this machine.
+
+Opened and closed by `services.rtsp.multicast`. `udp` is the same for one viewer, and has what both send with.
+"""
+
+import logging
+import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from struct import pack
+from typing import Any
+
+from edge_streamer.runtime.address import host_of
+from edge_streamer.runtime.loop import Loop, Registration
+from edge_streamer.runtime.udp import MAX_DATAGRAM_BYTES, RunSender, datagram_socket
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupAddress:
+    """Where a stream is sent: a literal multicast address, an even port for RTP and the next one for RTCP.
+
+    `interface` is a network device (`eth0`); empty leaves the choice to the routing table.
+    """
+
+    host: str
+    rtp_port: int
+    ttl: int = 1
+    interface: str = ""
+
+    @property
+    def ports(self) -> tuple[int, int]:
+        """The RTP and the RTCP port."""
+        return self.rtp_port, self.rtp_port + 1
+
+
+class MulticastGroup:
+    """The two sockets of one stream's group; OSError when this machine has no way there or no such device."""
+
+    def __init__(self, address: GroupAddress) -> None:
+        self.address = address
+        self._has_warned = False
+        self._on_rtcp: Callable[[bytes, str], None] = _ignore
+        self._on_failed: Callable[[], None] = _ignore_end
+        self._registration: Registration | None = None
+        device = socket.if_nametoindex(address.interface) if address.interface else 0
+        with ExitStack() as undo:
+            self._rtp = undo.enter_context(_group_socket(address, device))
+            self._rtcp = undo.enter_context(_group_socket(address, device))
+            self._rtp.connect(_sockaddr(address.host, address.ports[0], device))
+            self._rtcp_target = _sockaddr(address.host, address.ports[1], device)
+            _join(self._rtcp, self._rtcp_target, device)
+            undo.pop_all()
+        self._sender = RunSender(self._rtp, self._warn)
+        self.send_runs = self._sender.send_runs  # bound once: no call in between, per frame
+
+    def start(self, loop: Loop, on_rtcp: Callable[[bytes, str], None], on_failed: Callable[[], None]) -> None:
+        """Read what is reported to the group, our own reports among it: `on_rtcp` is given a packet and its sender's
+        host. `on_failed` is called when that raised."""
+        self._on_rtcp = on_rtcp
+        self._on_failed = on_failed
+        self._registration = loop.register(self._rtcp, self)
+
+    @property
+    def sent_bytes(self) -> int:
+        """RTP bytes that the kernel took."""
+        return self._sender.sent_bytes
+
+    @property
+    def sent_packets(self) -> int:
+        """RTP packets that the kernel took."""
+        return self._sender.sent_packets
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Send a compound RTCP packet to everybody."""
+        try:
+            self._rtcp.sendto(packet, self._rtcp_target)
+        except BlockingIOError:
+            pass  # the next report comes in five seconds
+        except OSError as error:
+            self._warn(error)
+
+    def _warn(self, error: OSError) -> None:
+        """No link or no route for now: packets are lost, but nobody is gone for certain."""
+        if not self._has_warned:
+            self._has_warned = True
+            log.warning("multicast to %s failed: %s (said once for this group)", self.address.host, error)
+
+    def close(self) -> None:
+        """Leave the group and free both ports."""
+        if self._registration is not None:
+            self._registration.close()
+        self._rtp.close()
+        self._rtcp.close()
+
+    # --- the loop's calls
+
+    def on_readable(self) -> None:
+        """Hand on one datagram."""
+        try:
+            packet, source = self._rtcp.recvfrom(MAX_DATAGRAM_BYTES)
+        except OSError:
+            return  # taken back by the kernel (a wrong checksum), or an interface that went away
+        self._on_rtcp(packet, host_of(source))
+
+    def on_writable(self) -> None:
+        """Never asked for."""
+        raise AssertionError("never asked for")
+
+    def on_fault(self, error: Exception) -> None:
+        """Read no more and tell the owner."""
+        del error
+        if self._registration is not None:
+            self._registration.close()
+        self._on_failed()
+
+
+def _group_socket(address: GroupAddress, device: int) -> socket.socket:
+    """Return an open socket whose packets reach `ttl` hops, `device` first, and viewers on this machine too."""
+    made = datagram_socket(address.host)
+    try:
+        for option, value in _sending_options(made.family, address.ttl, device):
+            made.setsockopt(_LEVEL[made.family], option, value)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+_LEVEL = {socket.AF_INET: socket.IPPROTO_IP, socket.AF_INET6: socket.IPPROTO_IPV6}
+
+
+def _sending_options(family: int, ttl: int, device: int) -> tuple[tuple[int, Any], ...]:
+    """ip(7) and ipv6(7); device 0 is the choice of the routing table."""
+    if family == socket.AF_INET6:
+        return (
+            (socket.IPV6_MULTICAST_HOPS, ttl),
+            (socket.IPV6_MULTICAST_LOOP, 1),
+            (socket.IPV6_MULTICAST_IF, device),
+        )
+    return (
+        (socket.IP_MULTICAST_TTL, ttl),
+        (socket.IP_MULTICAST_LOOP, 1),
+        (socket.IP_MULTICAST_IF, _ip_mreqn("0.0.0.0", device)),  # noqa: S104 - no address is asked for, nothing is bound
+    )
+
+
+def _join(rtcp: socket.socket, sockaddr: Any, device: int) -> None:
+    rtcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    rtcp.bind(sockaddr)
+    if rtcp.family == socket.AF_INET6:
+        membership = socket.inet_pton(socket.AF_INET6, sockaddr[0]) + pack("=I", device)  # struct ipv6_mreq
+        rtcp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, membership)
+    else:
+        rtcp.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, _ip_mreqn(sockaddr[0], device))
+
+
+def _ip_mreqn(group: str, device: int) -> bytes:
+    """Return linux/in.h's struct ip_mreqn: group, local address (none), device."""
+    return socket.inet_aton(group) + bytes(4) + pack("=i", device)
+
+
+def _sockaddr(host: str, port: int, device: int) -> Any:
+    return (host, port, 0, device) if ":" in host else (host, port)
+
+
+def _ignore(packet: bytes, host: str) -> None:
+    """Nobody listens yet."""
+
+
+def _ignore_end() -> None:
+    """Nobody listens yet."""

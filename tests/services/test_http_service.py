@@ -1,0 +1,271 @@
+"""HTTP on a loop turned by hand, over real loopback sockets; what to answer is the test's own."""
+
+import re
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
+from edge_streamer.runtime.tcp import LINGER_S
+from edge_streamer.services.http_access import Refusal
+from edge_streamer.services.http_service import HttpService
+from tests.support.loop import clock, loop, no_descriptor_left, pass_time, take_faults, turn_until
+
+__all__ = ["clock", "loop", "no_descriptor_left"]
+
+HEAD_TIMEOUT_S = 10.0
+IDLE_TIMEOUT_S = 30.0
+
+
+class Routes:
+    """Answers with the path, and counts."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.answer: Callable[[HttpRequest], HttpResponse] = lambda request: HttpResponse(
+            200, (), request.path.encode()
+        )
+
+    def handle(self, request: HttpRequest) -> HttpResponse:
+        self.asked.append(request.path)
+        return self.answer(request)
+
+
+class Access:
+    """Lets everybody pass unless told what to refuse with."""
+
+    refused: Refusal | None = None
+
+    def refusal(self, request: HttpRequest, peer_host: str, now: float) -> Refusal | None:
+        return self.refused
+
+
+class Client:
+    """A socket whose bytes are collected while the loop turns."""
+
+    def __init__(self, house: "House", buffer_bytes: int = 0) -> None:
+        self.house = house
+        self.received = b""
+        self.is_closed = False
+        self.socket = socket.socket()
+        if buffer_bytes:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
+        self.socket.connect(house.address)
+        self.socket.setblocking(False)
+
+    def send(self, *lines: str) -> None:
+        self.socket.sendall("\r\n".join([*lines, "Host: camera", "", ""]).encode())
+
+    def get(self, path: str) -> None:
+        self.send(f"GET {path} HTTP/1.1")
+
+    def read(self) -> bytes:
+        try:
+            while data := self.socket.recv(1 << 20):
+                self.received += data
+            self.is_closed = True
+        except BlockingIOError:
+            pass
+        except ConnectionResetError:
+            self.is_closed = True
+        return self.received
+
+    @property
+    def statuses(self) -> list[str]:
+        return re.findall(r"HTTP/1.1 (\d+) ", self.read().decode())
+
+    def wait_for(self, *statuses: str) -> None:
+        turn_until(self.house.loop, lambda: self.statuses == list(statuses))
+
+    def wait_closed(self) -> None:
+        turn_until(self.house.loop, lambda: self.read() is None or self.is_closed)
+
+
+class House:
+    """The service and its clients."""
+
+    def __init__(self, loop, max_connections: int) -> None:
+        self.loop = loop
+        self.routes = Routes()
+        self.access = Access()
+        self.service = HttpService(
+            loop, self.routes, self.access, max_connections=max_connections, max_connections_per_address=max_connections
+        )
+        self.address = self.service.listen("127.0.0.1", 0)
+        self.clients: list[Client] = []
+
+    def client(self, buffer_bytes: int = 0) -> Client:
+        self.clients.append(Client(self, buffer_bytes))
+        return self.clients[-1]
+
+    def close(self) -> None:
+        for client in self.clients:
+            client.socket.close()
+        self.service.close()
+        turn_until(self.loop, lambda: self.service.gate.open == 0)
+
+
+@pytest.fixture
+def house(no_descriptor_left, loop):
+    made = House(loop, max_connections=3)
+    yield made
+    made.close()
+
+
+# --- requests
+
+
+def test_a_connection_serves_one_request_after_the_other(house):
+    client = house.client()
+    for number in range(3):
+        client.get(f"/{number}")
+        client.wait_for(*["200"] * (number + 1))
+    assert house.routes.asked == ["/0", "/1", "/2"]
+    assert not client.is_closed
+
+
+def test_pipelined_requests_are_answered_in_order_one_a_turn(house):
+    client = house.client()
+    client.socket.sendall(b"".join(b"GET /%d HTTP/1.1\r\nHost: camera\r\n\r\n" % number for number in range(20)))
+    for _ in range(5):
+        house.loop.turn()
+    assert len(house.routes.asked) <= 5
+    client.wait_for(*["200"] * 20)
+    assert house.routes.asked == [f"/{number}" for number in range(20)]
+    assert re.findall(rb"\r\n\r\n(/\d+)", client.received) == [b"/%d" % number for number in range(20)]
+
+
+def test_a_client_that_asks_for_the_end_gets_it_after_the_answer(house):
+    client = house.client()
+    client.send("GET /last HTTP/1.1", "Connection: close")
+    client.wait_closed()
+    assert client.statuses == ["200"]
+    assert client.received.endswith(b"/last")
+
+
+def test_a_long_answer_to_a_slow_client_is_not_cut_by_the_end_that_follows(house, clock):
+    house.routes.answer = lambda request: HttpResponse(200, (), b"x" * 900_000)
+    client = house.client(buffer_bytes=4096)
+    client.send("GET /long HTTP/1.1", "Connection: close")
+    turn_until(house.loop, lambda: house.routes.asked)
+    pass_time(house.loop, clock, 3 * LINGER_S)
+    client.wait_closed()
+    assert client.received.count(b"x") == 900_000
+
+
+def test_a_client_that_asks_and_never_reads_is_closed(house):
+    house.routes.answer = lambda request: HttpResponse(200, (), b"x" * 900_000)
+    client = house.client(buffer_bytes=4096)
+    for _ in range(20):
+        client.get("/big")
+    turn_until(house.loop, lambda: house.routes.asked and house.service.gate.open == 0)
+    assert len(house.routes.asked) < 20
+
+
+# --- refusals
+
+
+def test_a_refusal_comes_when_it_is_time_and_nothing_behind_it_before(house, clock):
+    house.access.refused = Refusal(HttpResponse(401), delay_s=2.0)
+    client = house.client()
+    client.get("/secret")
+    client.get("/another")
+    for _ in range(3):
+        house.loop.turn()
+    pass_time(house.loop, clock, 1.75)
+    assert (client.statuses, house.routes.asked) == ([], [])
+    house.access.refused = None
+    clock.advance(0.25)
+    client.wait_for("401", "200")
+    assert house.routes.asked == ["/another"]
+
+
+def test_who_leaves_before_the_refusal_is_not_waited_for(house, clock):
+    house.access.refused = Refusal(HttpResponse(401), delay_s=2.0)
+    client = house.client()
+    client.get("/secret")
+    pass_time(house.loop, clock, 1.0)
+    client.socket.close()
+    pass_time(house.loop, clock, 2.0)
+    assert house.service.gate.open == 0
+
+
+# --- time
+
+
+def test_a_client_that_says_nothing_is_told_and_hung_up_on(house, clock):
+    client = house.client()
+    house.loop.turn()
+    pass_time(house.loop, clock, IDLE_TIMEOUT_S + LINGER_S)
+    client.wait_closed()
+
+
+def test_a_head_that_trickles_in_is_answered_408(house, clock):
+    client = house.client()
+    client.socket.sendall(b"GET / HT")
+    house.loop.turn()
+    house.loop.turn()
+    pass_time(house.loop, clock, HEAD_TIMEOUT_S - 0.25)
+    assert client.statuses == []
+    pass_time(house.loop, clock, 0.5)
+    client.wait_closed()
+    assert client.statuses == ["408"]
+
+
+def test_an_idle_connection_is_kept_between_requests_and_then_hung_up_on(house, clock):
+    client = house.client()
+    client.get("/1")
+    client.wait_for("200")
+    pass_time(house.loop, clock, IDLE_TIMEOUT_S - 1)
+    client.get("/2")
+    client.wait_for("200", "200")
+    pass_time(house.loop, clock, IDLE_TIMEOUT_S - 1)
+    assert client.read() is not None
+    assert not client.is_closed
+    pass_time(house.loop, clock, 3)
+    client.wait_closed()
+
+
+# --- what goes wrong
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"RTSP/1.0 200 OK\r\n\r\n", b"\r\r\r\r"]
+)
+def test_what_is_no_http_is_hung_up_on(house, clock, garbage):
+    client = house.client()
+    client.socket.sendall(garbage + b"\r\n\r\n")
+    client.wait_closed()
+    assert house.routes.asked == []
+
+
+def test_a_fault_in_a_route_ends_that_connection_and_no_other(house):
+    faulty, healthy = house.client(), house.client()
+    house.routes.answer = lambda request: [][0] if request.path == "/fault" else HttpResponse(200)
+    faulty.get("/fault")
+    faulty.wait_closed()
+    healthy.get("/fine")
+    healthy.wait_for("200")
+    assert take_faults(house.loop) == 1
+
+
+def test_more_connections_than_allowed_are_hung_up_on_and_counted(house):
+    clients = [house.client() for _ in range(4)]
+    clients[3].wait_closed()
+    assert house.service.gate.refused == {"total": 1}
+    clients[0].socket.close()
+    turn_until(house.loop, lambda: house.service.gate.open == 2)
+    late = house.client()
+    late.get("/")
+    late.wait_for("200")
+
+
+def test_close_hangs_up_on_everybody(house):
+    clients = [house.client() for _ in range(3)]
+    clients[0].get("/")
+    clients[0].wait_for("200")
+    house.service.close()
+    for client in clients:
+        client.wait_closed()
+    assert house.service.gate.open == 0

@@ -1,0 +1,100 @@
+"""The `[multicast]` table: which stream is where, and what does not fit. `test_config` has the mistakes of the page."""
+
+from pathlib import Path
+
+import pytest
+
+from edge_streamer.config import Config, ConfigError, Overrides, build_config
+from edge_streamer.multicast_config import group_places
+from edge_streamer.toml import read_text
+
+ON = '[rtsp]\ntransports = ["tcp", "multicast"]\n'
+THREE = "[streams.main]\n[streams.sub]\n[streams.gate]\n"
+
+
+def build(written: str) -> Config:
+    return build_config(read_text(written.encode(), "file"), profile=None, overrides=Overrides(), folder=Path("/"))
+
+
+def places(written: str) -> dict[str, tuple[str, int]]:
+    config = build(written)
+    return dict(group_places(config.multicast, config.streams))
+
+
+def refusal(written: str) -> str:
+    with pytest.raises(ConfigError) as error:
+        build(written)
+    return str(error.value)
+
+
+def test_streams_take_addresses_and_ports_in_their_order() -> None:
+    assert places(ON + THREE) == {
+        "main": ("239.255.42.1", 51000),
+        "sub": ("239.255.42.2", 51002),
+        "gate": ("239.255.42.3", 51004),
+    }
+
+
+@pytest.mark.parametrize(
+    ("network", "first_two"),
+    [
+        ("239.1.2.0/30", ["239.1.2.1", "239.1.2.2"]),
+        ("239.1.2.6/31", ["239.1.2.6", "239.1.2.7"]),
+        ("232.0.0.0/8", ["232.0.0.1", "232.0.0.2"]),
+        ("ff15::42:0/112", ["ff15::42:1", "ff15::42:2"]),
+        ("ff15::/16", ["ff15::1", "ff15::2"]),
+    ],
+)
+def test_any_multicast_network_serves(network: str, first_two: list[str]) -> None:
+    written = f'{ON}[multicast]\nnetwork = "{network}"\nfirst_port = 6000\n'
+    assert places(written) == {"main": (first_two[0], 6000), "sub": (first_two[1], 6002)}
+    assert build(build(written).to_toml()) == build(written)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        '"192.0.2.0/24"',
+        '"224.0.0.0/24"',
+        '"224.0.0.0/4"',
+        '"239.255.42.1/24"',
+        '"ff15::1/112"',
+        '"fd00::/64"',
+        '"x"',
+        "7",
+    ],
+)
+def test_no_other_network_does(network: str) -> None:
+    assert refusal(f"[multicast]\nnetwork = {network}").startswith(f"multicast.network: {network} is not allowed; ")
+
+
+@pytest.mark.parametrize(
+    "written", ["first_port = 51001", "first_port = 1022", "first_port = 65536", "ttl = 0", "ttl = 256"]
+)
+def test_numbers_have_limits(written: str) -> None:
+    assert refusal(f"[multicast]\n{written}").startswith(f"multicast.{written.split()[0]}: ")
+
+
+@pytest.mark.parametrize("name", ["", "a" * 16, "eth 0", "../eth0", "eth0\\u0000"])
+def test_an_interface_is_the_name_of_a_device(name: str) -> None:
+    assert refusal(f'[multicast]\ninterface = "{name}"').startswith("multicast.interface: ")
+    assert build('[multicast]\ninterface = "eth0.7"').multicast.interface == "eth0.7"
+
+
+def test_every_stream_needs_an_address() -> None:
+    network = '[multicast]\nnetwork = "239.255.42.0/30"\n'
+    assert refusal(ON + network + THREE).startswith("multicast.network: 239.255.42.0/30 has room for 2 of 3 streams;")
+    assert len(places(network + THREE)) == 2, "nobody asks while it is off"
+
+
+@pytest.mark.parametrize(
+    ("first_port", "fits"),
+    [(65530, True), (65532, False), (49994, True), (49996, False), (50500, False), (50998, False), (51000, True)],
+)
+def test_every_stream_needs_two_ports_that_nobody_else_has(first_port: int, fits: bool) -> None:
+    written = f"[multicast]\nfirst_port = {first_port}\n{THREE}"
+    if fits:
+        assert places(ON + written)["gate"][1] == first_port + 4
+    else:
+        assert refusal(ON + written).startswith("multicast.first_port: ")
+    assert build(written), "nobody asks while it is off"
