@@ -8,7 +8,7 @@ STAMP := .venv/.for-developing
 PACKAGES := ffmpeg iproute2 prometheus gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
             gstreamer1.0-plugins-bad gstreamer1.0-libav gstreamer1.0-rtsp
 
-.PHONY: help run test check lint format types imports unit interop fuzz bench docs packages clean
+.PHONY: help run test check lint format types imports unit interop fuzz bench reliability docs packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -61,6 +61,9 @@ fuzz: $(STAMP) ## feed the RTSP parser to atheris for FUZZ_S seconds (default 60
 
 bench: $(STAMP) ## CPU per gigabit beside the bare send() loop, and memory
 	$(BIN)/python -m benchmarks.fanout $(ARGS)
+
+reliability: packages $(STAMP) ## measure dead and living readers in network namespaces (root, 9 minutes), write docs/reliability.md
+	$(BIN)/python -m tests.support.reliability_report
 
 docs: $(STAMP) ## write the generated parts of docs/ anew
 	$(BIN)/python -m tests.support.generated_docs

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from fcntl import ioctl
 from itertools import count
-from struct import unpack
+from struct import pack, unpack
 from termios import TIOCOUTQ
 from typing import Any, Final, Protocol
 
@@ -63,6 +63,11 @@ class CloseReason(StrEnum):
 _TIMED_OUT: Final = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
 """How the kernel says that nothing was acknowledged for the user time-out; all but the first are what it heard of the
 network meanwhile."""
+
+
+_DEAD: Final = {CloseReason.STALLED, CloseReason.UNREACHABLE, CloseReason.BACKLOG}
+_RESET: Final = pack("ii", 1, 0)
+"""Linger for no time: a FIN to a peer that does not answer would stay in the kernel, with its unsent data, for long."""
 
 
 class ConnectionDelegate(Protocol):
@@ -378,6 +383,8 @@ class TcpConnection:
         if self._timer is not None:
             self._timer.cancel()
         self._registration.close()
+        if self._close_reason in _DEAD:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._socket.close()
         try:
             self._delegate.on_closed(self._close_reason)

@@ -10,7 +10,7 @@ import pytest
 from edge_streamer.runtime import multicast
 from edge_streamer.runtime.multicast import MulticastGroup
 from tests.support.loop import take_faults, turn_until
-from tests.support.multicast import DEVICE, Listener, own_group
+from tests.support.multicast import Listener, own_group
 
 
 @dataclass(frozen=True)
@@ -232,17 +232,3 @@ def test_a_second_socket_that_cannot_be_had_leaves_no_first(monkeypatch):
     with pytest.raises(OSError, match="too many"):
         MulticastGroup(own_group())
     assert made[0].fileno() == -1
-
-
-def test_without_an_interface_the_routing_table_decides(monkeypatch):
-    asked = []
-    monkeypatch.setattr(multicast, "_join", lambda rtcp, target, device: asked.append((target, device)))
-    monkeypatch.setattr(multicast, "_group_socket", lambda address, device: _Unconnected())
-    MulticastGroup(replace(own_group(), interface="")).close()
-    MulticastGroup(own_group()).close()
-    assert [device for _target, device in asked] == [0, socket.if_nametoindex(DEVICE)]
-
-
-class _Unconnected(socket.socket):
-    def connect(self, address) -> None:
-        pass

@@ -1,7 +1,7 @@
 """A listener to a multicast group on this machine's loopback device; nothing leaves the machine.
 
-Each process has groups of its own, so that test runs side by side do not hear each other. IPv4 only: the loopback device
-of most machines has no way to an IPv6 group.
+Each process has groups of its own, so that test runs side by side do not hear each other. IPv4 only: the loopback
+device of most machines has no way to an IPv6 group.
 """
 
 import os

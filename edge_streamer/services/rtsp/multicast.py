@@ -118,7 +118,7 @@ class MulticastSender:
         if self._is_watching:
             self._owes_key_frame = True
             self._ask_for_key_frame(now)
-        elif self._playing:  # a TEARDOWN right behind the PLAY may have ended it
+        else:
             self._is_watching = True
             self.stream.join(self, now)
 

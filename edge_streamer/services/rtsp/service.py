@@ -25,6 +25,7 @@ from edge_streamer.protocol.rtsp.session import ConnectionPeer, RtspSession, Ses
 from edge_streamer.runtime.address import bracketed
 from edge_streamer.runtime.listener import ConnectionGate, TcpListener
 from edge_streamer.runtime.loop import Loop
+from edge_streamer.runtime.memory import MemoryTrimmer
 from edge_streamer.runtime.multicast import GroupAddress
 from edge_streamer.runtime.tcp import CloseReason, TcpConnection
 from edge_streamer.runtime.udp import NoPortLeftError, UdpPair, UdpPortRange
@@ -124,6 +125,7 @@ class RtspService:
         )
         self._sessions = SessionTable(self._limits)
         self._slots = SlotTable(settings.max_sessions)
+        self._memory = MemoryTrimmer(loop)
         self._sessions_of: Counter[str] = Counter()
         self._ports = UdpPortRange(*settings.udp_ports)
         self._multicast = MulticastSenders(loop, settings.groups, self.cname, self.counters.count_traffic)
@@ -284,6 +286,7 @@ class RtspService:
             return
         ending = _describe_end(session, playback, self._loop.now())
         session.context = None
+        self._memory.note_freed(playback.wire.backlog_bytes)
         playback.leave()
         self._dismiss(session.peer_host, playback.slot)
         self.counters.count_traffic(playback.wire)

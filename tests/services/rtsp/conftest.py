@@ -19,9 +19,11 @@ from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.rtsp.session import RtspSession
 from edge_streamer.runtime.loop import Loop
+from edge_streamer.runtime.multicast import MulticastGroup
 from edge_streamer.runtime.tcp import TcpConnection
 from edge_streamer.runtime.udp import UdpPair
 from edge_streamer.services.rtsp.connection import RtspConnection
+from edge_streamer.services.rtsp.multicast import MulticastSender
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.rtsp.service import RtspService, RtspSettings
 from edge_streamer.services.status import EndReason
@@ -35,7 +37,7 @@ __all__ = ["clock", "loop", "no_descriptor_left"]
 HOST = own_host(4)
 OTHER_HOST = own_host(5)
 UDP_PORTS = (42000, 42019)
-KINDS = (RtspConnection, TcpConnection, Playback, RtspSession, UdpPair)
+KINDS = (RtspConnection, TcpConnection, Playback, RtspSession, UdpPair, MulticastSender, MulticastGroup)
 
 
 class Client:

@@ -1,0 +1,124 @@
+"""Multicast with real players, each on a host of its own behind one switch (`tests.support.netns`).
+
+GStreamer opens firewalls with a few datagrams of random bytes to the group, as if it were the server's address; ffmpeg
+complains of them when it hears any. So GStreamer is here alone.
+"""
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import pytest
+
+from tests.support.netns import SERVER_ADDRESS, Laboratory, Namespace, ReaderPort, laboratory
+from tests.support.netns_service import HTTP_PORT, RTSP_PORT, NamespacedService, service_in
+from tests.support.players import FFMPEG, GSTREAMER, Player, Playing
+
+FRAME_RATE_HZ: Final = 30
+IPV4: Final = '[multicast]\ninterface = "eth0"\n'
+IPV6: Final = '[multicast]\nnetwork = "ff15::42:0/120"\n'
+CONFIG: Final = f"""
+[rtsp]
+listen = "{SERVER_ADDRESS}:{RTSP_PORT}"
+transports = ["tcp", "multicast"]
+[http]
+listen = "127.0.0.1:{HTTP_PORT}"
+[auth]
+anonymous = true
+[streams.main]
+"""
+TRANSPORT_OF: Final = {FFMPEG: "udp_multicast", GSTREAMER: "udp-mcast"}
+DEADLINE_S: Final = 10.0
+
+
+@pytest.fixture(scope="module")
+def lab() -> Iterator[Laboratory]:
+    with laboratory() as lab:
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def readers(lab: Laboratory) -> list[ReaderPort]:
+    """Two hosts that know where groups are, as every host with a default route does."""
+    ports = [lab.add_reader(), lab.add_reader()]
+    for port in ports:
+        subprocess.run(["ip", "-n", port.namespace.name, "route", "add", "239.255.42.0/24", "dev", "eth0"], check=True)
+    for namespace in (lab.server, *(port.namespace for port in ports)):
+        wait_until(lambda namespace=namespace: has_ipv6_address(namespace))
+    return ports
+
+
+def has_ipv6_address(namespace: Namespace) -> bool:
+    """Whether the link-local address has been found to be nobody else's (RFC 4862 section 5.4)."""
+    command = ["ip", "-n", namespace.name, "-6", "-json", "address", "show", "dev", "eth0", "scope", "link"]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return any(not found.get("tentative") for device in json.loads(shown) for found in device.get("addr_info", ()))
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline, "not so in time"
+        time.sleep(0.05)
+
+
+@contextmanager
+def playing(player: Player, port: ReaderPort, service: NamespacedService, seconds: int) -> Iterator[Playing]:
+    with port.namespace.entered():
+        process = Playing(player, service.rtsp_url("main"), TRANSPORT_OF[player], seconds * FRAME_RATE_HZ)
+    with process:
+        yield process
+
+
+def check_shown(process: Playing, seconds: int) -> None:
+    shown = process.finish()
+    assert shown.faults == ()
+    assert len(shown.times_s) == seconds * FRAME_RATE_HZ
+    assert shown.longest_step_s < 1.5 / FRAME_RATE_HZ
+    assert shown.shortest_step_s > 0
+
+
+def reported(service: NamespacedService) -> set[str]:
+    """Return the slots whose viewer has reported what it lost."""
+    samples = (key for key in service.metrics() if key.startswith("edge_streamer_session_rtcp_fraction_lost_ratio{"))
+    return {key.partition('slot="')[2].partition('"')[0] for key in samples}
+
+
+def test_two_readers_share_one_copy_and_the_one_that_leaves_is_not_missed(lab, readers) -> None:
+    with (
+        service_in(lab, CONFIG + IPV4) as service,
+        playing(FFMPEG, readers[0], service, seconds=8) as staying,
+        playing(FFMPEG, readers[1], service, seconds=4) as leaving,
+    ):
+        wait_until(lambda: reported(service) == {"0", "1"})
+        check_shown(leaving, 4)
+        wait_until(lambda: service.ended_by_reason() == {"teardown": 1})
+        assert staying.is_playing
+        check_shown(staying, 8)
+        wait_until(lambda: service.ended_by_reason() == {"teardown": 2})
+        metrics = service.metrics()
+        assert metrics['edge_streamer_sessions_started_total{transport="multicast"}'] == 2
+        assert metrics['edge_streamer_discarded_frames_total{transport="multicast"}'] == 0
+        sent, made = (
+            metrics[f"edge_streamer_{name}"]
+            for name in ('sent_bytes_total{transport="multicast"}', 'source_bytes_total{source="main"}')
+        )
+        assert 0 < sent < 1.1 * made, "one copy, with the headers of RTP"
+
+
+@pytest.mark.parametrize("player", [FFMPEG, GSTREAMER], ids=lambda player: player.name)
+@pytest.mark.parametrize("where", [IPV4, IPV6], ids=["IPv4", "IPv6"])
+def test_a_player_shows_three_seconds_without_a_fault(lab, readers, player, where) -> None:
+    with service_in(lab, CONFIG + where) as service, playing(player, readers[0], service, seconds=3) as process:
+        check_shown(process, 3)
+
+
+def test_without_a_way_to_the_group_the_player_is_told_at_once(lab, readers) -> None:
+    """The server of the laboratory has no default route, and no interface is named here."""
+    with service_in(lab, CONFIG) as service, playing(FFMPEG, readers[0], service, seconds=3) as process:
+        wait_until(lambda: not process.is_playing)
+        assert service.metrics()['edge_streamer_rtsp_responses_total{code="461"}'] == 1
+        assert "SETUP refused" in service.output
