@@ -9,7 +9,7 @@ This is the map. Read it, then `app.py`, then one protocol folder.
     services/     rtsp (who watches what), supervisor (the source processes), http (metrics, health), metrics
     media/        EncodedFrame, Stream (fan-out and key-frame cache), StreamRegistry, WriteBudget
     device/       what belongs to the board: systemd, journal, board health, serial port
-    runtime/      the only sockets, selectors, child processes and clocks: loop, tcp, udp, children
+    runtime/      the only sockets, selectors, child processes and clocks: loop, tcp, udp, multicast, children
     protocol/     sans-IO: bytes and `now` in, values out. rtsp/, rtp/, http/, sdp, digest
     sources/      programs of their own (`python -m edge_streamer.sources KIND`): testpattern, file
 
