@@ -112,9 +112,7 @@ class PatternCard:
 class _Scroller:
     """A band of vertical colours that moves sideways and comes round."""
 
-    def __init__(
-        self, canvas: Canvas, top: int, bottom: int, colour: Callable[[float], Colour], speed: float
-    ) -> None:
+    def __init__(self, canvas: Canvas, top: int, bottom: int, colour: Callable[[float], Colour], speed: float) -> None:
         self._canvas = canvas
         self._top, self._height = top, bottom - top
         self._pixels_a_s = speed * _SCROLL_WIDTHS_A_S * canvas.width

@@ -120,7 +120,8 @@ def test_the_status_document():
     assert document["limits"] == {"rtsp.max_sessions": 16, "rtsp.udp_ports": [50000, 50999]}
     assert document["write_budget_s"] == 8.0
     assert set(document) == {
-        "version", "started_wall_s", "streams", "sessions", "limits", "write_budget_s", "worst_turn_s", "handler_faults",
+        "version", "started_wall_s", "streams", "sessions", "limits",
+        "write_budget_s", "worst_turn_s", "handler_faults",
     }  # fmt: skip
 
 

@@ -128,9 +128,7 @@ def make_clip(tmp_path_factory):
     """The function that makes a short clip: the extension says the container."""
     folder = tmp_path_factory.mktemp("clips")
 
-    def make(
-        name, *, frames=20, rate=25, codec="libx264", b_frames=0, gop=10, pix_fmt="yuv420p", x264="", noise=False
-    ):
+    def make(name, *, frames=20, rate=25, codec="libx264", b_frames=0, gop=10, pix_fmt="yuv420p", x264="", noise=False):
         path = folder / name
         with av.open(str(path), "w") as container:
             stream = container.add_stream(codec, rate=rate)

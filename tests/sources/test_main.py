@@ -77,9 +77,7 @@ def test_a_wrong_command_line_is_status_2_and_one_line(arguments, said):
 
 def test_by_hand_a_failure_is_said_on_standard_error(tmp_path):
     options = f'{{"path": "{tmp_path / "none.mp4"}"}}'
-    done = subprocess.run(
-        [*COMMAND, "file", "--options", options], capture_output=True, timeout=PATIENCE_S, text=True
-    )
+    done = subprocess.run([*COMMAND, "file", "--options", options], capture_output=True, timeout=PATIENCE_S, text=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert "none.mp4 does not exist" in done.stderr
 

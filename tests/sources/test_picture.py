@@ -70,9 +70,7 @@ def test_no_two_pictures_have_the_same_snow():
     assert len(set(snow)) == len(snow)
 
 
-@pytest.mark.parametrize(
-    ("width", "height"), [(64, 64), (66, 1080), (3840, 64), (360, 640), (1918, 1078), (642, 362)]
-)
+@pytest.mark.parametrize(("width", "height"), [(64, 64), (66, 1080), (3840, 64), (360, 640), (1918, 1078), (642, 362)])
 def test_odd_shapes_are_drawn_without_complaint(width, height):
     card = PatternCard(Output(name="a-very-long-name-for-a-stream", width=width, height=height))
     for instant_s in range(0, 20, 3):

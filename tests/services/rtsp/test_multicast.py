@@ -217,9 +217,13 @@ def test_a_report_renews_the_sessions_of_its_host_and_silence_ends_the_others(ho
 
 def test_our_own_reports_and_garbage_renew_nothing(house, listener):
     play(house, LISTENER_HOST)
+    house.publish(key=True)
+    ours = listener.received(1)[-1]  # comes back from another address, on a machine whose own is not the listener's
     for _ in range(20):
         house.pass_time(5)
         listener.report(b"garbage")
+        listener.report(ours)
+        house.turn()
     assert house.ended == {EndReason.IDLE: 1}
 
 
