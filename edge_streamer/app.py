@@ -25,6 +25,7 @@ from edge_streamer.protocol.digest import Algorithm, LoginRules
 from edge_streamer.protocol.http.auth import HttpAuthenticator
 from edge_streamer.protocol.rtsp.auth import ALLOW_ALL, Authorizer, LoginAuthorizer
 from edge_streamer.runtime.address import bracketed
+from edge_streamer.runtime.log_stream import StderrHandler
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.multicast import GroupAddress
 from edge_streamer.runtime.turns import TimeHistogram
@@ -52,9 +53,7 @@ HANDOFF_BOUNDS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 def run(config: Config, *, log_level: str = "info") -> int:
     """Serve until SIGTERM or SIGINT; return the exit code."""
-    logging.basicConfig(
-        level=log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    _set_up_logging(log_level)
     if config.users.warning:
         log.warning("%s", config.users.warning)
     loop = Loop()
@@ -71,6 +70,14 @@ def run(config: Config, *, log_level: str = "info") -> int:
     loop.run()
     app.close()
     return EXIT_OK
+
+
+def _set_up_logging(level: str) -> None:
+    """Log to standard error; to nobody when that was closed at our start, because its number is then anybody's."""
+    handler = StderrHandler(sys.stderr.fileno()) if sys.stderr else logging.NullHandler()
+    logging.basicConfig(
+        level=level.upper(), handlers=[handler], format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
 
 
 class App:
@@ -150,13 +157,13 @@ class App:
         del frame
         self._signals += 1
         if self._signals == 1:
-            log.info("%s: leaving", signal.Signals(number).name)
-            self._loop.post(self._leave)
+            self._loop.post(partial(self._leave, number))
         else:
             self._loop.stop()
 
-    def _leave(self) -> None:
+    def _leave(self, number: int) -> None:
         """Say goodbye to viewers, end the sources, and stop when both are done or time is up."""
+        log.info("%s: leaving", signal.Signals(number).name)
         self._rtsp.close()
         self._http.close()
         for source in self._sources:

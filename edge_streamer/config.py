@@ -184,13 +184,17 @@ class RtspConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 60
     max_sessions: Annotated[int, Meta(description="Sessions at the same time, all viewers.", ge=1, le=10_000)] = 64
     max_sessions_per_address: Annotated[
-        int, Meta(description="Sessions at the same time from one IP address.", ge=1, le=10_000)
+        int,
+        Meta(
+            description="Sessions at the same time from one IP address, of IPv6 from one /64 network.", ge=1, le=10_000
+        ),
     ] = 16
     max_connections: Annotated[
         int, Meta(description="Open RTSP connections, with or without a session.", ge=1, le=10_000)
     ] = 256
     max_connections_per_address: Annotated[
-        int, Meta(description="Open RTSP connections from one IP address.", ge=1, le=10_000)
+        int,
+        Meta(description="Open RTSP connections from one IP address, of IPv6 from one /64 network.", ge=1, le=10_000),
     ] = 64
     setup_within_s: Annotated[
         int,
@@ -229,7 +233,8 @@ class HttpConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = (ListenAddress("127.0.0.1", 8080),)
     max_connections: Annotated[int, Meta(description="Open HTTP connections.", ge=1, le=10_000)] = 64
     max_connections_per_address: Annotated[
-        int, Meta(description="Open HTTP connections from one IP address.", ge=1, le=10_000)
+        int,
+        Meta(description="Open HTTP connections from one IP address, of IPv6 from one /64 network.", ge=1, le=10_000),
     ] = 32
 
 

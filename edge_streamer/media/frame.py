@@ -14,7 +14,7 @@ import json
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
@@ -23,9 +23,14 @@ MAX_ACCESS_UNIT_BYTES: Final = 4 << 20
 MAX_NOTE_BYTES: Final = 64 << 10
 MAX_OUTPUTS: Final = 8
 """Streams that one source may feed: `main` and `sub` of one camera are two."""
+MAX_FPS: Final = 1000.0
+MAX_COUNT: Final = 2**31
+"""No picture is wider and no gap longer: what a note says beyond is no number to reckon with."""
 
 _HEADER: Final = struct.Struct("<2sBBBxxxIqqq")
 _MAGIC: Final = b"eF"
+_Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
+_T = TypeVar("_T")
 _KEY_FRAME: Final = 1
 _REORDERED: Final = 2
 
@@ -71,6 +76,29 @@ class SourceNote:
     output: int
     values: dict[str, Any]
 
+    def read_as(self, kind: type[_T]) -> _T:
+        """Return what the note says as `SourceReady` or `SourceDropped`; SourceFormatError when it cannot be true."""
+        try:
+            return msgspec.convert(self.values, kind)
+        except msgspec.ValidationError as error:
+            raise SourceFormatError(f"output {self.output} noted what cannot be: {error}") from None
+
+
+class SourceReady(msgspec.Struct, frozen=True):
+    """What a note `ready` says of the frames to come; 0 is what it does not say."""
+
+    encoder: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    width: _Count = 0
+    height: _Count = 0
+    fps: Annotated[float, msgspec.Meta(gt=0, le=MAX_FPS)] = 0.0
+    can_force_key_frame: bool = False
+
+
+class SourceDropped(msgspec.Struct, frozen=True):
+    """What a note `dropped` says: frames that were made and not sent."""
+
+    frames: _Count = 0
+
 
 def encode_frame_header(output: int, frame: EncodedFrame) -> bytes:
     """Return the 36 bytes that go before `frame.data`; send both with one `sendmsg`, the frame is not copied."""
@@ -82,7 +110,7 @@ def encode_frame_header(output: int, frame: EncodedFrame) -> bytes:
 
 def encode_note(output: int, **values: Any) -> bytes:
     """Return a whole note message; `event` names what happened."""
-    body = json.dumps(values).encode()
+    body = json.dumps(values, allow_nan=False).encode()
     return _HEADER.pack(_MAGIC, _Kind.NOTE, output, 0, len(body), 0, 0, 0) + body
 
 
@@ -151,12 +179,9 @@ class SourceParser:
 
     def _note_values(self, start: int, body: bytes) -> dict[str, Any]:
         try:
-            values = json.loads(body)
-        except (ValueError, RecursionError):
-            raise self._error(start, "is a note that is not JSON") from None
-        if not isinstance(values, dict):
-            raise self._error(start, "is a note that is not a JSON object")
-        return values
+            return msgspec.json.decode(body, type=dict[str, Any])  # strict: `json` would take NaN for a number
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            raise self._error(start, "is a note that is not a JSON object") from None
 
     def _error(self, start: int, what: str) -> SourceFormatError:
         offset = self._consumed_bytes + start

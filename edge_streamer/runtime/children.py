@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from edge_streamer.runtime.log_limits import LineBudget, printable
 from edge_streamer.runtime.loop import Loop
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class ChildDelegate(Protocol):
         """Take bytes the child wrote to its socketpair."""
 
     def on_child_complaint(self, line: str) -> None:
-        """Take a line the child wrote to its standard error."""
+        """Take a line the child wrote to its standard error, printable and of `LineBudget` many."""
 
     def on_child_ended(self, exit_code: int) -> None:
         """Let go: the process is reaped and its descriptors are closed. Negative codes are signals. Called once."""
@@ -44,6 +45,7 @@ class ChildProcess:
     """One running child; starting it raises OSError when it cannot be started."""
 
     def __init__(self, loop: Loop, arguments: Sequence[str], delegate: ChildDelegate) -> None:
+        self._loop = loop
         self._delegate = delegate
         self._socket, theirs = socket.socketpair()
         try:
@@ -60,6 +62,9 @@ class ChildProcess:
         self._socket.setblocking(False)
         os.set_blocking(self._stderr.fileno(), False)
         self._line = b""
+        self._budget = LineBudget(loop.now())
+        self._dropped_lines = 0
+        self._dropped_last = b""
         self._registrations = [
             loop.register(self._socket, _Callback(self._read_data, self._on_fault)),
             loop.register(self._stderr, _Callback(self._read_complaints, self._on_fault)),
@@ -109,8 +114,23 @@ class ChildProcess:
             data = b"\n" if self._line else b""  # a last line without its end is a line
         *lines, self._line = (self._line + data).split(b"\n")
         self._line = self._line[-MAX_LINE_BYTES:]
-        for line in lines:
-            self._delegate.on_child_complaint(line.decode(errors="replace"))
+        self._complain(lines)
+
+    def _complain(self, lines: Sequence[bytes]) -> None:
+        """Hand on as many as the budget has; the last of those dropped is kept, as a traceback's says what it was."""
+        allowed = self._budget.take(len(lines), self._loop.now())
+        if allowed:
+            self._tell_dropped_lines()
+        for line in lines[:allowed]:
+            self._delegate.on_child_complaint(_text(line))
+        if allowed < len(lines):
+            self._dropped_lines += len(lines) - allowed
+            self._dropped_last = lines[-1]
+
+    def _tell_dropped_lines(self) -> None:
+        if self._dropped_lines:
+            count, self._dropped_lines = self._dropped_lines, 0
+            self._delegate.on_child_complaint(f"{count} more lines dropped, the last: {_text(self._dropped_last)}")
 
     def _reap(self) -> None:
         exit_code = self._process.wait()  # does not block: a readable pidfd is an ended process
@@ -120,6 +140,7 @@ class ChildProcess:
         self._socket.close()
         self._stderr.close()
         os.close(self._pidfd)
+        self._tell_dropped_lines()
         self._delegate.on_child_ended(exit_code)
 
     def _read_what_is_left(self) -> None:
@@ -154,6 +175,10 @@ def _started(arguments: Sequence[str], descriptor: int) -> tuple[subprocess.Pope
         with process:  # closes the pipe and reaps
             process.kill()
         raise
+
+
+def _text(line: bytes) -> str:
+    return printable(line.decode(errors="replace"))
 
 
 class _Callback:

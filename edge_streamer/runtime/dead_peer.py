@@ -30,7 +30,8 @@ BACKSTOP_S: Final = 2.0
 """How much later than ours the kernel ends an idle connection."""
 SLIDE_AFTER_S: Final = 0.6
 SLIDE_AHEAD_S: Final = 0.9
-"""More than the interval in which we look and a loop turn held up for half a second: a late turn must kill nobody."""
+"""More than the interval in which we look and a loop turn held up for half a second. A turn held up for longer, during
+a stall, on a kernel before 6.15, ends the reader that stalls: a time-out further ahead would retransmit too late."""
 
 _TCP_INFO_BYTES: Final = 128
 _UNACKED_OFFSET: Final = 24  # struct tcp_info of linux/tcp.h: __u32 tcpi_unacked, packets
@@ -65,22 +66,23 @@ class DeadPeerClock:
             self._set_user_timeout(self._dead_after_s)
             return False
         info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        if self._slides:
+            self._slide(info, now, self._dead_after_s if is_sending else self._dead_after_s + BACKSTOP_S)
+        else:
+            self._set_user_timeout(self._dead_after_s + BACKSTOP_S)
         if is_sending:
-            self._slide(info, now)
             return False
-        self._set_user_timeout(self._dead_after_s + BACKSTOP_S)
         silent_s: float = unpack_from("=I", info, _LAST_ACK_RECEIVED_OFFSET)[0] / 1000
         return silent_s > self._dead_after_s + IDLE_GRACE_S
 
-    def _slide(self, info: bytes, now: float) -> None:
+    def _slide(self, info: bytes, now: float, most_s: float) -> None:
         unacked: int = unpack_from("=I", info, _UNACKED_OFFSET)[0]
         acked_bytes: int = unpack_from("=Q", info, _BYTES_ACKED_OFFSET)[0]
         if not unacked or acked_bytes != self._acked_bytes:
             self._acked_bytes = acked_bytes
             self._progress_at = now
         idle_s = now - self._progress_at
-        slid_s = min(idle_s + SLIDE_AHEAD_S, self._dead_after_s)
-        self._set_user_timeout(slid_s if idle_s > SLIDE_AFTER_S else self._dead_after_s)
+        self._set_user_timeout(min(idle_s + SLIDE_AHEAD_S, most_s) if idle_s > SLIDE_AFTER_S else most_s)
 
     def _set_user_timeout(self, timeout_s: float) -> None:
         if timeout_s != self._user_timeout_s:

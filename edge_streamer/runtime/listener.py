@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
-from edge_streamer.runtime.address import family_of, host_of
+from edge_streamer.runtime.address import family_of, host_of, network_key
 from edge_streamer.runtime.loop import Loop, Registration, Timer
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,10 @@ _EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class ConnectionGate:
-    """How many connections may be open at once, in total and per address, over all listeners of a service."""
+    """How many connections may be open at once, in total and per address, over all listeners of a service.
+
+    What an address is, says `network_key`: all of an IPv6 /64 is one.
+    """
 
     def __init__(self, *, total: int, per_address: int) -> None:
         self.total = total
@@ -41,21 +44,23 @@ class ConnectionGate:
 
     def enter(self, host: str) -> bool:
         """Count a connection of `host` in; False, counted as refused, when a limit is reached."""
+        key = network_key(host)
         if self.open >= self.total:
             self.refused["total"] += 1
-        elif self._open[host] >= self.per_address:
+        elif self._open[key] >= self.per_address:
             self.refused["per_address"] += 1
         else:
-            self._open[host] += 1
+            self._open[key] += 1
             self.accepted += 1
             return True
         return False
 
     def leave(self, host: str) -> None:
         """Count a connection of `host` out."""
-        self._open[host] -= 1
-        if not self._open[host]:
-            del self._open[host]
+        key = network_key(host)
+        self._open[key] -= 1
+        if not self._open[key]:
+            del self._open[key]
 
 
 class TcpListener:

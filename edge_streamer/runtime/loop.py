@@ -17,6 +17,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from itertools import count
+from math import isfinite
 from typing import Final, Protocol
 
 from edge_streamer.runtime.turns import TurnTimes
@@ -131,7 +132,9 @@ class Loop:
     # --- timers and posted calls
 
     def call_at(self, when: float, callback: Callable[[], None], owner: Handler | None = None) -> Timer:
-        """Call `callback` in the first turn at or after `when` (monotonic seconds)."""
+        """Call `callback` in the first turn at or after `when` (monotonic seconds); ValueError when it is no time."""
+        if not isfinite(when):
+            raise ValueError(f"{when} is no time")  # in the heap it would stop every other timer
         timer = Timer(when, callback, owner)
         heapq.heappush(self._timers, (when, next(self._timer_order), timer))
         return timer
@@ -169,6 +172,9 @@ class Loop:
     def turn(self, wait_s: float | None = 0.0) -> None:
         """Wait at most `wait_s` (None: for ever) for descriptors, then do everything that is due."""
         ready = self._selector.select(wait_s)
+        if not ready and wait_s != 0.0:
+            # A process that was stopped meanwhile gets an empty list past its time: no timer may judge a peer by that.
+            ready = self._selector.select(0.0)
         began = self.now()
         posted = len(self._posted)  # what this turn's handlers and timers post waits for the next one
         for key, events in ready:

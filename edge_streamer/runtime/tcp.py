@@ -87,6 +87,7 @@ class TcpConnection:
     """One accepted connection; `connection_id` is never reused."""
 
     __slots__ = (
+        "_acked_bytes",
         "_close_reason",
         "_dead_after_s",
         "_dead_peer",
@@ -129,7 +130,8 @@ class TcpConnection:
         self.on_overflow: Callable[[], None] = self.close_for_backlog
         self._dead_after_s = dead_after_s
         self._dead_peer = DeadPeerClock(accepted, dead_after_s, loop.now())
-        self._progress_at = 0.0  # when the kernel last took some of what waits
+        self._acked_bytes = 0
+        self._progress_at = 0.0  # when we last saw that more was acknowledged, while something waited
         self._write_limits: list[Callable[[], int]] = []
         self._loop = loop
         self._socket = accepted
@@ -249,7 +251,6 @@ class TcpConnection:
         assert self._unfinished is not None
         sent = self._socket.send(self._unfinished)
         self.sent_bytes += sent
-        self._progress_at = self._loop.now()
         self._unfinished = self._unfinished[sent:] if sent < len(self._unfinished) else None
 
     def _on_drained(self) -> None:
@@ -304,26 +305,37 @@ class TcpConnection:
         return sum(limit_bytes() for limit_bytes in self._write_limits) or DEFAULT_WRITE_LIMIT_BYTES
 
     def drop_frames(self) -> int:
-        """Forget the frames that wait whole and return how many; one that is partly on the wire is finished."""
+        """Forget the frames that wait whole and return how many; one that is partly on the wire is finished, and has
+        its time anew."""
         dropped = len(self._frames)
         self._drop_frames()
+        self._unfinished_since = self._loop.now()
         return dropped
 
     def look_for_death(self, now: float, *, is_sending: bool) -> None:
         """End a peer that is dead without a sign; call it a few times a second. `is_sending`: media flows to it.
 
         Seconds are counted beside the bytes, since a static scene sends a tenth of its nominal rate: what waits for
-        longer than `dead_after_s` is over the budget, and where nothing of it moved in that time, the reader is dead.
+        longer than `dead_after_s` is over the budget, and where nothing of it moved meanwhile, the reader is dead.
         """
         if self._is_closed:
             return
+        self._note_progress(now)
         if self._dead_peer.look(now, is_sending=is_sending):
             self.close(CloseReason.STALLED)
         elif self.oldest_unsent_age_s(now) > self._dead_after_s:
-            if now - self._progress_at > self._dead_after_s:
+            if now - self._progress_at > self._dead_after_s / 2:  # the slowest that is alive acknowledges more often
                 self.close(CloseReason.STALLED)
             else:
                 self.on_overflow()
+
+    def _note_progress(self, now: float) -> None:
+        """Progress is what the peer acknowledged: the kernel takes more only when a third of its buffer is free."""
+        if self._unfinished is not None:
+            acked_bytes = self.sent_bytes - self._kernel_bytes()
+            if acked_bytes != self._acked_bytes:
+                self._acked_bytes = acked_bytes
+                self._progress_at = now
 
     def set_send_buffer(self, size_bytes: int) -> None:
         """Bound what the kernel holds: auto-tuned, it alone can hold 16 s of a 2 Mbit/s stream."""

@@ -158,7 +158,7 @@ class UdpPair:
         self._now = loop.now
         self._registrations = (
             loop.register(self._rtp, _DatagramReader(self._rtp, _ignore, self.fail, on_failed)),
-            loop.register(self._rtcp, _DatagramReader(self._rtcp, on_rtcp, self.fail, on_failed)),
+            loop.register(self._rtcp, _DatagramReader(self._rtcp, on_rtcp, self._fail_rtcp, on_failed)),
         )
 
     @property
@@ -188,6 +188,11 @@ class UdpPair:
         except BlockingIOError:
             pass  # the next report comes in five seconds
         except OSError as error:
+            self._fail_rtcp(error)
+
+    def _fail_rtcp(self, error: OSError) -> None:
+        """A viewer may bind its RTP port alone: a closed RTCP port says nothing of that."""
+        if error.errno != errno.ECONNREFUSED:
             self.fail(error)
 
     def fail(self, error: OSError) -> None:

@@ -1,7 +1,12 @@
-"""HTTP on the loop: listeners and connections around the protocol object; what to answer stands in `services.http`."""
+"""HTTP on the loop: listeners and connections around the protocol object; what to answer stands in `services.http`.
+
+One request a turn is answered, whoever asks: a scrape takes milliseconds, and media waits for the end of the turn.
+The others wait in one queue, in the order in which they came, at most one of each connection (`max_connections`).
+"""
 
 import logging
 import socket
+from functools import partial
 from typing import Final, Protocol
 
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
@@ -33,7 +38,7 @@ class Access(Protocol):
 
 
 class HttpService:
-    """Listeners and their connections."""
+    """Listeners, their connections, and the queue of requests."""
 
     def __init__(
         self, loop: Loop, routes: Routes, access: Access, *, max_connections: int, max_connections_per_address: int
@@ -44,6 +49,8 @@ class HttpService:
         self._access = access
         self._listeners: list[TcpListener] = []
         self._connections: set[HttpConnection] = set()
+        self._waiting: dict[HttpConnection, HttpRequest] = {}
+        self._is_turn_taken = False
 
     def listen(self, host: str, port: int) -> tuple[str, int]:
         """Listen on one more address; return it with its real port. OSError when it cannot be had."""
@@ -60,8 +67,23 @@ class HttpService:
         self._connections.add(made)
         return made
 
+    def answer_in_turn(self, connection: "HttpConnection", request: HttpRequest) -> None:
+        """Have `connection` answer: at once when no request has been answered in this turn, else in one to come."""
+        self._waiting[connection] = request
+        if not self._is_turn_taken:
+            self._answer_next()
+
+    def _answer_next(self) -> None:
+        """Answer the oldest request that waits, and look again in the next turn; a turn without one ends that."""
+        self._is_turn_taken = bool(self._waiting)
+        if self._is_turn_taken:
+            self._loop.post(self._answer_next)
+            connection = next(iter(self._waiting))
+            connection.answer(self._waiting.pop(connection))
+
     def forget_connection(self, connection: "HttpConnection", peer_host: str) -> None:
         """Let go of a connection that is over."""
+        self._waiting.pop(connection, None)
         self._connections.discard(connection)
         self.gate.leave(peer_host)
 
@@ -91,17 +113,25 @@ class HttpConnection:
 
     def on_data(self, data: bytes) -> None:
         """Answer what `data` completes."""
-        self._answer(self._protocol.receive(data, self._loop.now()))
+        self._take(self._protocol.receive(data, self._loop.now()))
 
-    def _answer(self, requests: list[HttpRequest]) -> None:
-        """Answer one request a turn: a scrape takes milliseconds, and a thousand may come in one segment."""
-        if requests and self._connection.is_open:
-            refusal = self._access.refusal(requests[0], self._connection.peer_host, self._loop.now())
-            if refusal is None:
-                self._respond(self._routes.handle(requests[0]))
-            else:
-                self._refuse(refusal)
+    def _take(self, requests: list[HttpRequest]) -> None:
+        """Have requests answered; the protocol hands out one, and the next when that is answered."""
         self._flush()
+        for request in requests:
+            self._service.answer_in_turn(self, request)
+
+    def answer(self, request: HttpRequest) -> None:
+        """Answer or refuse, in the service's turn. Whatever raises ends this connection: the queue is everybody's."""
+        if self._connection.is_open:
+            self._loop.guard(partial(self._answer, request), self._connection)
+
+    def _answer(self, request: HttpRequest) -> None:
+        refusal = self._access.refusal(request, self._connection.peer_host, self._loop.now())
+        if refusal is None:
+            self._respond(self._routes.handle(request))
+        else:
+            self._refuse(refusal)
 
     def _refuse(self, refusal: Refusal) -> None:
         """Refuse when it is time; the protocol takes nothing that follows before that."""
@@ -109,10 +139,7 @@ class HttpConnection:
 
     def _respond(self, response: HttpResponse) -> None:
         if self._connection.is_open:
-            following = self._protocol.respond(response, self._loop.now())
-            self._flush()
-            if following:
-                self._loop.post(lambda: self._answer(following), self._connection)
+            self._take(self._protocol.respond(response, self._loop.now()))
 
     def on_sent_all(self) -> None:
         """Nothing to do."""

@@ -11,9 +11,9 @@ who opens a connection for each guess is limited by `max_connections` and by the
 import logging
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
-from ipaddress import IPv6Address
 from typing import Final, Literal
 
+from edge_streamer.runtime.address import network_key
 from edge_streamer.users import USER_NAME
 
 log = logging.getLogger(__name__)
@@ -24,8 +24,6 @@ LONGEST_DELAY_S: Final = 2.0
 FORGET_AFTER_S: Final = 60.0
 MAX_ADDRESSES: Final = 1024
 LOG_INTERVAL_S: Final = 1.0
-_IPV6_SITE: Final = -1 << 64
-"""One IPv6 peer has 2^64 addresses: they count as one."""
 
 Protocol = Literal["rtsp", "http"]
 
@@ -42,12 +40,12 @@ class LoginFailures:
 
     def __init__(self) -> None:
         self.counts: Counter[Protocol] = Counter()
-        self._addresses: OrderedDict[str | int, _Address] = OrderedDict()
+        self._addresses: OrderedDict[str, _Address] = OrderedDict()
 
     def note(self, protocol: Protocol, peer_host: str, user: str, now: float) -> float:
         """Count a failed log-in and return the seconds to wait before it is refused."""
         self.counts[protocol] += 1
-        address = self._address(_key_of(peer_host))
+        address = self._address(network_key(peer_host))
         address.failures = address.failures + 1 if now - address.failed_at < FORGET_AFTER_S else 1
         address.failed_at = now
         if now - address.logged_at >= LOG_INTERVAL_S:
@@ -58,17 +56,13 @@ class LoginFailures:
             )  # fmt: skip
         return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(address.failures - 1, 16))
 
-    def _address(self, key: str | int) -> _Address:
+    def _address(self, key: str) -> _Address:
         """Return what is known of an address; past `MAX_ADDRESSES` the one that was quiet for longest is forgotten."""
         address = self._addresses.setdefault(key, _Address())
         self._addresses.move_to_end(key)
         if len(self._addresses) > MAX_ADDRESSES:
             self._addresses.popitem(last=False)
         return address
-
-
-def _key_of(peer_host: str) -> str | int:
-    return int(IPv6Address(peer_host)) & _IPV6_SITE if ":" in peer_host else peer_host
 
 
 def _shown_user(user: str) -> str:

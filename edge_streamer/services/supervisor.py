@@ -11,18 +11,22 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from edge_streamer.media.frame import (
     EncodedFrame,
     SourceCommand,
+    SourceDropped,
     SourceFormatError,
     SourceFrame,
     SourceNote,
     SourceParser,
+    SourceReady,
 )
 from edge_streamer.media.stream import Stream
 from edge_streamer.runtime.children import ChildProcess
+from edge_streamer.runtime.log_limits import LineBudget, printable
 from edge_streamer.runtime.loop import Loop, Timer
 from edge_streamer.runtime.turns import TimeHistogram
 from edge_streamer.services.status import StreamStatus
@@ -40,6 +44,11 @@ SILENCE_EXTRA_S: Final = 1.0
 KILL_AFTER_S: Final = 0.5
 """A child that ignores SIGTERM this long (stopped, or stuck in a driver) gets SIGKILL."""
 UNKNOWN_FPS: Final = 1.0
+LATE_LOOK_S: Final = 0.5
+SECOND_LOOK_S: Final = 0.25
+"""A loop that was held up has not read what its children wrote meanwhile: it reads for this long, then it judges."""
+MAX_NOTE_CHARACTERS: Final = 512
+"""As much of a note as is kept and shown."""
 _WHY_ENDED: Final = {
     "silent": f"no frame for {SILENCE_FRAMES} frame intervals and {SILENCE_EXTRA_S:.0f} s",
     "garbage": "it wrote what no source writes",
@@ -89,16 +98,20 @@ class _Output:
     height: int = 0
     fps: float = 0.0
     dropped_frames: int = 0
+    waited_at: float = 0.0  # when the source last said that its next frame is not due yet
+
+    @property
+    def heard_at(self) -> float:
+        return max(self.stream.last_frame_at, self.waited_at)
 
     def silence_limit_s(self) -> float:
         return SILENCE_FRAMES / (self.fps or self.spec.fps or UNKNOWN_FPS) + SILENCE_EXTRA_S
 
-    def take_ready(self, values: Mapping[str, Any]) -> None:
-        self.encoder = str(values.get("encoder", ""))
-        self.width = int(values.get("width", 0))
-        self.height = int(values.get("height", 0))
-        self.fps = float(values.get("fps", 0.0))
-        self.stream.nominal_fps = self.fps
+    def take_ready(self, ready: SourceReady) -> None:
+        self.encoder = printable(ready.encoder)
+        self.width = ready.width
+        self.height = ready.height
+        self.fps = self.stream.nominal_fps = ready.fps
 
 
 class SourceSupervisor:
@@ -121,6 +134,7 @@ class SourceSupervisor:
         self._on_ended = on_ended
         self._child: ChildProcess | None = None
         self._parser = SourceParser(len(self._outputs))
+        self._notes_budget = LineBudget(loop.now())
         self._timer: Timer | None = None  # back-off, watchdog or kill: one of them at a time
         self._started_at = 0.0
         self._backoff_s = FIRST_BACKOFF_S
@@ -204,16 +218,28 @@ class SourceSupervisor:
     # --- the watchdog
 
     def _watch(self) -> None:
-        deadline = min(self._silence_deadline(output) for output in self._outputs)
-        if self._loop.now() >= deadline:
+        deadline = self._silence_deadline()
+        self._set_timer(self._loop.call_at(deadline, partial(self._look, deadline)))
+
+    def _look(self, due_at: float) -> None:
+        if self._loop.now() - due_at > LATE_LOOK_S:
+            self._set_timer(self._loop.call_later(SECOND_LOOK_S, self._judge))
+        else:
+            self._judge()
+
+    def _judge(self) -> None:
+        if self._loop.now() >= self._silence_deadline():
             self._end_child("silent")
         else:
-            self._set_timer(self._loop.call_at(deadline, self._watch))
+            self._watch()
 
-    def _silence_deadline(self, output: _Output) -> float:
+    def _silence_deadline(self) -> float:
+        return min(self._silence_deadline_of(output) for output in self._outputs)
+
+    def _silence_deadline_of(self, output: _Output) -> float:
         if output.stream.last_frame_at < self._started_at:
             return self._started_at + START_LIMIT_S
-        return output.stream.last_frame_at + output.silence_limit_s()
+        return output.heard_at + output.silence_limit_s()
 
     # --- the child speaks
 
@@ -222,12 +248,13 @@ class SourceSupervisor:
         if self._ending_reason:
             return
         try:
-            messages = self._parser.receive(data)
+            self._take_messages(data)
         except SourceFormatError as error:
             log.error("source garbage streams=%s: %s", self._names, error)  # noqa: TRY400 - no traceback: it is not ours
             self._end_child("garbage")
-            return
-        for message in messages:
+
+    def _take_messages(self, data: bytes) -> None:
+        for message in self._parser.receive(data):
             output = self._outputs[message.output]
             if isinstance(message, SourceFrame):
                 self._publish(output, message.frame)
@@ -246,19 +273,26 @@ class SourceSupervisor:
     def _heed(self, output: _Output, note: SourceNote) -> None:
         match note.values.get("event"):
             case "ready":
-                output.take_ready(note.values)
-                self._offer_key_frames(note.output, bool(note.values.get("can_force_key_frame")))
-                log.info("source ready stream=%s %s", output.stream.name, _key_values(note.values))
+                ready = note.read_as(SourceReady)
+                output.take_ready(ready)
+                self._offer_key_frames(note.output, ready.can_force_key_frame)
+                self._log_note("source ready", output, note)
+            case "waiting":
+                output.waited_at = self._loop.now()
             case "dropped":
-                output.dropped_frames += int(note.values.get("frames", 0))
+                output.dropped_frames += note.read_as(SourceDropped).frames
             case "failed":
-                self._reason = self._failure = str(note.values.get("reason", "it did not say why"))
+                self._reason = self._failure = _shown(note.values.get("reason", "it did not say why"))
             case "ended":
                 self._is_wanted = False
                 self._reason = "the file has ended"
                 self._on_ended(output.stream)
             case _:
-                log.info("source note stream=%s %s", output.stream.name, _key_values(note.values))
+                self._log_note("source note", output, note)
+
+    def _log_note(self, what: str, output: _Output, note: SourceNote) -> None:
+        if self._notes_budget.take(1, self._loop.now()):
+            log.info("%s stream=%s %s", what, output.stream.name, _key_values(note.values))
 
     def _offer_key_frames(self, number: int, can_force: bool) -> None:
         requests = self._outputs[number].stream.key_frame_requests
@@ -309,7 +343,7 @@ class SourceSupervisor:
     def _status(self, output: _Output) -> StreamStatus:
         stream = output.stream
         last = stream.last_frame
-        age_s = self._loop.now() - stream.last_frame_at
+        age_s = self._loop.now() - output.heard_at
         is_up = self._child is not None and last is not None and age_s <= output.silence_limit_s()
         return StreamStatus(
             name=stream.name,
@@ -333,4 +367,8 @@ class SourceSupervisor:
 
 
 def _key_values(values: Mapping[str, Any]) -> str:
-    return " ".join(f"{key}={value}" for key, value in values.items())
+    return _shown(" ".join(f"{key}={value}" for key, value in values.items()))
+
+
+def _shown(value: object) -> str:
+    return printable(str(value)[:MAX_NOTE_CHARACTERS])

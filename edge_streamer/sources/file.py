@@ -4,13 +4,19 @@ Called by `__main__`. `clip` reads, `pacing` says when, `link` takes. A file can
 """
 
 import time
+from typing import Final
 
-from edge_streamer.media.frame import MAX_ACCESS_UNIT_BYTES, EncodedFrame
+from edge_streamer.media.frame import MAX_ACCESS_UNIT_BYTES, MAX_FPS, EncodedFrame
 from edge_streamer.sources.clip import Clip, ClipFrame
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.link import Link
 from edge_streamer.sources.pacing import ClipSchedule, instant_of
 from edge_streamer.sources.request import FileOptions, Output
+
+HEARTBEAT_NS: Final = 500_000_000
+"""A file may stand still for seconds; who waits on purpose says so before anybody takes it for dead."""
+LOWEST_FPS: Final = 0.001
+"""The rate is an average that a file with strange time stamps may have anything for."""
 
 
 def run_file(link: Link, output: Output, options: FileOptions) -> None:
@@ -22,7 +28,7 @@ def run_file(link: Link, output: Output, options: FileOptions) -> None:
         encoder="copy",
         width=clip.format.width,
         height=clip.format.height,
-        fps=round(float(clip.format.rate_hz), 3),
+        fps=min(max(round(float(clip.format.rate_hz), 3), LOWEST_FPS), MAX_FPS),
         can_force_key_frame=False,
     )
     feed = _Feed(link, options.path)
@@ -52,9 +58,13 @@ class _Feed:
         self._send(frame, schedule.origin + frame.presentation_time)
 
     def _wait(self, due_ns: int) -> None:
-        while commands := self._link.wait(due_ns):
+        beat_ns = time.monotonic_ns() + HEARTBEAT_NS
+        while (commands := self._link.wait(min(due_ns, beat_ns))) or beat_ns < due_ns:
             for command in commands:
                 self._link.send_note(0, event="unsupported", command=command.command)
+            if not commands:
+                self._link.send_note(0, event="waiting")
+                beat_ns += HEARTBEAT_NS
 
     def _send(self, frame: ClipFrame, media_time: int) -> None:
         sent_ns = time.monotonic_ns()

@@ -2,7 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from contextlib import suppress
 from typing import Final
 
 import pytest
@@ -37,6 +40,28 @@ def last_words(reader: RtspReader) -> list[int]:
     except ConnectionError:
         return heard
     raise AssertionError("unreachable: packets() ends with an exception")
+
+
+def test_a_service_whose_log_nobody_reads_serves_and_leaves(tmp_path):
+    """A full pipe as standard error: each line that has no place in it is dropped, none is waited for."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with suppress(BlockingIOError):
+        while os.write(writer, bytes(4096)):
+            continue
+    os.set_blocking(writer, True)
+    arguments = ["serve", "--rtsp", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+    command = [sys.executable, "-m", "edge_streamer", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=writer, text=True, cwd=tmp_path) as process:
+        assert process.stdout is not None
+        url = next(line.strip() for line in process.stdout if "rtsp://" in line)
+        with RtspReader(url, "tcp") as viewer:
+            viewer.start()
+            viewer.next_rtp()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(LEAVE_LIMIT_S) == 0
+    os.close(writer)
+    os.close(reader)
 
 
 def wait_until_gone(pids: list[int], limit_s: float) -> None:

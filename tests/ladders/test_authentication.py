@@ -176,7 +176,7 @@ def test_a_wrong_password_waits_and_what_is_behind_it_waits_too() -> None:
     assert "good" not in repr(failed)
     ladder.request("OPTIONS", URL)
     ladder.request("DESCRIBE", URL, as_user=ALICE)
-    ladder.wait(s=60)
+    ladder.wait(s=2)
     ladder.expect_nothing()
     ladder.refuse(failed)
     ladder.expect_challenge()

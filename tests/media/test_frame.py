@@ -128,7 +128,10 @@ def test_a_header_that_cannot_be_true_is_refused_before_its_body(wrong):
         parsed(wrong)
 
 
-@pytest.mark.parametrize("body", [b"no JSON", b"[1]", b"7", b'"ready"', b"null", b"\xff\xfe", b"{", b"[" * 60_000])
+@pytest.mark.parametrize(
+    "body",
+    [b"no JSON", b"[1]", b"7", b'"ready"', b"null", b"\xff\xfe", b"{", b"[" * 60_000, b'{"fps":NaN}', b'{"fps":1e999}'],
+)
 def test_a_note_that_is_no_object_is_refused(body):
     with pytest.raises(SourceFormatError, match="is a note that"):
         parsed(header(kind=2, length=len(body)) + body)

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from edge_streamer.runtime.address import bracketed, family_of, host_of, with_port
+from edge_streamer.runtime.address import bracketed, family_of, host_of, network_key, with_port
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,23 @@ def test_another_port_keeps_flow_and_scope():
 def test_the_family_decides_about_brackets(host, family, in_url):
     assert family_of(host) == family
     assert bracketed(host) == in_url
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "127.0.0.1", "::1"])
+def test_an_ipv4_address_and_loopback_count_as_they_are(host):
+    assert network_key(host) == host
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("fe80::1%eth0", "fe80::1%eth1", False),
+        ("::1", "::2", False),
+        ("192.0.2.1", "192.0.2.2", False),
+    ],
+)
+def test_what_shares_a_64_bit_prefix_counts_as_one_peer(one, other, is_same):
+    assert (network_key(one) == network_key(other)) is is_same

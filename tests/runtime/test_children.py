@@ -12,6 +12,7 @@ import pytest
 
 from edge_streamer.runtime import children
 from edge_streamer.runtime.children import ChildProcess
+from edge_streamer.runtime.log_limits import BURST_LINES
 from tests.support.loop import take_faults, turn_until
 from tests.support.processes import is_running
 
@@ -117,11 +118,46 @@ def test_complaints_come_line_by_line_and_the_last_one_needs_no_end(loop, start)
     assert delegate.lines == ["first", "second", "", "last"]
 
 
-def test_a_long_traceback_is_read_whole(loop, start):
+def test_a_traceback_is_read_whole(loop, start):
+    child, delegate = start(f"sys.stderr.write(''.join(f'line {{n}}\\n' for n in range({BURST_LINES})))")
+    select.select([child._pidfd], [], [], 10)
+    turn_until(loop, lambda: delegate.exit_codes)
+    assert delegate.lines == [f"line {n}" for n in range(BURST_LINES)]
+
+
+def test_of_a_flood_the_first_lines_are_read_and_the_last(loop, start):
     child, delegate = start("sys.stderr.write(''.join(f'line {n}\\n' for n in range(2000)))")
     select.select([child._pidfd], [], [], 10)
     turn_until(loop, lambda: delegate.exit_codes)
-    assert delegate.lines == [f"line {n}" for n in range(2000)]
+    dropped = 2000 - BURST_LINES
+    assert delegate.lines == [
+        *(f"line {n}" for n in range(BURST_LINES)), f"{dropped} more lines dropped, the last: line 1999",
+    ]  # fmt: skip
+
+
+def test_after_a_flood_lines_come_again_with_time(loop, clock, start):
+    _child, delegate = start("""
+        sys.stderr.write("x\\n" * 1000)
+        sys.stderr.flush()
+        server.sendall(b"flooded")
+        server.recv(1)
+        sys.stderr.write("again\\n")
+        """)
+    turn_until(loop, lambda: delegate.data)
+    turn_until(loop, lambda: _child._dropped_lines == 1000 - BURST_LINES)
+    assert len(delegate.lines) == BURST_LINES
+    clock.advance(1.0)
+    assert _child.send(b"x")
+    turn_until(loop, lambda: delegate.exit_codes)
+    assert delegate.lines[BURST_LINES:] == [f"{1000 - BURST_LINES} more lines dropped, the last: x", "again"]
+
+
+def test_no_escape_and_no_end_of_line_gets_through(loop, start):
+    _child, delegate = start("os.write(2, b'\\x1b[2Jred\\rroot\\xe2\\x80\\xa8fake\\n')")
+    turn_until(loop, lambda: delegate.exit_codes)
+    assert delegate.lines == [
+        "\N{REPLACEMENT CHARACTER}[2Jred\N{REPLACEMENT CHARACTER}root\N{REPLACEMENT CHARACTER}fake"
+    ]
 
 
 def test_a_line_without_end_is_cut_to_its_tail(loop, start):

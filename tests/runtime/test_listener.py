@@ -148,6 +148,17 @@ def test_the_cap_on_an_address_leaves_room_for_others():
     assert [gate.enter("b"), gate.enter("a")] == [False, True]
 
 
+def test_the_cap_on_an_address_counts_an_ipv6_network_as_one():
+    gate = ConnectionGate(total=9, per_address=2)
+    hosts = ("2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::1")
+    assert [gate.enter(host) for host in hosts] == [True, True, False, True]
+    gate.leave("2001:db8::1")
+    assert gate.enter("2001:db8::3")
+    for host in hosts[1:]:
+        gate.leave(host)
+    assert not gate._open
+
+
 def test_one_gate_counts_over_all_listeners(loop, server):
     other = TcpListener(loop, "127.0.0.1", 0, server.gate, server.accepted.append)
     server.gate.total = 1

@@ -383,3 +383,35 @@ def test_waiting_is_no_part_of_a_turn(clock):
     loop.turn(0.05)
     loop.close()
     assert loop.turn_times.worst_s < 0.04
+
+
+@pytest.mark.parametrize("when", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_time_is_refused_and_stops_no_timer(loop, clock, when):
+    called = []
+    loop.call_later(1.0, lambda: called.append("due"))
+    with pytest.raises(ValueError, match="no time"):
+        loop.call_at(when, lambda: None)
+    clock.advance(1.0)
+    loop.turn()
+    assert called == ["due"]
+
+
+def test_descriptors_are_looked_at_before_timers_even_after_an_empty_select(loop, clock, monkeypatch):
+    """As after SIGSTOP: `select` gives up past its time with an empty list, although something is ready."""
+    order = []
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        registration = loop.register(ours, Recorder(lambda: order.append(ours.recv(9))))
+        loop.call_later(1.0, lambda: order.append(b"timer"))
+        theirs.send(b"ready")
+        clock.advance(5.0)
+        select, waits = loop._selector.select, []
+
+        def give_up_once(wait_s):
+            waits.append(wait_s)
+            return select(wait_s) if len(waits) > 1 else []
+
+        monkeypatch.setattr(loop._selector, "select", give_up_once)
+        loop.turn(1.0)
+        registration.close()
+    assert order == [b"ready", b"timer"]

@@ -300,9 +300,15 @@ def test_a_closed_port_is_found_by_the_next_send_too(session):
     assert session.gone == 1
 
 
-def test_a_closed_rtcp_port_is_found(loop, session):
+def test_a_closed_rtcp_port_alone_is_no_end(loop, session):
+    """Some viewers bind their RTP port and nothing else."""
     session.client.close()
-    session.pair.send_rtcp(b"a sender report")
+    for _ in range(3):
+        session.pair.send_rtcp(b"a sender report")
+        for _ in range(5):
+            loop.turn(0.002)
+    assert session.gone == 0
+    session.pair.send_runs([Run.of(100)])
     turn_until(loop, lambda: session.gone)
 
 

@@ -136,6 +136,58 @@ def test_pipelined_requests_are_answered_in_order_one_a_turn(house):
     assert re.findall(rb"\r\n\r\n(/\d+)", client.received) == [b"/%d" % number for number in range(20)]
 
 
+def ask_together(house: House, *paths: str) -> list[Client]:
+    """Return clients whose requests are all there when the loop turns next."""
+    clients = [house.client() for _ in paths]
+    turn_until(house.loop, lambda: house.service.gate.open == len(clients))
+    for client, path in zip(clients, paths, strict=True):
+        client.get(path)
+    return clients
+
+
+def test_requests_of_many_connections_are_answered_one_a_turn(house):
+    clients = ask_together(house, "/1", "/2", "/3")
+    for client in clients:
+        client.get("/again")
+    for answered in range(1, 7):
+        house.loop.turn()
+        assert len(house.routes.asked) == answered
+    assert {"/1", "/2", "/3"} < set(house.routes.asked[:4]), "nobody's second request keeps all others waiting"
+    for client in clients:
+        client.wait_for("200", "200")
+
+
+def test_an_idle_service_answers_in_the_turn_in_which_it_is_asked(house):
+    client = house.client()
+    turn_until(house.loop, lambda: house.service.gate.open)
+    for number in range(1, 4):
+        client.get("/")
+        house.loop.turn()
+        assert len(house.routes.asked) == number
+        house.loop.turn()
+
+
+def test_who_has_left_is_not_answered_and_costs_no_turn(house):
+    clients = dict(zip(("/1", "/2", "/3"), ask_together(house, "/1", "/2", "/3"), strict=True))
+    house.loop.turn()
+    (first,) = house.routes.asked
+    gone, last = sorted(clients.keys() - {first})
+    clients[gone].socket.close()
+    for _ in range(2):
+        house.loop.turn()
+        assert house.routes.asked == [first, last]
+
+
+def test_a_fault_in_a_route_does_not_hold_up_the_queue(house):
+    house.routes.answer = lambda request: [][0] if request.path == "/fault" else HttpResponse(200)
+    faulty, *healthy = ask_together(house, "/fault", "/1", "/2")
+    for client in healthy:
+        client.wait_for("200")
+    faulty.wait_closed()
+    assert take_faults(house.loop) == 1
+    assert house.service.gate.open == 2
+
+
 def test_a_client_that_asks_for_the_end_gets_it_after_the_answer(house):
     client = house.client()
     client.send("GET /last HTTP/1.1", "Connection: close")

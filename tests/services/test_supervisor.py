@@ -11,6 +11,7 @@ import pytest
 
 from edge_streamer.media.frame import EncodedFrame, encode_frame_header, encode_note
 from edge_streamer.media.stream import Stream
+from edge_streamer.runtime.log_limits import BURST_LINES
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.turns import TimeHistogram
 from edge_streamer.services.status import StreamStatus
@@ -18,6 +19,7 @@ from edge_streamer.services.supervisor import (
     FIRST_BACKOFF_S,
     KILL_AFTER_S,
     LONGEST_BACKOFF_S,
+    SECOND_LOOK_S,
     START_LIMIT_S,
     OutputSpec,
     SourceSpec,
@@ -243,11 +245,41 @@ def test_garbage_of_a_child_that_ignores_the_request_to_end(supervise, clock):
     assert source.restarts == {"garbage": 1}
 
 
-def test_a_note_with_a_value_that_no_source_writes_restarts_the_child(supervise):
-    source = supervise("note(event='dropped', frames='many'); wait()")
+@pytest.mark.parametrize(
+    "note",
+    [
+        "note(event='dropped', frames='many')",
+        "note(event='dropped', frames=-1)",
+        "note(event='dropped', frames=2**31 + 1)",
+        "note(event='ready', fps=float('nan'))",
+        "note(event='ready', fps=float('inf'))",
+        "note(event='ready', fps=0)",
+        "note(event='ready', fps=1001)",
+        "note(event='ready', width=-2)",
+        "note(event='ready', height=1e9)",
+        "note(event='ready', height=True)",
+        "note(event='ready', encoder='x' * 65)",
+    ],
+)
+def test_a_note_with_a_value_that_no_source_writes_is_garbage(supervise, note):
+    source = supervise(f"{note}; wait()")
     source.wait_for_end()
-    assert source.restarts == {"fault": 1}
-    assert take_faults(source.loop) == 1
+    assert source.restarts == {"garbage": 1}
+
+
+def test_what_a_note_says_is_shown_as_one_line(supervise, caplog):
+    source = supervise("note(event='odd', text='a\\nsource down\\x1b[2J'); note(event='failed', reason='b\\nc')")
+    with caplog.at_level("INFO"):
+        source.wait_for_end()
+    assert "text=a\N{REPLACEMENT CHARACTER}source down\N{REPLACEMENT CHARACTER}[2J" in caplog.text
+    assert source.status.reason == "b\N{REPLACEMENT CHARACTER}c"
+
+
+def test_a_flood_of_notes_is_no_flood_of_lines(supervise, caplog):
+    source = supervise("for n in range(500): note(event='odd')")
+    with caplog.at_level("INFO"):
+        source.wait_for_end()
+    assert caplog.text.count("source note") == BURST_LINES
 
 
 @pytest.mark.parametrize(
@@ -325,6 +357,51 @@ def test_frames_put_the_watchdog_off(supervise, clock):
     assert source.restarts == {}
 
 
+def test_a_source_that_says_that_it_waits_is_not_silent(supervise, clock):
+    source = supervise("""
+        send(READY, KEY)
+        while server.recv(1):
+            note(event="waiting")
+        """)
+    source.wait_for_frames(1)
+    for _ in range(8):
+        clock.advance(0.5)
+        heard_at = source.supervisor._outputs[0].waited_at
+        assert source.supervisor._child.send(b"x")
+        turn_until(source.loop, lambda heard_at=heard_at: source.supervisor._outputs[0].waited_at > heard_at)
+        assert source.status.is_up
+    pass_time(source.loop, clock, 2.0)
+    source.wait_for_end()
+    assert source.restarts == {"silent": 1}
+
+
+def test_a_loop_that_was_held_up_reads_before_it_judges(supervise, clock):
+    source = supervise("send(READY, KEY)\nwhile server.recv(1): send(FRAME)")
+    source.wait_for_frames(1)
+    clock.advance(8.0)
+    source.loop.turn()
+    assert source.supervisor._ending_reason == ""
+    assert source.supervisor._child.send(b"x")
+    source.wait_for_frames(2)
+    clock.advance(SECOND_LOOK_S)
+    source.loop.turn()
+    assert source.supervisor._ending_reason == ""
+    clock.advance(SILENCE_S - SECOND_LOOK_S)
+    source.wait_for_end()
+    assert source.restarts == {"silent": 1}
+
+
+def test_a_source_that_is_silent_at_the_second_look_is_ended_however_late_that_is(supervise, clock):
+    source = supervise("send(READY, KEY); wait()")
+    source.wait_for_frames(1)
+    clock.advance(8.0)
+    source.loop.turn()
+    assert source.supervisor._ending_reason == ""
+    clock.advance(8.0)
+    source.wait_for_end()
+    assert source.restarts == {"silent": 1}
+
+
 def test_one_of_two_outputs_that_falls_silent_is_found(supervise, clock):
     sub = message(key_frame(0), output=1)
     source = supervise(
@@ -332,9 +409,9 @@ def test_one_of_two_outputs_that_falls_silent_is_found(supervise, clock):
         outputs=(OutputSpec("main", fps=30.0), OutputSpec("sub", fps=30.0)),
     )
     turn_until(source.loop, lambda: source.streams[1].counters.frames)
-    for _ in range(2):
+    for _ in range(3):
         source.wait_for_frames(source.stream.counters.frames + 2)
-        clock.advance(0.9 * SILENCE_S)
+        clock.advance(0.4 * SILENCE_S)
     source.wait_for_end()
     assert source.restarts == {"silent": 1}
 

@@ -121,6 +121,18 @@ def test_a_server_that_does_not_read_gets_whole_frames_from_a_key_frame_on(start
     assert len(decode(frames)) == len(frames)
 
 
+def test_who_waits_for_a_frame_says_so_before_it_seems_dead(start_source, make_clip):
+    source = start_source("file", path=make_clip("slow.mp4", rate=1, frames=3))
+    source.read_frames(3)
+    assert [getattr(message, "values", {}).get("event") for message in source.order] == [
+        "ready", None, "waiting", None, "waiting", None,
+    ]  # fmt: skip
+
+
+def test_who_waits_for_no_longer_than_usual_says_nothing(looped):
+    assert not looped.notes_of("waiting")
+
+
 def test_media_time_goes_on_over_a_restart(start_source, make_clip):
     first = start_source("file", path=make_clip("same.mp4")).read_frames(2)[-1].media_time
     second = start_source("file", path=make_clip("same.mp4")).read_frames(1)[0].media_time

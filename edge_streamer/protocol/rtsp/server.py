@@ -13,8 +13,8 @@ While a question is open nothing behind it is parsed: replies leave in the order
 as `receive` does.
 
 A connection without a session is closed after `setup_within_s`, counted from its accept, from the last answer of the
-service (a DESCRIBE that waits stops the clock) and from the last bytes that came while it had a session. OPTIONS and
-keep-alives do not put that off: who only asks those wants nothing of us.
+service (a DESCRIBE that waits stops the clock) and from the last bytes that came while it had a session. OPTIONS,
+keep-alives and wrong passwords do not put that off: who only has those to offer gets nothing of us.
 
 Nothing a peer sends raises. A mistake of the service does (an answer without question: RuntimeError; an impossible
 answer: ValueError), and at once.
@@ -57,6 +57,8 @@ from edge_streamer.protocol.rtsp.target import parse_target
 
 USER_AGENT_CHARACTERS: Final = 128
 """As much of a User-Agent as is kept and shown."""
+MAX_REQUESTS_WITHOUT_CSEQ: Final = 16
+"""Each is answered and the framing is whole; who goes on like this speaks another protocol."""
 
 _Q = TypeVar("_Q")
 
@@ -86,6 +88,7 @@ class RtspServerProtocol:
         self._events: list[RtspEvent] = []
         self._outgoing: list[bytes] = []
         self._closing_kind: ProtocolErrorKind | None = None
+        self._requests_without_cseq = 0
         self._user_agent = ""
         self._without_session_since = now
         self._unfinished_since: float | None = None
@@ -112,7 +115,7 @@ class RtspServerProtocol:
 
     def tick(self, now: float) -> list[RtspEvent]:
         """Close the connection for a request that trickles in, or for having no session for too long."""
-        if self.closing or self._question is not None:
+        if self.closing or self._owes_answer:
             return []
         if self._unfinished_since is not None and now >= self._unfinished_since + self._limits.request_s:
             what = f"not complete after {self._limits.request_s:g} s"
@@ -120,17 +123,23 @@ class RtspServerProtocol:
         elif self._has_session:
             self._without_session_since = now
         elif now >= self._without_session_since + self._limits.setup_within_s:
+            self._question = None
             self._closing_kind = ProtocolErrorKind.NO_SESSION
         return self._taken_events()
 
     def deadline(self) -> float | None:
         """Return the `now` at which `tick` wants to be called, None while a question is open or when closing."""
-        if self.closing or self._question is not None:
+        if self.closing or self._owes_answer:
             return None
         set_up_by = self._without_session_since + self._limits.setup_within_s
         if self._unfinished_since is None:
             return set_up_by
         return min(set_up_by, self._unfinished_since + self._limits.request_s)
+
+    @property
+    def _owes_answer(self) -> bool:
+        """Whether the peer waits for us. One whose log-in failed waits for its own sake, and has no time for it."""
+        return self._question is not None and not isinstance(self._question[1], LoginFailed)
 
     def data_to_send(self) -> bytes:
         """Return all replies so far and forget them; they go out with one write, never inside a `$` frame."""
@@ -212,7 +221,8 @@ class RtspServerProtocol:
         if not isinstance(question, kind):
             raise RuntimeError(f"the open question is another one: {question}")
         self._question = None
-        self._without_session_since = now
+        if not isinstance(question, LoginFailed):  # else who guesses could stay for as long as it guesses
+            self._without_session_since = now
         return request, question
 
     def _new_session(
@@ -283,6 +293,9 @@ class RtspServerProtocol:
                 self._events.append(InterleavedReceived(frame.channel, frame.payload, session))
 
     def _handle_request(self, request: Request, now: float) -> None:
+        if request.cseq is None:
+            self._refuse_without_cseq(request)
+            return
         refusal = self._inadmissible(request, now)
         if isinstance(refusal, Response):
             self._reply(request, refusal)
@@ -304,11 +317,18 @@ class RtspServerProtocol:
         self._question = (request, question)
         self._events.append(question)
 
+    def _refuse_without_cseq(self, request: Request) -> None:
+        """RFC 2326 section 12.17: every request has one."""
+        shown = excerpt((request.header("CSeq") or "").encode("latin-1"))
+        fault = Fault(ProtocolErrorKind.CSEQ, "no usable CSeq", request.offset, excerpt=shown)
+        self._requests_without_cseq += 1
+        if self._requests_without_cseq > MAX_REQUESTS_WITHOUT_CSEQ:
+            self._fail(fault)
+        else:
+            self._report(fault)
+            self._reply(request, Response(STATUS_OF_KIND[fault.kind]))
+
     def _inadmissible(self, request: Request, now: float) -> Response | LoginFailed | None:
-        if request.cseq is None:  # RFC 2326 section 12.17: every request has one
-            shown = excerpt((request.header("CSeq") or "").encode("latin-1"))
-            self._report(Fault(ProtocolErrorKind.CSEQ, "no usable CSeq", request.offset, excerpt=shown))
-            return Response(STATUS_OF_KIND[ProtocolErrorKind.CSEQ])
         refusal = None if request.method == "OPTIONS" else self._authorizer.authorize(request, now)
         tags = unsupported_tags(request.header("Require"))
         if refusal is None and tags:  # RFC 2326 section 12.32; the connection stays open

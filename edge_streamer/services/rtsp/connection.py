@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 DESCRIBE_LIMIT_S: Final = 5.0
 """How long DESCRIBE waits for parameter sets before it answers 503; ffmpeg, go2rtc and Home Assistant wait longer."""
+REPLAY_PAUSE_S: Final = 1.0
+"""PLAY after PAUSE waits this long since the last PLAY: each may begin with a burst of cached frames, and a thousand
+pipelined ones would turn kilobytes of requests into a flood."""
 PLAY_LIMIT_S: Final = 1.0
 """How long PLAY waits for its first key frame; go2rtc gives up after 5 s without data."""
 _DEAD: Final = {CloseReason.STALLED, CloseReason.UNREACHABLE}
@@ -211,7 +214,14 @@ class RtspConnection:
     # --- PLAY
 
     def _play(self, event: PlayRequested) -> None:
-        playback = self._playback(event.session)
+        playback = event.session.context
+        if not isinstance(playback, Playback):  # ended while this PLAY waited: the protocol answers 454
+            self._handle(self._protocol.answer_play(None, self._loop.now()))
+            return
+        wait_s = playback.played_at + REPLAY_PAUSE_S - self._loop.now()
+        if wait_s > 0 and playback.is_answered:
+            self._set_pending(self._loop.call_later(wait_s, partial(self._play, event), self._connection))
+            return
 
         def answer(rtp_info: RtpInfo | None) -> None:
             self._forget_pending()

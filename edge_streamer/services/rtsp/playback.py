@@ -53,6 +53,7 @@ class Playback:
         self.slot = slot
         self.peer = peer
         self.opened_at = opened_at
+        self.played_at = float("-inf")
         self.client = ""
         self.state = "ready"
         self.on_fault: Callable[[Exception], None] = _raise  # the service says how it ends
@@ -71,6 +72,7 @@ class Playback:
         self._give_answer(None)  # to a PLAY that waits on another connection, which has lost the session to this one
         self._control_url = control_url
         self._answer = answer
+        self.played_at = now
         self.state = "playing"
         self.feed.join(self, now)
 

@@ -22,8 +22,9 @@ from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, Transp
 from edge_streamer.protocol.rtsp.limits import RtspLimits
 from edge_streamer.protocol.rtsp.server import RtspServerProtocol
 from edge_streamer.protocol.rtsp.session import ConnectionPeer, RtspSession, SessionTable
-from edge_streamer.runtime.address import bracketed
+from edge_streamer.runtime.address import bracketed, network_key
 from edge_streamer.runtime.listener import ConnectionGate, TcpListener
+from edge_streamer.runtime.log_limits import LinePerAddress
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.memory import MemoryTrimmer
 from edge_streamer.runtime.multicast import GroupAddress
@@ -126,6 +127,7 @@ class RtspService:
         self._sessions = SessionTable(self._limits)
         self._slots = SlotTable(settings.max_sessions)
         self._memory = MemoryTrimmer(loop)
+        self._error_lines = LinePerAddress()
         self._sessions_of: Counter[str] = Counter()
         self._ports = UdpPortRange(*settings.udp_ports)
         self._multicast = MulticastSenders(loop, settings.groups, self.cname, self.counters.count_traffic)
@@ -169,9 +171,12 @@ class RtspService:
         self.gate.leave(connection.peer_host)
 
     def on_protocol_error(self, error: ProtocolErrorOccurred, peer_host: str) -> None:
-        """Count and log what a peer got wrong."""
+        """Count what a peer got wrong, and log it unless that address had its line this second."""
         self.counters.protocol_errors[error.kind] += 1
-        log.info("protocol error peer=%s kind=%s: %s", peer_host, error.kind, error.detail)
+        unlogged = self._error_lines.take(network_key(peer_host), self._loop.now())
+        if unlogged is not None:
+            more = f" (and {unlogged} more before)" if unlogged else ""
+            log.info("protocol error peer=%s kind=%s: %s%s", peer_host, error.kind, error.detail, more)
 
     # --- sessions begin
 
@@ -199,21 +204,23 @@ class RtspService:
         return Playback(stream, wire, slot, _peer_of(connection), self._loop.now(), time.time(), feed), transport
 
     def _admit(self, peer_host: str) -> Slot | None:
-        if self._sessions_of[peer_host] >= self._settings.max_sessions_per_address:
+        key = network_key(peer_host)
+        if self._sessions_of[key] >= self._settings.max_sessions_per_address:
             self.counters.limits_reached[Limit.SESSIONS_PER_ADDRESS] += 1
             return None
         slot = self._slots.take()
         if slot is None:
             self.counters.limits_reached[Limit.SESSIONS] += 1
         else:
-            self._sessions_of[peer_host] += 1
+            self._sessions_of[key] += 1
         return slot
 
     def _dismiss(self, peer_host: str, slot: Slot) -> None:
         self._slots.release(slot)
-        self._sessions_of[peer_host] -= 1
-        if not self._sessions_of[peer_host]:
-            del self._sessions_of[peer_host]
+        key = network_key(peer_host)
+        self._sessions_of[key] -= 1
+        if not self._sessions_of[key]:
+            del self._sessions_of[key]
 
     def _open_wire(
         self, stream: Stream, offer: TransportOffer, connection: TcpConnection
@@ -294,14 +301,16 @@ class RtspService:
         log.info("session ended reason=%s %s", reason, ending)
 
     def end(self, session: RtspSession, reason: EndReason) -> None:
-        """End a session from our side: BYE, then the connection of an interleaved one (rule 24 of the clients)."""
+        """End a session from our side: BYE, then the connection of an interleaved one (rule 24 of the clients), unless
+        it has other sessions: they go on."""
         playback = session.context
         if isinstance(playback, Playback):
             playback.wire.send_rtcp(playback.stream.goodbye(self.cname, reason))
             self._sessions.remove(session)
             self.finish(session, reason)
             connection = self._connections.get(session.connection_id)
-            if connection is not None and playback.wire.name == "tcp":
+            is_last = not self._sessions.of_connection(session.connection_id)
+            if connection is not None and playback.wire.name == "tcp" and is_last:
                 connection.close(CloseReason.LOCAL)
 
     def end_all(self, reason: EndReason, stream: Stream | None = None) -> None:

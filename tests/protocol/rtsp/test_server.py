@@ -7,12 +7,15 @@ import pytest
 from edge_streamer.protocol.rtsp.events import (
     DescriptionRequested,
     InterleavedReceived,
+    LoginFailed,
     ProtocolErrorOccurred,
     SetupRequested,
 )
 from edge_streamer.protocol.rtsp.headers.transport import TransportReply
 from edge_streamer.protocol.rtsp.limits import RtspLimits
-from edge_streamer.protocol.rtsp.session import SessionEnded
+from edge_streamer.protocol.rtsp.message import Request
+from edge_streamer.protocol.rtsp.server import MAX_REQUESTS_WITHOUT_CSEQ, RtspServerProtocol
+from edge_streamer.protocol.rtsp.session import ConnectionPeer, SessionEnded, SessionTable
 from tests.support.rtsp_harness import GROUP
 from tests.support.rtsp_ladder import Ladder, new_ladder
 
@@ -266,6 +269,33 @@ def test_a_refused_setup_leaves_time_for_another(ladder: Ladder) -> None:
     assert not ladder.protocol.closing
 
 
+def test_a_refused_log_in_gives_no_time_more() -> None:
+    class RefuseAll:
+        user = ""
+
+        def authorize(self, request: Request, now: float) -> LoginFailed:
+            return LoginFailed("alice", ())
+
+    protocol = RtspServerProtocol(
+        ConnectionPeer(1, "192.0.2.7", "192.0.2.1"),
+        SessionTable(),
+        authorizer=RefuseAll(),
+        new_session_id=lambda: "1A2B",
+        now=0.0,
+    )
+    for now in (3.0, 6.0, 9.0):
+        assert protocol.receive(b"DESCRIBE rtsp://cam/main RTSP/1.0\r\nCSeq: 1\r\n\r\n", now)
+        protocol.answer_status(401, now + 0.9)
+        assert protocol.deadline() == 10.0
+    assert protocol.receive(b"DESCRIBE rtsp://cam/main RTSP/1.0\r\nCSeq: 1\r\n\r\n", 9.8)
+    protocol.tick(9.9)
+    assert not protocol.closing
+    protocol.tick(10.0)
+    assert (protocol.closing_kind, protocol.has_question) == ("no_session", False), (
+        "nor does a wrong password that waits"
+    )
+
+
 def test_after_its_last_session_a_connection_has_ten_seconds_for_another(ladder: Ladder) -> None:
     session = ladder.play()
     ladder.wait(s=505)
@@ -332,3 +362,15 @@ def test_the_time_of_a_question_is_the_services(ladder: Ladder) -> None:
     ladder.take(ladder.protocol.answer_description(b"v=0\r\n", ladder.server.now))
     ladder.expect(200)
     assert ladder.protocol.deadline() == ladder.server.now + 10
+
+
+def test_requests_without_a_cseq_are_refused_up_to_a_limit_and_then_end_the_connection(ladder: Ladder) -> None:
+    for _ in range(MAX_REQUESTS_WITHOUT_CSEQ):
+        ladder.peer("OPTIONS * RTSP/1.0")
+        ladder.expect(400)
+        ladder.expect_event(ProtocolErrorOccurred, kind="cseq")
+    assert not ladder.protocol.closing
+    ladder.peer("OPTIONS * RTSP/1.0")
+    ladder.expect(400)
+    ladder.expect_event(ProtocolErrorOccurred, kind="cseq")
+    assert ladder.protocol.closing_kind == "cseq"

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from edge_streamer.services.rtsp.connection import DESCRIBE_LIMIT_S, PLAY_LIMIT_S
+from edge_streamer.services.rtsp.connection import DESCRIBE_LIMIT_S, PLAY_LIMIT_S, REPLAY_PAUSE_S
 from edge_streamer.services.rtsp.service import RtspCounters
 from edge_streamer.services.status import EndReason
 from tests.services.rtsp.conftest import HOST
@@ -150,6 +150,7 @@ def test_the_whole_dialogue_over_tcp(house):
     house.turn()
     assert len(client.packets(4)) == paused_at
 
+    house.pass_time(REPLAY_PAUSE_S)
     play = client.ask("PLAY")
     turn_until(house.loop, lambda: len(client.packets(4)) > paused_at)
     assert position(client.packets(4)[paused_at]) == rtp_info(play)
@@ -180,6 +181,7 @@ def test_the_whole_dialogue_over_udp(house):
     assert client.ask("PAUSE").status == 200
     house.publish()
     assert client.datagrams() == []
+    house.pass_time(REPLAY_PAUSE_S)
     play = client.ask("PLAY")
     assert position(client.datagrams()[0]) == rtp_info(play)
     assert client.ask("TEARDOWN").status == 200
@@ -351,9 +353,25 @@ def test_pausing_and_playing_a_hundred_times_in_one_segment(house):
     client = house.client()
     client.play("tcp")
     client.socket.sendall(b"".join(client.request(method) for _ in range(100) for method in ("PAUSE", "PLAY")))
+    house.pass_time(100 * REPLAY_PAUSE_S)
     assert client.response(client.cseq).status == 200
     assert {response.status for response in client.responses} == {200}
     assert house.stream.viewers == 1
+
+
+def test_pipelined_plays_do_not_multiply_the_cached_frames(house):
+    client = house.client()
+    client.play("udp")
+    house.turn()
+    cached = len(client.datagrams())
+    client.socket.sendall(b"".join(client.request(method) for _ in range(100) for method in ("PAUSE", "PLAY")))
+    house.turn(20)
+    assert cached > 0
+    assert client.datagrams() == [], "the next PLAY is due in a second"
+    house.pass_time(99 * REPLAY_PAUSE_S)
+    assert client.datagrams() == [], "each has its PAUSE right behind it"
+    house.pass_time(REPLAY_PAUSE_S)
+    assert len(client.datagrams()) == cached
 
 
 def test_a_thousand_pipelined_requests_are_answered_in_order(house):
@@ -389,6 +407,25 @@ def test_what_piles_up_behind_a_request_that_waits_is_bounded(new_house):
 
 
 # --- faults
+
+
+def test_what_a_peer_gets_wrong_is_counted_each_time_and_logged_once_a_second(house, caplog):
+    client = house.client()
+
+    def err(times):
+        counted = house.service.counters.protocol_errors["cseq"]
+        client.socket.sendall(b"OPTIONS * RTSP/1.0\r\n\r\n" * times)
+        while house.service.counters.protocol_errors["cseq"] < counted + times:
+            house.turn()
+
+    with caplog.at_level("INFO"):
+        err(5)
+        assert caplog.text.count("protocol error") == 1
+        house.pass_time(1.0)
+        err(1)
+    assert caplog.text.count("protocol error") == 2
+    assert "(and 4 more before)" in caplog.text
+    assert house.service.counters.protocol_errors == {"cseq": 6}
 
 
 def test_a_request_that_is_none_is_answered_and_hung_up_on(house):

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from edge_streamer.protocol.rtp.rtcp import says_goodbye, sender_ssrc
+from edge_streamer.services.rtsp.connection import REPLAY_PAUSE_S
 from edge_streamer.services.rtsp.multicast import MulticastSender
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.status import EndReason
@@ -295,6 +296,7 @@ def test_pause_stops_the_sender_when_nobody_else_plays(house, listener):
     listener.received(1)
     house.publish()
     assert (listener.received(0), listener.received(1)) == ([], [])
+    house.pass_time(REPLAY_PAUSE_S)
     second.ask("PLAY")
     assert listener.received() != []
 

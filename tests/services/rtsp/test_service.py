@@ -114,15 +114,13 @@ def test_a_silent_viewer_that_plays_over_tcp_is_not_idle(house):
     assert house.ended == {}
 
 
-@pytest.mark.parametrize("what_is_sent", ["media", "reports"])
-def test_unreachable(house, what_is_sent):
+def test_unreachable(house):
     client = house.client()
     client.play("udp")
     client.close_udp()
-    if what_is_sent == "media":
-        house.publish()
-    else:
-        house.pass_time(SENDER_REPORT_INTERVAL_S)
+    house.pass_time(SENDER_REPORT_INTERVAL_S)
+    assert house.ended == {}, "a closed RTCP port says nothing of the other"
+    house.publish()
     house.wait_ended(EndReason.UNREACHABLE)
     assert ports_in_use() == 0
     assert not client.is_closed, "the connection may set up another session"
@@ -162,6 +160,25 @@ def test_the_end_of_a_stream_is_no_end_of_another(house):
     house.service.end_all(EndReason.STREAM_ENDED, house.stream)
     client.wait_closed()
     assert [session.stream for session in house.service.sessions()] == ["sub"]
+
+
+def test_the_other_sessions_of_a_connection_go_on_and_have_ends_of_their_own(house):
+    sub = house.add_stream("sub")
+    house.publish(key=True, stream=sub)
+    client = house.client()
+    client.play("tcp")
+    client.session = ""
+    client.set_up("tcp", "sub")
+    assert client.ask("PLAY", "sub").status == 200
+    house.service.end_all(EndReason.STREAM_ENDED, house.stream)
+    house.turn()
+    house.publish(stream=sub)
+    turn_until(house.loop, lambda: len(client.packets(2)) == 3)
+    assert (house.ended, client.is_closed) == ({EndReason.STREAM_ENDED: 1}, False)
+    assert str(EndReason.STREAM_ENDED).encode() in client.packets(1)[-1]
+    house.service.end_all(EndReason.SHUTDOWN)
+    client.wait_closed()
+    assert house.ended == {EndReason.STREAM_ENDED: 1, EndReason.SHUTDOWN: 1}
 
 
 def test_internal_error(house, monkeypatch):
@@ -332,6 +349,20 @@ def test_one_address_cannot_take_all_slots(new_house):
         statuses.append(greedy.set_up("tcp").status)
     assert statuses == [200, 200, 453]
     assert other.set_up("tcp").status == 200
+
+
+def test_the_addresses_of_an_ipv6_network_share_their_sessions(new_house):
+    service = new_house(max_sessions=8, max_sessions_per_address=2).service
+    hosts = ("2001:db8::1", "2001:db8::2")
+    slots = [service._admit(host) for host in hosts]
+    assert None not in slots
+    assert service._admit("2001:db8::3") is None
+    service._dismiss(hosts[0], slots[0])
+    slots[0] = service._admit("2001:db8::3")
+    assert slots[0] is not None
+    for host, slot in zip(("2001:db8::3", hosts[1]), slots, strict=True):
+        service._dismiss(host, slot)
+    assert not service._sessions_of
 
 
 def test_without_ports_udp_is_refused_and_takes_no_slot(new_house):

@@ -172,6 +172,33 @@ def test_a_key_frame_that_finds_a_backlog_is_skipped_too(line):
     assert wire.discarded_frames == discarded + 1
 
 
+def test_a_steady_slow_reader_is_never_ended(loop, clock, line):
+    """Half a minute at a tenth of the stream's rate: a picture on the wire takes far longer than the clocks' looks are
+    apart."""
+    wire = line.skipping_wire()
+    for step in range(60):
+        wire.deliver(line.frame(25_000, is_key_frame=step % 4 == 0))
+        read_until(loop, line.client, lambda data: len(data) >= 2500)
+        clock.advance(0.5)
+        line.connection.look_for_death(clock.now, is_sending=True)
+        loop.turn()
+    assert line.delegate.reasons == []
+    assert 20 < wire.discarded_frames < 58
+
+
+def test_a_reader_that_takes_nothing_is_ended_all_the_same(loop, clock, line):
+    wire = line.skipping_wire()
+    line.stall(wire)
+    for _ in range(40):  # what was under way is acknowledged
+        loop.turn(0.005)
+    for _ in range(40):
+        wire.deliver(line.frame())
+        clock.advance(0.25)
+        loop.turn(0.002)
+        line.connection.look_for_death(clock.now, is_sending=True)
+    assert line.delegate.reasons == [CloseReason.STALLED]
+
+
 def test_a_reader_that_owes_nothing_but_replies_is_closed_all_the_same(loop, line):
     line.skipping_wire()
     line.connection.send(bytes(LIMIT_BYTES + 300_000))
