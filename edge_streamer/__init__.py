@@ -9,7 +9,8 @@ This is the map. Read it, then `app.py`, then one protocol folder.
     services/     rtsp (who watches what), supervisor (the source processes), http (metrics, health), metrics
     media/        EncodedFrame, Stream (fan-out and key-frame cache), StreamRegistry, WriteBudget
     device/       what belongs to the board: systemd, journal, board health, serial port
-    runtime/      the only sockets, selectors, child processes and clocks: loop, tcp, udp, multicast, children
+    runtime/      the only sockets, selectors, child processes and clocks: loop, tcp (and dead_peer), udp, multicast,
+                  children, and a log that never makes the loop wait
     protocol/     sans-IO: bytes and `now` in, values out. rtsp/, rtp/, http/, sdp, digest
     sources/      programs of their own (`python -m edge_streamer.sources KIND`): testpattern, file
 

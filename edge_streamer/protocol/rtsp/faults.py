@@ -23,7 +23,7 @@ class ProtocolErrorKind(StrEnum):
     CONTENT_LENGTH = "content_length"
     BODY_LIMIT = "body_limit"
     VERSION = "version"
-    CSEQ = "cseq"  # the only one that leaves the connection open
+    CSEQ = "cseq"  # the only one that leaves the connection open, up to `MAX_REQUESTS_WITHOUT_CSEQ` of them
     PIPELINE_LIMIT = "pipeline_limit"
     SLOW_REQUEST = "slow_request"
     NO_SESSION = "no_session"  # no fault, and reported as none: the connection was without a session for too long
