@@ -10,7 +10,7 @@ from edge_streamer.media.frame import EncodedFrame
 from edge_streamer.media.stream import SENDER_REPORTS_KEPT, Stream, StreamIdentity
 from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import ntp_from_wall_ns
-from tests.support.frames import TICKS_A_FRAME, WALL_NS, annex_b, camera, frame, key_frame
+from tests.support.frames import PPS, TICKS_A_FRAME, WALL_NS, annex_b, camera, frame, key_frame
 from tests.support.h264_depacketizer import access_units
 
 NOW = 1000.0
@@ -573,3 +573,19 @@ def test_a_key_frame_lets_the_frames_before_it_go(stream, source):
     source.publish(key=True)
     let_go = sys.getrefcount(last.data)
     assert held > references == let_go
+
+
+SPS_OF_ANOTHER_SIZE = bytes.fromhex("67f4000d919640586fb8b840000003004000000f23c50a92")
+
+
+def test_another_size_is_told_before_its_first_frame_and_the_same_one_never():
+    stream, seen = Stream("main"), []
+    viewer = Recorder()
+    stream.on_format_changed = lambda: seen.append(len(viewer.frames))
+    stream.publish(key_frame(0), 0.0)
+    stream.join(viewer, 0.0)
+    stream.publish(key_frame(3000), 0.1)
+    assert seen == []
+    data = annex_b(SPS_OF_ANOTHER_SIZE, PPS, b"\x65 another picture")
+    stream.publish(EncodedFrame(data, is_key_frame=True, media_time=6000, wall_ns=0), 0.2)
+    assert seen == [2], "the viewer has had two frames, and not the one of another size"
