@@ -371,7 +371,7 @@ def test_a_source_that_says_that_it_waits_is_not_silent(supervise, clock):
         turn_until(source.loop, lambda heard_at=heard_at: source.supervisor._outputs[0].waited_at > heard_at)
         assert source.status.is_up
     pass_time(source.loop, clock, 2.0)
-    source.wait_for_end()
+    turn_until(source.loop, lambda: source.restarts)
     assert source.restarts == {"silent": 1}
 
 
