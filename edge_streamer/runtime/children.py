@@ -9,7 +9,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from edge_streamer.runtime.log_limits import LineBudget, printable
@@ -184,17 +184,9 @@ def _text(line: bytes) -> str:
 class _Callback:
     """One readable descriptor, one function."""
 
-    def __init__(self, on_readable: "_Call", on_fault: "_FaultCall") -> None:
+    def __init__(self, on_readable: Callable[[], None], on_fault: Callable[[Exception], None]) -> None:
         self.on_readable = on_readable
         self.on_fault = on_fault
 
     def on_writable(self) -> None:
         raise AssertionError("never asked for")
-
-
-class _Call(Protocol):
-    def __call__(self) -> None: ...
-
-
-class _FaultCall(Protocol):
-    def __call__(self, error: Exception) -> None: ...

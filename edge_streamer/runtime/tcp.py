@@ -51,8 +51,6 @@ class CloseReason(StrEnum):
     PEER_CLOSED = "peer_closed"
     BACKLOG = "backlog"
     STALLED = "stalled"
-    UNREACHABLE = "unreachable"
-    IDLE = "idle"
     PROTOCOL_ERROR = "protocol_error"
     LIMIT = "limit"
     LOCAL = "local"  # our side had no more to say
@@ -65,7 +63,7 @@ _TIMED_OUT: Final = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, err
 network meanwhile."""
 
 
-_DEAD: Final = {CloseReason.STALLED, CloseReason.UNREACHABLE, CloseReason.BACKLOG}
+_GIVEN_UP: Final = {CloseReason.STALLED, CloseReason.BACKLOG}
 _RESET: Final = pack("ii", 1, 0)
 """Linger for no time: a FIN to a peer that does not answer would stay in the kernel, with its unsent data, for long."""
 
@@ -395,7 +393,7 @@ class TcpConnection:
         if self._timer is not None:
             self._timer.cancel()
         self._registration.close()
-        if self._close_reason in _DEAD:
+        if self._close_reason in _GIVEN_UP:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._socket.close()
         try:

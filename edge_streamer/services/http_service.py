@@ -18,7 +18,7 @@ from edge_streamer.services.http_access import Refusal
 
 log = logging.getLogger(__name__)
 
-DEAD_AFTER_S: Final = 8.0
+LOOK_AGAIN_S: Final = 8.0
 SEND_BUFFER_BYTES: Final = 128 << 10
 """Auto-tuned, the kernel takes 4 MiB for a peer that does not read, and the write limit never sees them."""
 
@@ -164,7 +164,7 @@ class HttpConnection:
         """Enforce the protocol's deadline. It moves with every request, so the timer looks again when it is due."""
         deadline = self._protocol.deadline()
         if deadline is None or not self._connection.is_open:
-            self._timer = self._loop.call_later(DEAD_AFTER_S, self._watch, self._connection)
+            self._timer = self._loop.call_later(LOOK_AGAIN_S, self._watch, self._connection)
         elif self._loop.now() >= deadline:
             self._protocol.tick(self._loop.now())
             self._flush()

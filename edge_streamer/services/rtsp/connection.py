@@ -44,7 +44,6 @@ REPLAY_PAUSE_S: Final = 1.0
 pipelined ones would turn kilobytes of requests into a flood."""
 PLAY_LIMIT_S: Final = 1.0
 """How long PLAY waits for its first key frame; go2rtc gives up after 5 s without data."""
-_DEAD: Final = {CloseReason.STALLED, CloseReason.UNREACHABLE}
 
 
 def _end_reason(reason: CloseReason) -> EndReason:
@@ -84,7 +83,7 @@ class RtspConnection:
             if isinstance(event, SessionEnded):
                 self._service.finish(event.session, _end_reason(reason))
         for session in self._service.sessions_of(self._connection):
-            if reason in _DEAD or self._playback(session).state != "playing":
+            if reason is CloseReason.STALLED or self._playback(session).state != "playing":
                 self._service.end(session, _end_reason(reason))
         self._service.forget_connection(self._connection)
 
