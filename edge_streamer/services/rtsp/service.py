@@ -33,10 +33,11 @@ from edge_streamer.runtime.udp import NoPortLeftError, UdpPair, UdpPortRange
 from edge_streamer.services.client_family import client_family
 from edge_streamer.services.login_failures import LoginFailures
 from edge_streamer.services.rtsp.connection import RtspConnection
+from edge_streamer.services.rtsp.counters import RtspCounters
 from edge_streamer.services.rtsp.multicast import MulticastSenders, MulticastWire
 from edge_streamer.services.rtsp.playback import Feed, Playback
 from edge_streamer.services.rtsp.slots import Slot, SlotTable
-from edge_streamer.services.rtsp.wires import SkippingTcpWire, TcpWire, Traffic, UdpWire, Wire
+from edge_streamer.services.rtsp.wires import SkippingTcpWire, TcpWire, UdpWire, Wire
 from edge_streamer.services.status import EndReason, Limit, SessionStatus
 
 log = logging.getLogger(__name__)
@@ -67,32 +68,6 @@ class RtspSettings:
     udp_ports: tuple[int, int] = (50000, 50999)
     groups: Mapping[str, GroupAddress] = field(default_factory=dict)
     dead_after_s: float = 8.0
-
-
-@dataclass(slots=True)
-class RtspCounters:
-    """What has happened since the start; sums survive their sessions."""
-
-    requests: Counter[str] = field(default_factory=Counter)
-    responses: Counter[str] = field(default_factory=Counter)
-    protocol_errors: Counter[str] = field(default_factory=Counter)
-    sessions_started: Counter[str] = field(default_factory=Counter)
-    sessions_ended: Counter[EndReason] = field(default_factory=Counter)
-    limits_reached: Counter[Limit] = field(default_factory=Counter)
-    sent_bytes: Counter[str] = field(default_factory=Counter)
-    sent_packets: Counter[str] = field(default_factory=Counter)
-    discarded_frames: Counter[str] = field(default_factory=Counter)
-
-    def count_reply(self, method: str, status: int) -> None:
-        """Count a request and its reply."""
-        self.requests[method] += 1
-        self.responses[str(status)] += 1
-
-    def count_traffic(self, traffic: Traffic) -> None:
-        """Add what has been sent."""
-        self.sent_bytes[traffic.name] += traffic.sent_bytes
-        self.sent_packets[traffic.name] += traffic.sent_packets
-        self.discarded_frames[traffic.name] += traffic.discarded_frames
 
 
 class RtspService:

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from edge_streamer.services.rtsp.connection import DESCRIBE_LIMIT_S, PLAY_LIMIT_S, REPLAY_PAUSE_S
-from edge_streamer.services.rtsp.service import RtspCounters
+from edge_streamer.services.rtsp.counters import RtspCounters
 from edge_streamer.services.status import EndReason
 from tests.services.rtsp.conftest import HOST
 from tests.support.h264_depacketizer import access_units
