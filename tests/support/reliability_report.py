@@ -61,8 +61,8 @@ TABLES: Final[Mapping[str, Table]] = {
         "Nobody else notices",
         "Twenty healthy readers; with them, or not, one whose link is dead, one that reads a byte a second, one that "
         "sends a byte of headers a second, and one that asks and never reads a reply. Lateness of a frame is against "
-        "the earliest frame of the same reader, by the kernel's receive times. Windows alternate; of each kind's seconds, "
-        "the one at the lower quartile counts, since a shared machine's hiccups meet everyone alike.",
+        "the earliest frame of the same reader, by the kernel's receive times. Windows alternate; of the seconds of "
+        "each kind, the one at the lower quartile counts, since a shared machine's hiccups meet everyone alike.",
         ("figure", "without", "with", "ratio"),
     ),
     "soak": Table(
