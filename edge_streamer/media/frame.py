@@ -1,10 +1,10 @@
 """The encoded frame, and the bytes by which a source process hands it to the server.
 
 Called by the source processes (`encode_*`) and by the server's supervisor (`SourceParser`). A socketpair carries
-messages towards the server, each a 36-byte header and a body:
+messages towards the server, each a 44-byte header and a body:
 
     magic "eF" | kind u8 | output u8 | flags u8 | 3 zero bytes | body length u32 |
-    media_time i64 | wall_ns i64 | sent_ns i64
+    media_time i64 | wall_ns i64 | captured_ns i64 | sent_ns i64
 
 and towards the source one JSON object a line (`SourceCommand`). Little-endian: both ends share a machine.
 A header that cannot be true raises `SourceFormatError`; the supervisor then ends that child and nothing else.
@@ -14,20 +14,22 @@ import json
 import struct
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
 MAX_ACCESS_UNIT_BYTES: Final = 4 << 20
 """A 1080p key frame at 25 Mbit/s is under 1 MiB; four times that is garbage or an attack on memory."""
 MAX_NOTE_BYTES: Final = 64 << 10
+MAX_SNAPSHOT_BYTES: Final = 16 << 20
+"""A 12-megapixel JPEG of the best quality is about 8 MiB."""
 MAX_OUTPUTS: Final = 8
 """Streams that one source may feed: `main` and `sub` of one camera are two."""
 MAX_FPS: Final = 1000.0
 MAX_COUNT: Final = 2**31
 """No picture is wider and no gap longer: what a note says beyond is no number to reckon with."""
 
-_HEADER: Final = struct.Struct("<2sBBBxxxIqqq")
+_HEADER: Final = struct.Struct("<2sBBBxxxIqqqq")
 _MAGIC: Final = b"eF"
 _Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
 _T = TypeVar("_T")
@@ -38,6 +40,14 @@ _REORDERED: Final = 2
 class _Kind(IntEnum):
     FRAME = 1
     NOTE = 2
+    SNAPSHOT = 3
+
+
+_MAX_BODY_BYTES: Final = {
+    _Kind.FRAME: MAX_ACCESS_UNIT_BYTES,
+    _Kind.NOTE: MAX_NOTE_BYTES,
+    _Kind.SNAPSHOT: MAX_SNAPSHOT_BYTES,
+}
 
 
 class SourceFormatError(Exception):
@@ -49,8 +59,9 @@ class EncodedFrame:
     """One access unit in Annex B form, as the encoder made it.
 
     `media_time` is the capture clock in 90 kHz ticks, unwrapped, any origin. `wall_ns` is the capture instant in UTC
-    nanoseconds. `sent_ns` is CLOCK_MONOTONIC when the encoder handed the frame over, one clock for the whole machine.
-    `reordered` says that it is shown before a frame that came earlier (a B-frame: files only, no camera makes them).
+    nanoseconds, `captured_ns` the same instant of CLOCK_MONOTONIC, 0 where nothing was captured (a file). `sent_ns` is
+    CLOCK_MONOTONIC when the encoder handed the frame over, one clock for the whole machine. `reordered` says that it
+    is shown before a frame that came earlier (a B-frame: files only, no camera makes them).
     """
 
     data: bytes
@@ -59,6 +70,7 @@ class EncodedFrame:
     wall_ns: int = 0
     sent_ns: int = 0
     reordered: bool = False
+    captured_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +83,14 @@ class SourceFrame:
 
 @dataclass(frozen=True, slots=True)
 class SourceNote:
-    """What a source says of itself: `{"event": "ready" | "failed" | "dropped" | ..., ...}`."""
+    """What a source says of itself; `event` is one of
+
+    - `ready` (`SourceReady`): frames will come; `changed` (`SourceChanged`): a command took effect
+    - `waiting`: the next frame is not due yet (a file that stands still)
+    - `dropped` (`SourceDropped`): the server did not read; `discarded` (`SourceDiscarded`): the camera made rubbish
+    - `unsupported`: `command`, and `reason` in words: it cannot or will not
+    - `warning`: `text`, for the log; `failed`: `reason` in words, the process ends; `ended`: the file is over
+    """
 
     output: int
     values: dict[str, Any]
@@ -85,13 +104,25 @@ class SourceNote:
 
 
 class SourceReady(msgspec.Struct, frozen=True):
-    """What a note `ready` says of the frames to come; 0 is what it does not say."""
+    """What a note `ready` says of the frames to come; 0 is what it does not say. `encoder_reason` is why this encoder
+    was taken, in words; `camera` is the camera's model or the device's name."""
 
     encoder: Annotated[str, msgspec.Meta(max_length=64)] = ""
+    encoder_reason: Annotated[str, msgspec.Meta(max_length=256)] = ""
+    camera: Annotated[str, msgspec.Meta(max_length=128)] = ""
     width: _Count = 0
     height: _Count = 0
     fps: Annotated[float, msgspec.Meta(gt=0, le=MAX_FPS)] = 0.0
     can_force_key_frame: bool = False
+    can_set_bitrate: bool = False
+    can_set_fps: bool = False
+
+
+class SourceChanged(msgspec.Struct, frozen=True):
+    """What a note `changed` says: the bit rate or the frame rate that is in effect now; None is as before."""
+
+    bitrate_bps: Annotated[int, msgspec.Meta(ge=1, le=MAX_COUNT)] | None = None
+    fps: Annotated[float, msgspec.Meta(gt=0, le=MAX_FPS)] | None = None
 
 
 class SourceDropped(msgspec.Struct, frozen=True):
@@ -100,26 +131,53 @@ class SourceDropped(msgspec.Struct, frozen=True):
     frames: _Count = 0
 
 
+class SourceDiscarded(msgspec.Struct, frozen=True):
+    """What a note `discarded` says: buffers of the camera that held no whole picture, since the last such note."""
+
+    reason: Literal["empty", "torn", "error"]
+    buffers: _Count = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSnapshot:
+    """The answer to the command `snapshot`: one JPEG file."""
+
+    output: int
+    jpeg: bytes
+
+
+SourceMessage: TypeAlias = SourceFrame | SourceNote | SourceSnapshot
+
+
 def encode_frame_header(output: int, frame: EncodedFrame) -> bytes:
-    """Return the 36 bytes that go before `frame.data`; send both with one `sendmsg`, the frame is not copied."""
+    """Return the 44 bytes that go before `frame.data`; send both with one `sendmsg`, the frame is not copied."""
     flags = (_KEY_FRAME if frame.is_key_frame else 0) | (_REORDERED if frame.reordered else 0)
-    return _HEADER.pack(
-        _MAGIC, _Kind.FRAME, output, flags, len(frame.data), frame.media_time, frame.wall_ns, frame.sent_ns
-    )
+    instants = (frame.media_time, frame.wall_ns, frame.captured_ns, frame.sent_ns)
+    return _HEADER.pack(_MAGIC, _Kind.FRAME, output, flags, len(frame.data), *instants)
+
+
+def encode_snapshot_header(output: int, jpeg: bytes) -> bytes:
+    """Return the 44 bytes that go before the JPEG."""
+    return _HEADER.pack(_MAGIC, _Kind.SNAPSHOT, output, 0, len(jpeg), 0, 0, 0, 0)
 
 
 def encode_note(output: int, **values: Any) -> bytes:
     """Return a whole note message; `event` names what happened."""
     body = json.dumps(values, allow_nan=False).encode()
-    return _HEADER.pack(_MAGIC, _Kind.NOTE, output, 0, len(body), 0, 0, 0) + body
+    return _HEADER.pack(_MAGIC, _Kind.NOTE, output, 0, len(body), 0, 0, 0, 0) + body
 
 
 class SourceCommand(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A command for a source: `force_key_frame`, `set_bitrate` (bitrate_bps), `snapshot`, `stop`."""
+    """A command for a source: `force_key_frame`, `set_bitrate` (bitrate_bps), `set_fps` (fps), `snapshot`, `stop`.
+
+    What changes something is answered by a note `changed` or `unsupported`, `snapshot` by a `SourceSnapshot` or
+    `unsupported`.
+    """
 
     command: str
     output: Annotated[int, msgspec.Meta(ge=0, lt=MAX_OUTPUTS)] = 0
     bitrate_bps: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    fps: Annotated[float, msgspec.Meta(gt=0, le=MAX_FPS)] | None = None
 
     def encode(self) -> bytes:
         """Return the command as one JSON line."""
@@ -135,18 +193,18 @@ class SourceCommand(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SourceParser:
-    """Bytes of one source process in, its frames and notes out; holds at most one message's bytes back."""
+    """Bytes of one source process in, its frames, notes and snapshots out; holds at most one message's bytes back."""
 
     def __init__(self, outputs: int) -> None:
         self._outputs = outputs
         self._buffer = bytearray()
         self._consumed_bytes = 0
 
-    def receive(self, data: bytes) -> list[SourceFrame | SourceNote]:
+    def receive(self, data: bytes) -> list[SourceMessage]:
         """Return what `data` completes; SourceFormatError (with the byte offset) when it is not a source's."""
         self._buffer += data
         buffer = self._buffer
-        messages: list[SourceFrame | SourceNote] = []
+        messages: list[SourceMessage] = []
         start = 0
         while len(buffer) - start >= _HEADER.size:
             end = start + _HEADER.size + self._body_length(start)
@@ -160,22 +218,27 @@ class SourceParser:
         return messages
 
     def _body_length(self, start: int) -> int:
-        magic, kind, output, flags, length, _media_time, _wall_ns, _sent_ns = _HEADER.unpack_from(self._buffer, start)
-        limit = {_Kind.FRAME: MAX_ACCESS_UNIT_BYTES, _Kind.NOTE: MAX_NOTE_BYTES}.get(kind, -1)
+        magic, kind, output, flags, length, *_instants = _HEADER.unpack_from(self._buffer, start)
+        limit = _MAX_BODY_BYTES.get(kind, -1)
         if magic != _MAGIC or limit < 0 or output >= self._outputs or flags > _KEY_FRAME | _REORDERED:
             raise self._error(start, "is no message header")
         if not 0 < length <= limit:
             raise self._error(start, f"announces a body of {length} bytes (allowed: 1 to {limit})")
         return int(length)
 
-    def _message(self, start: int, end: int) -> SourceFrame | SourceNote:
-        _magic, kind, output, flags, _length, media_time, wall_ns, sent_ns = _HEADER.unpack_from(self._buffer, start)
+    def _message(self, start: int, end: int) -> SourceMessage:
+        _magic, kind, output, flags, _length, *instants = _HEADER.unpack_from(self._buffer, start)
         with memoryview(self._buffer) as view:
             body = bytes(view[start + _HEADER.size : end])
         if kind == _Kind.NOTE:
             return SourceNote(output, self._note_values(start, body))
-        frame = EncodedFrame(body, bool(flags & _KEY_FRAME), media_time, wall_ns, sent_ns, bool(flags & _REORDERED))
-        return SourceFrame(output, frame)
+        if kind == _Kind.SNAPSHOT:
+            return SourceSnapshot(output, body)
+        media_time, wall_ns, captured_ns, sent_ns = instants
+        is_key_frame, is_reordered = bool(flags & _KEY_FRAME), bool(flags & _REORDERED)
+        return SourceFrame(
+            output, EncodedFrame(body, is_key_frame, media_time, wall_ns, sent_ns, is_reordered, captured_ns)
+        )
 
     def _note_values(self, start: int, body: bytes) -> dict[str, Any]:
         try:
@@ -185,4 +248,4 @@ class SourceParser:
 
     def _error(self, start: int, what: str) -> SourceFormatError:
         offset = self._consumed_bytes + start
-        return SourceFormatError(f"source byte {offset} {what}: {self._buffer[start : start + 36].hex()}")
+        return SourceFormatError(f"source byte {offset} {what}: {self._buffer[start : start + _HEADER.size].hex()}")

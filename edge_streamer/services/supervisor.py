@@ -256,10 +256,11 @@ class SourceSupervisor:
     def _take_messages(self, data: bytes) -> None:
         for message in self._parser.receive(data):
             output = self._outputs[message.output]
-            if isinstance(message, SourceFrame):
-                self._publish(output, message.frame)
-            else:
-                self._heed(output, message)
+            match message:
+                case SourceFrame():
+                    self._publish(output, message.frame)
+                case SourceNote():
+                    self._heed(output, message)
 
     def _publish(self, output: _Output, frame: EncodedFrame) -> None:
         now = self._loop.now()

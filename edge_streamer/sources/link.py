@@ -17,10 +17,12 @@ from typing import Any, Final, Protocol
 from edge_streamer.media.frame import (
     MAX_ACCESS_UNIT_BYTES,
     MAX_NOTE_BYTES,
+    MAX_SNAPSHOT_BYTES,
     EncodedFrame,
     SourceCommand,
     encode_frame_header,
     encode_note,
+    encode_snapshot_header,
 )
 from edge_streamer.sources.ending import SourceStopped
 
@@ -28,8 +30,8 @@ SEND_BUFFER_BYTES: Final = 1 << 20
 MAX_UNSENT_BYTES: Final = 1 << 20
 """Frames are taken while less than this waits here, because SO_SNDBUF may be capped at 208 KiB (net.core.wmem_max)
 and then one key frame of `main` fills it in the instant in which the key frame of `sub` is due."""
-MAX_UNSENT_WITH_NOTES_BYTES: Final = MAX_UNSENT_BYTES + MAX_ACCESS_UNIT_BYTES + MAX_NOTE_BYTES
-"""Notes, a reason of failure above all, are taken beyond the largest frame that was the last to find room."""
+MAX_UNSENT_WITH_NOTES_BYTES: Final = MAX_UNSENT_BYTES + max(MAX_ACCESS_UNIT_BYTES, MAX_SNAPSHOT_BYTES) + MAX_NOTE_BYTES
+"""Notes, a reason of failure above all, are taken beyond the largest message that was the last to find room."""
 MAX_COMMAND_BYTES: Final = 4096
 _MAX_BUFFERS_A_CALL: Final = 64  # far below IOV_MAX (1024)
 
@@ -37,14 +39,18 @@ _MAX_BUFFERS_A_CALL: Final = 64  # far below IOV_MAX (1024)
 class Link(Protocol):
     """What a source sees of whoever takes its frames: the server, or a pipe."""
 
-    def wait(self, until_ns: int, /) -> list[SourceCommand]:
-        """Return the commands that came, or nothing at `until_ns` of CLOCK_MONOTONIC; SourceStopped at the end."""
+    def wait(self, until_ns: int, wake_fd: int | None = None, /) -> list[SourceCommand]:
+        """Return the commands that came, or nothing at `until_ns` of CLOCK_MONOTONIC or when `wake_fd` has something
+        to read (a camera's descriptor, an encoder thread's eventfd); SourceStopped at the end."""
 
     def send_frame(self, output: int, frame: EncodedFrame, /) -> None:
         """Take a frame, or drop and count it; never blocks on a server."""
 
     def send_note(self, output: int, **values: Any) -> None:
         """Tell the reader what happened; `event` names it."""
+
+    def send_snapshot(self, output: int, jpeg: bytes, /) -> None:
+        """Hand over a JPEG that the command `snapshot` asked for."""
 
     def wants_key_frame(self, output: int, /) -> bool:
         """Whether a key frame now would end a gap of dropped frames."""
@@ -68,19 +74,22 @@ class ServerLink:
         self._socket = socket.socket(fileno=fd)
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
-        self._poll = select.poll()
         self._unsent: deque[memoryview] = deque()
         self._unsent_bytes = 0
         self._line = bytearray()
         self._gates = [_Gate() for _ in range(outputs)]
 
-    def wait(self, until_ns: int) -> list[SourceCommand]:
-        """Return the commands that came, or nothing at `until_ns` of CLOCK_MONOTONIC; SourceStopped at the end."""
-        while events := self._poll_until(until_ns, select.POLLIN):
+    def wait(self, until_ns: int, wake_fd: int | None = None) -> list[SourceCommand]:
+        """Return the commands that came, or nothing at `until_ns` of CLOCK_MONOTONIC or when `wake_fd` has something
+        to read; SourceStopped at the end."""
+        while ready := self._poll_until(until_ns, select.POLLIN, wake_fd):
+            events = ready.get(self._socket.fileno(), 0)
             if events & select.POLLOUT:
                 self._flush()
             if events & ~select.POLLOUT and (commands := self._read_commands()):
                 return commands
+            if wake_fd in ready:
+                return []
         return []
 
     def send_frame(self, output: int, frame: EncodedFrame) -> None:
@@ -99,6 +108,13 @@ class ServerLink:
         """Tell the server what happened; lost only if it has not read for so long that notes alone pile up."""
         if self._unsent_bytes < MAX_UNSENT_WITH_NOTES_BYTES:
             self._put(encode_note(output, **values))
+
+    def send_snapshot(self, output: int, jpeg: bytes) -> None:
+        """Hand over a JPEG, or say that there is no room for it."""
+        if self._has_room() and 0 < len(jpeg) <= MAX_SNAPSHOT_BYTES:
+            self._put(encode_snapshot_header(output, jpeg), jpeg)
+        else:
+            self.send_note(output, event="unsupported", command="snapshot", reason="the server does not read")
 
     def wants_key_frame(self, output: int) -> bool:
         """Whether the server reads again after frames of this output were dropped."""
@@ -140,12 +156,15 @@ class ServerLink:
         if sent_bytes:
             self._unsent[0] = self._unsent[0][sent_bytes:]
 
-    def _poll_until(self, until_ns: int, events: int) -> int:
-        """Return what the socket is ready for, 0 when `until_ns` came first. `poll` rounds up to a millisecond."""
-        self._poll.register(self._socket, events | (select.POLLOUT if self._unsent else 0))
+    def _poll_until(self, until_ns: int, events: int, wake_fd: int | None = None) -> dict[int, int]:
+        """Return which descriptor is ready for what, empty when `until_ns` came first. `poll` rounds up to a
+        millisecond."""
+        poll = select.poll()
+        poll.register(self._socket, events | (select.POLLOUT if self._unsent else 0))
+        if wake_fd is not None:
+            poll.register(wake_fd, select.POLLIN | select.POLLPRI)
         left_ms = max(0.0, (until_ns - time.monotonic_ns()) / 1e6)
-        ready = self._poll.poll(left_ms)
-        return ready[0][1] if ready else 0
+        return dict(poll.poll(left_ms))
 
     def _read_commands(self) -> list[SourceCommand]:
         try:

@@ -5,6 +5,7 @@ A pipe that is full blocks: whoever plays sets the pace. Used by `__main__`.
 """
 
 import os
+import select
 import sys
 import time
 from typing import Any
@@ -19,9 +20,10 @@ class PipeLink:
     def __init__(self, fd: int) -> None:
         self._fd = fd
 
-    def wait(self, until_ns: int) -> list[SourceCommand]:
-        """Sleep until `until_ns` of CLOCK_MONOTONIC; a pipe gives no commands."""
-        time.sleep(max(0, until_ns - time.monotonic_ns()) / 1e9)
+    def wait(self, until_ns: int, wake_fd: int | None = None) -> list[SourceCommand]:
+        """Sleep until `until_ns` of CLOCK_MONOTONIC or until `wake_fd` is readable; a pipe gives no commands."""
+        left_s = max(0, until_ns - time.monotonic_ns()) / 1e9
+        select.select([] if wake_fd is None else [wake_fd], [], [], left_s)
         return []
 
     def send_frame(self, output: int, frame: EncodedFrame) -> None:
@@ -37,6 +39,9 @@ class PipeLink:
         """Print why the source failed; what else it notes is for the server."""
         if values["event"] == "failed":
             print(f"edge_streamer.sources: output {output}: {values['reason']}", file=sys.stderr)
+
+    def send_snapshot(self, _output: int, _jpeg: bytes) -> None:
+        """Drop it: nobody can ask for one through a pipe."""
 
     def wants_key_frame(self, _output: int) -> bool:
         """Never: a pipe loses nothing."""

@@ -5,7 +5,7 @@ which. Called by `__main__`; the kinds receive the values.
 """
 
 from fractions import Fraction
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 
@@ -26,6 +26,8 @@ class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fps: Annotated[float, msgspec.Meta(ge=1, le=240)] = 30.0
     bitrate_bps: Annotated[int, msgspec.Meta(ge=16_000, le=200_000_000)] = 2_000_000
     gop_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 1.0
+    encoder: Literal["auto", "hardware", "software"] = "auto"
+    overlay: Annotated[str, msgspec.Meta(max_length=128)] = ""
 
     @property
     def frame_rate_hz(self) -> Fraction:

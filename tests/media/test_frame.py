@@ -17,14 +17,16 @@ from edge_streamer.media.frame import (
     SourceFrame,
     SourceNote,
     SourceParser,
+    SourceSnapshot,
     encode_frame_header,
     encode_note,
+    encode_snapshot_header,
 )
 
 OUTPUTS = 2
-HEADER_BYTES = 36
+HEADER_BYTES = 44
 KEY_FRAME = EncodedFrame(b"\0\0\0\1\x65key", True, 90_000, 1_700_000_000_000_000_000, 123)
-LATER = EncodedFrame(b"\0\0\0\1\x41later", False, 1 << 40, -1, 1 << 62, True)
+LATER = EncodedFrame(b"\0\0\0\1\x41later", False, 1 << 40, -1, 1 << 62, True, 1 << 61)
 
 frames = st.builds(
     EncodedFrame,
@@ -32,6 +34,7 @@ frames = st.builds(
     st.booleans(),
     *[st.integers(-(1 << 63), (1 << 63) - 1)] * 3,
     st.booleans(),
+    st.integers(0, (1 << 63) - 1),
 )
 messages = st.one_of(
     st.builds(SourceFrame, st.integers(0, OUTPUTS - 1), frames),
@@ -40,17 +43,20 @@ messages = st.one_of(
         st.integers(0, OUTPUTS - 1),
         st.dictionaries(st.text().filter(lambda key: key not in {"output"}), st.integers() | st.text(), max_size=3),
     ),
+    st.builds(SourceSnapshot, st.integers(0, OUTPUTS - 1), st.binary(min_size=1, max_size=60)),
 )
 
 
 def on_the_wire(message):
     if isinstance(message, SourceFrame):
         return encode_frame_header(message.output, message.frame) + message.frame.data
+    if isinstance(message, SourceSnapshot):
+        return encode_snapshot_header(message.output, message.jpeg) + message.jpeg
     return encode_note(message.output, **message.values)
 
 
 def header(*, magic=b"eF", kind=1, output=0, flags=0, length=1):
-    return struct.pack("<2sBBBxxxIqqq", magic, kind, output, flags, length, 0, 0, 0)
+    return struct.pack("<2sBBBxxxIqqqq", magic, kind, output, flags, length, 0, 0, 0, 0)
 
 
 def parsed(data):
@@ -112,7 +118,7 @@ def test_the_largest_bodies_are_accepted():
     [
         header(magic=b"Fe"),
         header(kind=0),
-        header(kind=3),
+        header(kind=4),
         header(output=OUTPUTS),
         header(flags=4),
         header(length=0),
@@ -120,7 +126,7 @@ def test_the_largest_bodies_are_accepted():
         header(kind=2, length=MAX_NOTE_BYTES + 1),
         header(kind=2, length=0),
         header(length=0xFFFFFFFF),
-        b"GET / HTTP/1.1\r\nHost: camera\r\n\r\n....",
+        b"GET / HTTP/1.1\r\nHost: camera\r\n\r\n" + bytes(12),
     ],
 )
 def test_a_header_that_cannot_be_true_is_refused_before_its_body(wrong):

@@ -50,7 +50,7 @@ def send(*parts):
 
 def note(**values):
     body = json.dumps(values).encode()
-    send({encode_note(0, x=1)[:8]!r}, len(body).to_bytes(4, "little"), bytes(24), body)
+    send({encode_note(0, x=1)[:8]!r}, len(body).to_bytes(4, "little"), bytes(32), body)
 
 def ignore_sigterm():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
