@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import FrameType
 from typing import Final
@@ -35,9 +35,12 @@ from edge_streamer.services.http_service import HttpService
 from edge_streamer.services.login_failures import LoginFailures
 from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
 from edge_streamer.services.rtsp.service import RtspService, RtspSettings
+from edge_streamer.services.source_spec import StreamPolicy
+from edge_streamer.services.source_times import SourceTimes
 from edge_streamer.services.status import EndReason, Histogram, Limit, LimitValue, ServiceStatus
-from edge_streamer.services.supervisor import OutputSpec, SourceSpec, SourceSupervisor
-from edge_streamer.stream_config import FileStream, StreamConfig, resolve_source
+from edge_streamer.services.supervisor import SourceSupervisor
+from edge_streamer.source_plan import PlannedSource
+from edge_streamer.stream_config import DeviceStream, FileStream, StreamConfig
 from edge_streamer.users import Role
 
 log = logging.getLogger(__name__)
@@ -48,16 +51,15 @@ LEAVE_WITHIN_S: Final = 1.5
 """Sources that have not ended by then are left to the end of their socketpair and to SIGKILL already sent."""
 FLUSH_S: Final = 0.2
 """What BYE and last replies get to leave; who does not read them by then will not read them later."""
-HANDOFF_BOUNDS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
-def run(config: Config, *, log_level: str = "info") -> int:
-    """Serve until SIGTERM or SIGINT; return the exit code."""
+def run(config: Config, sources: Sequence[PlannedSource], *, log_level: str = "info") -> int:
+    """Serve the streams of `sources` until SIGTERM or SIGINT; return the exit code."""
     _set_up_logging(log_level)
     if config.users.warning:
         log.warning("%s", config.users.warning)
     loop = Loop()
-    app = App(loop, config)
+    app = App(loop, config, sources)
     try:
         app.start()
     except OSError as error:
@@ -83,13 +85,13 @@ def _set_up_logging(level: str) -> None:
 class App:
     """Everything that runs, on one loop."""
 
-    def __init__(self, loop: Loop, config: Config) -> None:
+    def __init__(self, loop: Loop, config: Config, sources: Sequence[PlannedSource]) -> None:
         self._loop = loop
         self._config = config
         self._started_wall_s = time.time()
         self._streams = StreamRegistry()
-        self._handoff = TimeHistogram(HANDOFF_BOUNDS_S)
-        self._sources = [self._new_source(spec, group) for spec, group in _sources(config.streams)]
+        self._times = SourceTimes()
+        self._sources = [self._new_source(source) for source in sources]
         self._login_failures = LoginFailures()
         self._rtsp = RtspService(
             loop,
@@ -98,7 +100,9 @@ class App:
             new_authorizer=_authorizer_maker(config),
             login_failures=self._login_failures,
         )
-        routes = HttpRoutes(self.status, MetricsExposition(ServiceCollector(self.status)), self.stream_urls)
+        sources_by_stream = {name: source for source in self._sources for name in source.streams}
+        metrics = MetricsExposition(ServiceCollector(self.status))
+        routes = HttpRoutes(self.status, metrics, self.stream_urls, sources_by_stream)
         access = _http_access(config, self._login_failures)
         self._http = HttpService(
             loop,
@@ -111,13 +115,18 @@ class App:
         self._http_addresses: list[tuple[str, int]] = []
         self._signals = 0
 
-    def _new_source(self, spec: SourceSpec, group: Mapping[str, StreamConfig]) -> SourceSupervisor:
-        streams = [_new_stream(name, stream, self._config.link.dead_after_s) for name, stream in group.items()]
+    def _new_source(self, source: PlannedSource) -> SourceSupervisor:
+        streams = [_new_stream(name, stream, self._config.link.dead_after_s) for name, stream in source.streams.items()]
         for stream in streams:
             stream.on_format_changed = partial(self._end_stream, EndReason.STREAM_REPLACED, stream)
             self._streams.add(stream)
         return SourceSupervisor(
-            self._loop, spec, streams, self._handoff, partial(self._end_stream, EndReason.STREAM_ENDED)
+            self._loop,
+            source.spec,
+            streams,
+            self._times,
+            partial(self._end_stream, EndReason.STREAM_ENDED),
+            [_policy(stream) for stream in source.streams.values()],
         )
 
     def _end_stream(self, reason: EndReason, stream: Stream) -> None:
@@ -198,7 +207,9 @@ class App:
             write_budget_s=self._config.link.dead_after_s,
             worst_turn_s=self._loop.turn_times.worst_s,
             loop_turns=_histogram(self._loop.turn_times),
-            frame_handoff=_histogram(self._handoff),
+            frame_handoff=_histogram(self._times.handoff),
+            capture_to_send=_histogram(self._times.capture_to_send),
+            time_to_first_frame=_histogram(self._times.first_frame),
             sessions_started=counters.sessions_started,
             sessions_ended=counters.sessions_ended,
             rtsp_connections=self._rtsp.gate.accepted,
@@ -231,32 +242,26 @@ class App:
 # --- from the configuration to what runs
 
 
-def _sources(streams: Mapping[str, StreamConfig]) -> Iterable[tuple[SourceSpec, Mapping[str, StreamConfig]]]:
-    """Group streams by the process that feeds them: one for all test patterns (as one camera feeds `main` and `sub`),
-    one for each file."""
-    patterns = {name: stream for name, stream in streams.items() if resolve_source(stream) == "testpattern"}
-    if patterns:
-        yield SourceSpec("testpattern", tuple(_output(name, stream) for name, stream in patterns.items())), patterns
-    for name, stream in streams.items():
-        if isinstance(stream, FileStream):
-            options = {"path": stream.path, "loop": stream.loop}
-            yield SourceSpec("file", (_output(name, stream),), options), {name: stream}
-
-
-def _output(name: str, stream: StreamConfig) -> OutputSpec:
-    if isinstance(stream, FileStream):
-        return OutputSpec(name)
-    return OutputSpec(name, stream.width, stream.height, stream.fps, stream.bitrate_bps, stream.gop_s)
+def _policy(stream: StreamConfig) -> StreamPolicy:
+    return StreamPolicy(stream.on_demand, stream.linger_s, stream.give_up_after_s)
 
 
 def _new_stream(name: str, stream: StreamConfig, dead_after_s: float) -> Stream:
-    encoder_bps = 0 if isinstance(stream, FileStream) else stream.bitrate_bps
     return Stream(
         name,
         dead_after_s=dead_after_s,
-        link_bitrate_bps=stream.link_bitrate_bps or encoder_bps,
+        link_bitrate_bps=stream.link_bitrate_bps or _encoder_bps(stream),
         skips_for_slow_readers=stream.slow_readers == "skip",
     )
+
+
+def _encoder_bps(stream: StreamConfig) -> int:
+    """The rate that we ask an encoder for; 0 where pictures come encoded and the rate has to be measured."""
+    match stream:
+        case FileStream() | DeviceStream(format="h264"):
+            return 0
+        case _:
+            return stream.bitrate_bps
 
 
 def _rtsp_settings(config: Config) -> RtspSettings:

@@ -14,9 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from edge_streamer.config import Config, ConfigError, Overrides, load_config
+from edge_streamer.config import Config, ConfigError, Overrides, check_encoders, load_config
 from edge_streamer.device.board import read_board
+from edge_streamer.device.cameras import find_cameras
 from edge_streamer.profiles import Profile, select_profile
+from edge_streamer.source_plan import PlannedSource, plan_sources
 from edge_streamer.user_commands import add_user_commands
 from edge_streamer.users import UserError
 
@@ -36,15 +38,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    config = _load(arguments, _profile(arguments))
+    profile = _profile(arguments)
+    config = _load(arguments, profile)
+    sources = _plan(config, profile)
     from edge_streamer.app import run
 
-    return run(config, log_level=arguments.log_level)
+    return run(config, sources, log_level=arguments.log_level)
 
 
 def _check(arguments: argparse.Namespace) -> int:
     profile = _profile(arguments)
     config = _load(arguments, profile)
+    _plan(config, profile)
     _print(f"# The effective configuration, with the hardware profile {profile.name}.\n\n{config.to_toml()}")
     if config.users.warning:
         print(f"edge-streamer: warning: {config.users.warning}", file=sys.stderr)
@@ -74,6 +79,13 @@ def _profile(arguments: argparse.Namespace) -> Profile:
 
 def _load(arguments: argparse.Namespace, profile: Profile) -> Config:
     return load_config(arguments.config, profile=profile, overrides=Overrides(arguments.rtsp, arguments.http))
+
+
+def _plan(config: Config, profile: Profile) -> tuple[PlannedSource, ...]:
+    """Decide what feeds the streams here; ConfigError when a camera or the board's encoder cannot."""
+    sources = plan_sources(config.streams, config.cameras, find_cameras())
+    check_encoders({name: stream for source in sources for name, stream in source.streams.items()}, profile)
+    return sources
 
 
 def _parser() -> argparse.ArgumentParser:

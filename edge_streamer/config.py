@@ -6,7 +6,7 @@ This module opens no socket and starts nothing. Called by `cli` and `app`; servi
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -16,17 +16,20 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge_streamer.auth_config import AuthConfig, load_users, path_of_users, read_auth
+from edge_streamer.camera_config import CameraConfig, camera_tables, read_cameras
+from edge_streamer.encoder_limits import check_encoders, check_fits
 from edge_streamer.multicast_config import MulticastConfig, check_multicast
 from edge_streamer.profiles import Profile
 from edge_streamer.stream_config import (
     DEFAULT_STREAMS,
+    AutoStream,
+    CameraStream,
+    DeviceStream,
     EncodedStream,
     FileStream,
-    SourceKind,
+    PatternStream,
     StreamConfig,
-    check_fits,
     read_streams,
-    resolve_source,
 )
 from edge_streamer.toml import (
     ConfigError,
@@ -41,8 +44,12 @@ from edge_streamer.users import Users
 __all__ = [
     "DEFAULT_STREAMS",
     "AuthConfig",
+    "AutoStream",
+    "CameraConfig",
+    "CameraStream",
     "Config",
     "ConfigError",
+    "DeviceStream",
     "EncodedStream",
     "FileStream",
     "HttpConfig",
@@ -50,14 +57,14 @@ __all__ = [
     "ListenAddress",
     "MulticastConfig",
     "Overrides",
+    "PatternStream",
     "PortRange",
     "RtspConfig",
-    "SourceKind",
     "StreamConfig",
     "build_config",
+    "check_encoders",
     "check_fits",
     "load_config",
-    "resolve_source",
     "users_path",
 ]
 
@@ -252,7 +259,7 @@ class LinkConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Config(Struct, frozen=True, kw_only=True):
-    """Everything the service was told, checked; `streams` in the order they were written.
+    """Everything the service was told, checked; `streams` in the order they were written, `cameras` by number.
 
     `users` is what the file of users says; empty where there is none.
     """
@@ -263,13 +270,15 @@ class Config(Struct, frozen=True, kw_only=True):
     auth: AuthConfig
     multicast: MulticastConfig
     streams: dict[str, StreamConfig]
+    cameras: dict[int, CameraConfig]
     users: Users
 
     def to_toml(self) -> str:
         """Return TOML text that loads again to this Config."""
         sections: dict[str, Struct] = {key: getattr(self, key) for key in SECTIONS}
         streams = {f"streams.{name}": stream for name, stream in self.streams.items()}
-        return write_tables({path: msgspec.structs.asdict(struct) for path, struct in (sections | streams).items()})
+        tables = {path: msgspec.structs.asdict(struct) for path, struct in (sections | streams).items()}
+        return write_tables({**tables, **camera_tables(self.cameras)})
 
 
 SECTIONS: Final[Mapping[str, type[Struct]]] = {
@@ -298,21 +307,24 @@ def load_config(path: Path | None, *, profile: Profile | None, overrides: Overri
 
 def build_config(tables: Mapping[str, Any], *, profile: Profile | None, overrides: Overrides, folder: Path) -> Config:
     """Return the configuration of parsed TOML `tables`; `folder` is what relative paths are relative to."""
-    check_keys(tables, [*SECTIONS, "streams"])
+    check_keys(tables, [*SECTIONS, "streams", "cameras"])
     rtsp = read_struct(tables.get("rtsp", {}), RtspConfig, "rtsp")
     http = read_struct(tables.get("http", {}), HttpConfig, "http")
     auth = read_auth(tables.get("auth", {}), folder)
+    streams = read_streams(tables.get("streams"), _inherited_streams(profile), folder)
     config = Config(
         rtsp=msgspec.structs.replace(rtsp, listen=_overridden(rtsp.listen, overrides.rtsp, "--rtsp")),
         http=msgspec.structs.replace(http, listen=_overridden(http.listen, overrides.http, "--http")),
         link=read_struct(tables.get("link", {}), LinkConfig, "link"),
         auth=auth,
         multicast=read_struct(tables.get("multicast", {}), MulticastConfig, "multicast"),
-        streams=read_streams(tables.get("streams"), _inherited_streams(profile), folder),
+        streams=streams,
+        cameras=read_cameras(tables.get("cameras", {}), _used_cameras(streams.values())),
         users=load_users(auth),
     )
     _check_reachability(config)
     _check_listeners(config)
+    check_encoders(config.streams, profile)
     if "multicast" in config.rtsp.transports:
         check_multicast(config.multicast, len(config.streams), config.rtsp.udp_ports.as_range)
     return config
@@ -330,6 +342,11 @@ def users_path(path: Path | None) -> Path:
 
 def _inherited_streams(profile: Profile | None) -> Mapping[str, Mapping[str, object]]:
     return profile.streams if profile and profile.streams else DEFAULT_STREAMS
+
+
+def _used_cameras(streams: Iterable[StreamConfig]) -> frozenset[int]:
+    """The numbers of the cameras that are written, and those that `auto` may become."""
+    return frozenset(stream.camera for stream in streams if isinstance(stream, AutoStream | CameraStream))
 
 
 def _overridden(listen: Listen, typed: str | None, option: str) -> Listen:

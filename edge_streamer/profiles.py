@@ -1,7 +1,9 @@
-"""Hardware profiles: what a board's encoder, network and serial port can do, one TOML file a board in `hw_profiles/`.
+"""Hardware profiles: what a board and its camera can do, one TOML file a board in `hw_profiles/`, one a sensor in
+`hw_profiles/sensors/`.
 
 Which board this is comes from the device tree (`device.board`). A profile holds facts about hardware and the streams
-that suit it; it knows nothing of the service. Called by `config`, `cli` and `probe`.
+that suit it; it knows nothing of the service. `docs/boards.md` says how to write one. Called by `config`,
+`stream_config`, `cli` and `probe`.
 """
 
 import sys
@@ -19,17 +21,27 @@ GENERIC: Final = "generic"
 
 Bitrate = Annotated[int, Meta(ge=1, le=100_000_000_000)]
 Pixels = Annotated[int, Meta(ge=16, le=16_384)]
+Degrees = Annotated[float, Meta(ge=1, le=360)]
 
 
 class Board(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[board]`: the profile's name, which is its file's, and the device-tree names it is for."""
+    """`[board]`: the profile's name, which is its file's, what people call the board, and how it is recognised.
+
+    `compatible` are names of the device tree. `models` are beginnings of its model, for a board whose `compatible` is
+    another board's.
+    """
 
     name: str
+    title: str = ""
     compatible: Annotated[tuple[str, ...], Meta(extra={"allowed": "a list of device-tree names in quotes"})] = ()
+    models: Annotated[tuple[str, ...], Meta(extra={"allowed": "a list of device-tree models in quotes"})] = ()
 
 
 class Encoder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[encoder]`: the limits of the board's H.264 encoder; pixels, 16x16-pixel macroblocks a second, bit/s."""
+    """`[encoder]`: the limits of the board's H.264 encoder; pixels, 16x16-pixel macroblocks a second, bit/s.
+
+    A board whose profile has no such section makes H.264 in software.
+    """
 
     kind: Literal["v4l2_m2m"]
     max_width: Pixels
@@ -50,6 +62,31 @@ class Serial(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     port: str
 
 
+class Led(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[led]`: the LED that shows the board's state, its folder under /sys/class/leds."""
+
+    path: Annotated[
+        str, Meta(pattern=r"\A/sys/class/leds/[^/]+\Z", extra={"allowed": '"/sys/class/leds/NAME", a folder of sysfs'})
+    ]
+
+
+class CameraConnector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[camera_connector]`: how many CSI cameras can be plugged in; data lanes and pins of the widest connector.
+
+    `pins` is None where the carrier board decides.
+    """
+
+    ports: Annotated[int, Meta(ge=1, le=8)]
+    lanes: Annotated[int, Meta(ge=1, le=8)]
+    pins: Annotated[int, Meta(ge=10, le=100)] | None = None
+
+
+class Sensors(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sensors]`: the sensors that the board's kernel and libcamera know, names of files in `hw_profiles/sensors/`."""
+
+    supported: Annotated[tuple[str, ...], Meta(extra={"allowed": "a list of sensor names in quotes"})]
+
+
 class Profile(Struct, frozen=True, kw_only=True):
     """One board. None where the board has no such thing or nothing is known of it.
 
@@ -60,6 +97,9 @@ class Profile(Struct, frozen=True, kw_only=True):
     encoder: Encoder | None = None
     network: Network | None = None
     serial: Serial | None = None
+    led: Led | None = None
+    camera_connector: CameraConnector | None = None
+    sensors: Sensors | None = None
     streams: Mapping[str, Mapping[str, object]] = {}
 
     @property
@@ -67,8 +107,53 @@ class Profile(Struct, frozen=True, kw_only=True):
         """The name that `--profile` takes."""
         return self.board.name
 
+    @property
+    def title(self) -> str:
+        """What people call the board."""
+        return self.board.title or self.board.name
 
-_SECTIONS: Final = ("board", "encoder", "network", "serial", "streams")
+
+class SensorChip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[sensor]`: the chip's name as its driver says it, what config.txt loads it with, its pixels and its focus."""
+
+    name: str
+    dtoverlay: str
+    width: Pixels
+    height: Pixels
+    autofocus: bool
+
+
+class SensorModule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[modules]]`: a camera sold with this sensor; its field of view in degrees, None where the lens decides."""
+
+    name: str
+    horizontal_fov_degrees: Degrees | None = None
+    vertical_fov_degrees: Degrees | None = None
+
+
+class SensorMode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[modes]]`: a size that the sensor itself delivers, in pixels, and its highest rate, in pictures a second."""
+
+    width: Pixels
+    height: Pixels
+    fps: Annotated[float, Meta(ge=1, le=1000)]
+
+
+class Sensor(Struct, frozen=True, kw_only=True):
+    """One image sensor, with the cameras it is sold in and its video modes, best picture first."""
+
+    sensor: SensorChip
+    modules: tuple[SensorModule, ...]
+    modes: tuple[SensorMode, ...]
+
+    @property
+    def name(self) -> str:
+        """The chip's name, which is its file's; a driver may add the module to it (`imx708_wide`)."""
+        return self.sensor.name
+
+
+_SECTIONS: Final = tuple(Profile.__struct_fields__)
+_SENSOR_SECTIONS: Final = tuple(Sensor.__struct_fields__)
 Section = TypeVar("Section", bound=Struct)
 
 
@@ -81,10 +166,7 @@ def profile_folders() -> tuple[Path, ...]:
 
 def find_profiles(folders: tuple[Path, ...]) -> dict[str, Path]:
     """Return `{name: file}` of the first of `folders` that has the generic profile; ConfigError when none has."""
-    for folder in folders:
-        if (folder / f"{GENERIC}.toml").is_file():
-            return {file.stem: file for file in sorted(folder.glob("*.toml"))}
-    raise ConfigError(f"hw_profiles: not found in {', '.join(map(str, folders))}; install edge-streamer again")
+    return _toml_files(_profile_folder(folders))
 
 
 def load_profile(file: Path) -> Profile:
@@ -98,18 +180,45 @@ def load_profile(file: Path) -> Profile:
 def select_profile(name: str | None, board: BoardIdentity, folders: tuple[Path, ...] | None = None) -> Profile:
     """Return the profile called `name`, or without a name the one for `board`; `folders` default to the installed.
 
-    A device tree lists its names from the very board to its family, so the first name that a profile has wins.
     ConfigError for a name that no profile has.
     """
     files = find_profiles(folders or profile_folders())
     if name is not None:
         return load_profile(_file_of(name, files))
-    profiles = [load_profile(file) for file in files.values()]
-    for compatible in board.compatible:
-        for profile in profiles:
-            if compatible in profile.board.compatible:
-                return profile
-    return load_profile(files[GENERIC])
+    profiles = tuple(load_profile(file) for file in files.values())
+    return _profile_for(board, profiles) or load_profile(files[GENERIC])
+
+
+def boards_with_encoder(folders: tuple[Path, ...] | None = None) -> list[str]:
+    """Return what people call the boards that have a hardware encoder, sorted; for an error that names them."""
+    files = find_profiles(folders or profile_folders())
+    profiles = (load_profile(file) for file in files.values())
+    return sorted(profile.title for profile in profiles if profile.encoder is not None)
+
+
+def load_sensors(folders: tuple[Path, ...] | None = None) -> dict[str, Sensor]:
+    """Return `{name: sensor}` of the files in `sensors/` of the profiles' folder; ConfigError for the first mistake."""
+    files = _toml_files(_profile_folder(folders or profile_folders()) / "sensors")
+    return {name: load_sensor(file) for name, file in files.items()}
+
+
+def load_sensor(file: Path) -> Sensor:
+    """Return the sensor in `file`; ConfigError, beginning with the file's name, when it is none."""
+    try:
+        return _build_sensor(read_file(file))
+    except ConfigError as error:
+        raise ConfigError(f"sensors/{file.name}: {error}") from None
+
+
+def _profile_folder(folders: tuple[Path, ...]) -> Path:
+    for folder in folders:
+        if (folder / f"{GENERIC}.toml").is_file():
+            return folder
+    raise ConfigError(f"hw_profiles: not found in {', '.join(map(str, folders))}; install edge-streamer again")
+
+
+def _toml_files(folder: Path) -> dict[str, Path]:
+    return {file.stem: file for file in sorted(folder.glob("*.toml"))}
 
 
 def _file_of(name: str, files: Mapping[str, Path]) -> Path:
@@ -120,6 +229,18 @@ def _file_of(name: str, files: Mapping[str, Path]) -> Path:
     return files[name]
 
 
+def _profile_for(board: BoardIdentity, profiles: tuple[Profile, ...]) -> Profile | None:
+    """A model wins; else a device tree lists its names from the very board to its family, and the first one wins."""
+    for profile in profiles:
+        if board.model.startswith(profile.board.models):
+            return profile
+    for compatible in board.compatible:
+        for profile in profiles:
+            if compatible in profile.board.compatible:
+                return profile
+    return None
+
+
 def _build_profile(tables: Mapping[str, Any]) -> Profile:
     check_keys(tables, _SECTIONS)
     streams = expect_table(tables.get("streams", {}), "streams")
@@ -128,9 +249,31 @@ def _build_profile(tables: Mapping[str, Any]) -> Profile:
         encoder=_optional(tables, "encoder", Encoder),
         network=_optional(tables, "network", Network),
         serial=_optional(tables, "serial", Serial),
+        led=_optional(tables, "led", Led),
+        camera_connector=_optional(tables, "camera_connector", CameraConnector),
+        sensors=_optional(tables, "sensors", Sensors),
         streams={name: expect_table(stream, f"streams.{name}") for name, stream in streams.items()},
+    )
+
+
+def _build_sensor(tables: Mapping[str, Any]) -> Sensor:
+    check_keys(tables, _SENSOR_SECTIONS)
+    return Sensor(
+        sensor=read_struct(tables.get("sensor", {}), SensorChip, "sensor"),
+        modules=_each(tables, "modules", SensorModule),
+        modes=_each(tables, "modes", SensorMode),
     )
 
 
 def _optional(tables: Mapping[str, Any], key: str, struct_type: type[Section]) -> Section | None:
     return read_struct(tables[key], struct_type, key) if key in tables else None
+
+
+def _each(tables: Mapping[str, Any], key: str, struct_type: type[Section]) -> tuple[Section, ...]:
+    """The tables written `[[key]]`, one or more; a mistake's path counts them from 1, as people do."""
+    if key not in tables:
+        raise ConfigError(f"{key}: missing; write [[{key}]] once or more")
+    written = tables[key]
+    if not isinstance(written, list) or not written:
+        raise ConfigError(f"{key}: {shown(written)} is not allowed; allowed: one or more tables, each under [[{key}]]")
+    return tuple(read_struct(table, struct_type, f"{key}[{number}]") for number, table in enumerate(written, start=1))

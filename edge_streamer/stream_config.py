@@ -1,31 +1,47 @@
-"""The `[streams.<name>]` tables: what each kind of source may be told, and what a board's encoder can make.
+"""The `[streams.<name>]` tables: what each kind of source may be told, and what `auto` becomes where it runs.
 
 The structs are part of the contract that `config` describes; `config` alone calls `read_streams` and hands the rest
-on. What a stream is at run time (fan-out, key frames, write budget) is `media`'s.
+on. What a board's encoder can make is `encoder_limits`', which streams share a process is `source_plan`'s, and what a
+stream is at run time (fan-out, key frames, write budget) is `media`'s.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeAlias, assert_never
+from string import Formatter
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
-from edge_streamer.profiles import Encoder
+from edge_streamer.device.cameras import FoundCamera
 from edge_streamer.toml import ConfigError, expect_table, fields_of, read_struct, shown, shown_key
 
 MAX_STREAMS: Final = 16
-MACROBLOCK_PIXELS: Final = 16
+MAX_CAMERA_NUMBER: Final = 63
+MAX_OVERLAY_CHARACTERS: Final = 128
 
 _STREAM_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_STRFTIME_CODES: Final = "aAbBcdDeFGHIjmMpRSTuUVwWxXyYzZ%"
+_STRFTIME_TEXT: Final = re.compile(f"(?:[^%]|%[{_STRFTIME_CODES}])*")
+
+
+def _read_overlay(value: object) -> str:
+    if not isinstance(value, str) or len(value) > MAX_OVERLAY_CHARACTERS or not value.isprintable():
+        raise ValueError("not a line of text")
+    if not _STRFTIME_TEXT.fullmatch(value):
+        raise ValueError("not a code of strftime")
+    for _, field, format_spec, conversion in Formatter().parse(value):
+        if field is not None and (field, format_spec, conversion) != ("name", "", None):
+            raise ValueError("only {name} is known")
+    return value
 
 
 LinkBitrate: TypeAlias = Annotated[
     int,
     Meta(
         description="Peak rate of the stream in bit/s, which the write budget is computed from. "
-        "Left out: `bitrate_bps`, for a file what is measured.",
+        "Left out: `bitrate_bps`; for a file, and for a camera that encodes by itself, what is measured.",
         ge=25_000,
         le=100_000_000,
     ),
@@ -39,16 +55,52 @@ SlowReaders: TypeAlias = Annotated[
     ),
 ]
 
+OnDemand: TypeAlias = Annotated[
+    bool,
+    Meta(
+        description="Run the source only while somebody watches. The first viewer waits until the camera has started, "
+        "and a camera runs as long as one of its streams needs it.",
+    ),
+]
+
+LingerSeconds: TypeAlias = Annotated[
+    float,
+    Meta(description="With `on_demand`: seconds from the last viewer's end to the source's.", ge=1, le=3600),
+]
+
+GiveUpAfterSeconds: TypeAlias = Annotated[
+    float,
+    Meta(
+        description="Seconds without a picture after which the viewers' sessions are ended (`stream_ended`). Until "
+        "then they wait for the source to come back; it is started again and again in either case.",
+        ge=5,
+        le=86_400,
+    ),
+]
+
+CameraNumber: TypeAlias = Annotated[
+    int,
+    Meta(
+        description="libcamera's number of the camera, as `edge-streamer probe` lists it.", ge=0, le=MAX_CAMERA_NUMBER
+    ),
+]
+
+EncoderChoice: TypeAlias = Annotated[
+    Literal["auto", "hardware", "software"],
+    Meta(
+        description="Who makes H.264 of the camera's pictures. `auto` takes the board's encoder where there is one and "
+        "it works, else software, and says in status and log which one and why. With `hardware` there is no picture "
+        "where that cannot be had.",
+    ),
+]
+
 
 class EncodedStream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[streams.<name>]` whose `source` is encoded here: `auto` or `testpattern`."""
+    """What every stream has whose pictures are encoded for it; each source kind that makes some adds its own."""
 
-    source: Annotated[
-        Literal["auto", "testpattern"],
-        Meta(description="`auto` is the camera where there is one and the test pattern where not."),
-    ] = "auto"
-    width: Annotated[int, Meta(description="Picture width in pixels.", ge=32, le=4096, multiple_of=2)] = 1280
-    height: Annotated[int, Meta(description="Picture height in pixels.", ge=32, le=4096, multiple_of=2)] = 720
+    source: Literal["auto", "testpattern", "picamera2", "v4l2"] = "auto"
+    width: Annotated[int, Meta(description="Picture width in pixels.", ge=64, le=4096, multiple_of=2)] = 1280
+    height: Annotated[int, Meta(description="Picture height in pixels.", ge=64, le=4096, multiple_of=2)] = 720
     fps: Annotated[int, Meta(description="Pictures a second.", ge=1, le=120)] = 30
     bitrate_bps: Annotated[int, Meta(description="What the encoder aims at, in bit/s.", ge=25_000, le=50_000_000)] = (
         2_000_000
@@ -56,8 +108,93 @@ class EncodedStream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     gop_s: Annotated[
         float, Meta(description="Seconds from one key frame to the next, when no viewer asks earlier.", ge=0.5, le=60)
     ] = 2.0
+    overlay: Annotated[
+        str,
+        Meta(
+            description="A line of text in the picture, such as `%Y-%m-%d %H:%M:%S {name}`: the device's local time in "
+            "codes of strftime, `{name}` is the stream's; `%%`, `{{` and `}}` are the characters themselves. Empty: "
+            "none.",
+            extra={
+                "read": _read_overlay,
+                "allowed": f"up to {MAX_OVERLAY_CHARACTERS} characters, in braces only {{name}}, of strftime only "
+                f"{' '.join(f'%{code}' for code in _STRFTIME_CODES)}",
+            },
+        ),
+    ] = ""
     link_bitrate_bps: LinkBitrate | None = None
     slow_readers: SlowReaders = "end"
+    on_demand: OnDemand = False
+    linger_s: LingerSeconds = 10.0
+    give_up_after_s: GiveUpAfterSeconds = 60.0
+
+
+class AutoStream(EncodedStream, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[streams.<name>]` that takes the camera there is: `source = "auto"`."""
+
+    source: Annotated[
+        Literal["auto"],
+        Meta(
+            description="libcamera's camera number `camera`; where that is not, the first USB camera; where none is, "
+            "the test pattern. Decided at the start.",
+            extra={"allowed": '"auto"'},
+        ),
+    ] = "auto"
+    camera: CameraNumber = 0
+    encoder: EncoderChoice = "auto"
+
+
+class PatternStream(EncodedStream, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[streams.<name>]` that shows a moving test pattern: `source = "testpattern"`."""
+
+    source: Annotated[
+        Literal["testpattern"],
+        Meta(description="A moving picture made in software.", extra={"allowed": '"testpattern"'}),
+    ] = "testpattern"
+
+
+class CameraStream(EncodedStream, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[streams.<name>]` of a camera that libcamera drives, as a Raspberry Pi's: `source = "picamera2"`."""
+
+    source: Annotated[
+        Literal["picamera2"],
+        Meta(
+            description="A camera of libcamera's, through picamera2. It feeds one stream or two; the smaller one is "
+            "scaled from the same picture.",
+            extra={"allowed": '"picamera2"'},
+        ),
+    ] = "picamera2"
+    camera: CameraNumber = 0
+    encoder: EncoderChoice = "auto"
+
+
+class DeviceStream(EncodedStream, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[streams.<name>]` of a camera that is a device file, as a USB camera's: `source = "v4l2"`."""
+
+    source: Annotated[
+        Literal["v4l2"],
+        Meta(
+            description="A camera of the kernel's video interface V4L2. It feeds one stream or two, unless it encodes "
+            "by itself.",
+            extra={"allowed": '"v4l2"'},
+        ),
+    ] = "v4l2"
+    device: Annotated[
+        str,
+        Meta(
+            description="The camera's device file. Names in `/dev/v4l/by-id` stay the same after a restart and in "
+            "another socket; `/dev/video0` need not.",
+            pattern=r"\A/[^\x00]{1,255}\Z",
+            extra={"allowed": "an absolute path in quotes, as edge-streamer probe lists it"},
+        ),
+    ]
+    format: Annotated[
+        Literal["auto", "h264", "mjpeg", "yuyv", "nv12"],
+        Meta(
+            description="What the camera is to deliver: `h264` it encodes by itself and it is sent as it comes, the "
+            "others are encoded here. `auto` takes the best it has.",
+        ),
+    ] = "auto"
+    encoder: EncoderChoice = "auto"
 
 
 class FileStream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,15 +214,22 @@ class FileStream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     loop: Annotated[bool, Meta(description="Start again at the end of the file; if not, the stream ends.")] = True
     link_bitrate_bps: LinkBitrate | None = None
     slow_readers: SlowReaders = "end"
+    on_demand: OnDemand = False
+    linger_s: LingerSeconds = 10.0
+    give_up_after_s: GiveUpAfterSeconds = 60.0
 
 
-StreamConfig: TypeAlias = EncodedStream | FileStream
-SourceKind: TypeAlias = Literal["testpattern", "file"]
-_STREAM_TYPES: Final[dict[str, type[EncodedStream] | type[FileStream]]] = {
-    "auto": EncodedStream,
-    "testpattern": EncodedStream,
+DecidedStream: TypeAlias = PatternStream | CameraStream | DeviceStream | FileStream
+"""A stream whose kind of source is known."""
+StreamConfig: TypeAlias = AutoStream | DecidedStream
+_STREAM_TYPES: Final[dict[str, type[StreamConfig]]] = {
+    "auto": AutoStream,
+    "testpattern": PatternStream,
+    "picamera2": CameraStream,
+    "v4l2": DeviceStream,
     "file": FileStream,
 }
+_Encoded = TypeVar("_Encoded", PatternStream, CameraStream, DeviceStream)
 
 DEFAULT_STREAMS: Final[Mapping[str, Mapping[str, object]]] = {
     "main": {},
@@ -110,32 +254,20 @@ def read_streams(
     return {name: _read_stream(name, table, inherited.get(name, {}), folder) for name, table in tables.items()}
 
 
-def resolve_source(stream: StreamConfig) -> SourceKind:
-    """Return the kind of source process that feeds `stream`; here `auto` is decided (no camera source exists yet)."""
-    match stream:
-        case FileStream():
-            return "file"
-        case EncodedStream():
-            return "testpattern"
-        case _:
-            assert_never(stream)
+def decide_source(stream: StreamConfig, found: Sequence[FoundCamera]) -> DecidedStream:
+    """Return `stream` with a definite source: `auto` becomes a camera of those `found`, or the test pattern."""
+    if not isinstance(stream, AutoStream):
+        return stream
+    if any(camera.kind == "picamera2" and camera.number == stream.camera for camera in found):
+        return _as_kind(stream, CameraStream)
+    usb = next((camera for camera in found if camera.kind == "v4l2"), None)
+    return _as_kind(stream, DeviceStream, device=usb.device) if usb else _as_kind(stream, PatternStream)
 
 
-def check_fits(streams: Mapping[str, EncodedStream], encoder: Encoder) -> None:
-    """Raise ConfigError, saying what would fit, unless the board's `encoder` can make all `streams` at once.
-
-    For streams whose source uses that encoder: the test pattern does not. Size and bit rate are limits of each stream,
-    macroblocks (16x16 pixels) a second of all together, as they share one encoder block.
-    """
-    for name, stream in streams.items():
-        _check_limit(f"streams.{name}.width", stream.width, encoder.max_width)
-        _check_limit(f"streams.{name}.height", stream.height, encoder.max_height)
-        _check_limit(f"streams.{name}.bitrate_bps", stream.bitrate_bps, encoder.max_bitrate_bps)
-    rates = {name: _macroblocks(stream) * stream.fps for name, stream in streams.items()}
-    excess = sum(rates.values()) - encoder.max_macroblocks_per_s
-    if excess > 0:
-        dearest = max(rates, key=rates.__getitem__)
-        raise ConfigError(_too_many_macroblocks(f"streams.{dearest}", streams[dearest], excess, encoder))
+def _as_kind(stream: AutoStream, struct_type: type[_Encoded], **own: Any) -> _Encoded:
+    taken = fields_of(struct_type).keys() - {"source"}
+    shared = {key: value for key, value in msgspec.structs.asdict(stream).items() if key in taken}
+    return struct_type(**shared, **own)
 
 
 def _read_stream(name: str, table: object, inherited: Mapping[str, object], folder: Path) -> StreamConfig:
@@ -152,7 +284,7 @@ def _read_stream(name: str, table: object, inherited: Mapping[str, object], fold
     return _checked_stream(stream, path, folder)
 
 
-def _stream_type(source: object, path: str) -> type[EncodedStream] | type[FileStream]:
+def _stream_type(source: object, path: str) -> type[StreamConfig]:
     if not isinstance(source, str) or source not in _STREAM_TYPES:
         choices = " or ".join(f'"{each}"' for each in _STREAM_TYPES)
         raise ConfigError(f"{path}.source: {shown(source)} is not allowed; allowed: {choices}")
@@ -177,26 +309,16 @@ def _checked_stream(stream: StreamConfig, path: str, folder: Path) -> StreamConf
             f"{path}.link_bitrate_bps: {stream.link_bitrate_bps} is less than bitrate_bps = {stream.bitrate_bps}; "
             "it is the stream's peak rate: leave it out or raise it"
         )
+    if isinstance(stream, DeviceStream) and stream.format == "h264":
+        _check_encoded_by_camera(stream, path)
     return stream
 
 
-def _check_limit(path: str, value: int, limit: int) -> None:
-    if value > limit:
-        raise ConfigError(f"{path}: {value} is more than this board's encoder takes; what fits: up to {limit}")
-
-
-def _too_many_macroblocks(path: str, stream: EncodedStream, excess: int, encoder: Encoder) -> str:
-    found = (
-        f"{path}.fps: {stream.fps} at {stream.width}x{stream.height} is too much for this board's encoder: "
-        f"{encoder.max_macroblocks_per_s + excess} macroblocks/s for all streams, it makes "
-        f"{encoder.max_macroblocks_per_s}"
-    )
-    excess_fps = -(-excess // _macroblocks(stream))
-    fitting_fps = stream.fps - excess_fps
-    return f"{found}; what fits: {f'up to {fitting_fps}' if fitting_fps > 0 else 'a smaller width and height'}"
-
-
-def _macroblocks(stream: EncodedStream) -> int:
-    columns = -(-stream.width // MACROBLOCK_PIXELS)
-    rows = -(-stream.height // MACROBLOCK_PIXELS)
-    return columns * rows
+def _check_encoded_by_camera(stream: DeviceStream, path: str) -> None:
+    """Pictures that come encoded are neither drawn on nor encoded again."""
+    useless = "encoder" if stream.encoder != "auto" else "overlay" if stream.overlay else None
+    if useless is not None:
+        raise ConfigError(
+            f'{path}.{useless}: cannot be had with format = "h264", which the camera encodes by itself; remove it, or '
+            'write format = "mjpeg" or another one'
+        )

@@ -4,13 +4,17 @@ import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from edge_streamer import cli
 from edge_streamer.cli import main
 from edge_streamer.config import Config, ListenAddress
+from edge_streamer.device.cameras import FoundCamera
+from edge_streamer.source_plan import PlannedSource
 
 
 class RecordedApp(ModuleType):
@@ -18,8 +22,9 @@ class RecordedApp(ModuleType):
 
     exit_code = 0
 
-    def run(self, config: Config, *, log_level: str) -> int:
+    def run(self, config: Config, sources: Sequence[PlannedSource], *, log_level: str) -> int:
         self.config = config
+        self.sources = sources
         self.log_level = log_level
         return self.exit_code
 
@@ -63,11 +68,51 @@ def test_a_mistake_is_one_line_and_exit_2(command: str, tmp_path: Path, capsys: 
     assert printed.out == ""
 
 
+CSI = FoundCamera("picamera2", 0, "", "imx708")
+
+
+@pytest.mark.parametrize(("found", "kind"), [((), "testpattern"), ((CSI,), "picamera2")])
+def test_serve_takes_the_camera_that_is_found(
+    found: tuple[FoundCamera, ...], kind: str, app: RecordedApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "find_cameras", lambda: found)
+    assert main(["serve"]) == 0
+    assert [source.spec.kind for source in app.sources] == [kind]
+
+
+@pytest.mark.parametrize("command", ["serve", "check"])
+@pytest.mark.parametrize(
+    ("written", "answer"),
+    [
+        ("[streams.main]\nwidth = 2048", "streams.main.width: 2048 is more than this board's encoder takes"),
+        ("[streams.a]\n[streams.b]\n[streams.c]", "streams.c.source: camera 0 feeds a and b already"),
+    ],
+)
+def test_what_the_found_camera_or_its_encoder_cannot_do_is_exit_2(
+    command: str, written: str, answer: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    arguments = [command, "--config", write(tmp_path, written), "--profile", "raspberrypi-4"]
+    monkeypatch.setattr(cli, "find_cameras", lambda: (CSI,))
+    assert main(arguments) == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"edge-streamer: {answer}")
+    assert (printed.out, len(printed.err.splitlines())) == ("", 1)
+
+
+def test_what_only_a_camera_cannot_do_is_no_mistake_without_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "find_cameras", lambda: ())
+    config = write(tmp_path, "[streams.main]\nwidth = 2048")
+    assert main(["check", "--config", config, "--profile", "raspberrypi-4"]) == 0
+
+
 def test_an_unknown_profile_is_exit_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--profile", "zx81"]) == 2
-    assert (
-        capsys.readouterr().err == 'edge-streamer: --profile: "zx81" is no profile; allowed: generic, raspberrypi-4\n'
-    )
+    printed = capsys.readouterr().err
+    assert printed.startswith('edge-streamer: --profile: "zx81" is no profile; allowed: generic, ')
+    assert len(printed.splitlines()) == 1
 
 
 def test_check_prints_the_effective_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

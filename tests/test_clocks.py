@@ -19,11 +19,11 @@ MONOTONIC: Final = {"time.monotonic", "time.monotonic_ns", "time.clock_gettime",
 SHOWS_A_DATE: Final = {
     "app.py": "when the service started, for people",
     "services/rtsp/service.py": "when a session began, for people",
-    "sources/file.py": "the wall time of a frame, for sender reports",
-    "sources/testpattern.py": "the wall time of a frame, for sender reports and in the picture",
+    "sources/overlay.py": "the date in the picture",
+    "sources/wall_clock.py": "the wall time of a frame, for sender reports and in the picture",
 }
-HAS_A_CLOCK: Final = {"runtime/loop.py"}
-"""In the server; a source is a process of its own and paces itself."""
+HAS_A_CLOCK: Final = {"runtime/loop.py", "device/inventory.py"}
+"""In the server, and in `edge-streamer probe`, which has no loop; a source is a process of its own and paces itself."""
 
 
 def clock_reads(source: str) -> Iterator[str]:

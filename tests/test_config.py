@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_streamer.config import (
+    AutoStream,
+    CameraConfig,
+    CameraStream,
     Config,
     ConfigError,
-    EncodedStream,
+    DeviceStream,
     FileStream,
     ListenAddress,
     Overrides,
@@ -20,7 +23,8 @@ from edge_streamer.config import (
     load_config,
     users_path,
 )
-from edge_streamer.profiles import Board, Profile
+from edge_streamer.profiles import Board, Profile, find_profiles, load_profile, profile_folders
+from edge_streamer.source_plan import plan_sources
 from edge_streamer.toml import read_text
 from tests.support.configuration_docs import MISTAKES, PAGE, render_page
 
@@ -75,7 +79,13 @@ def test_the_defaults_are_the_documented_ones() -> None:
                 "fps": 30,
                 "bitrate_bps": 2000000,
                 "gop_s": 2,
+                "overlay": "",
                 "slow_readers": "end",
+                "on_demand": False,
+                "linger_s": 10,
+                "give_up_after_s": 60,
+                "camera": 0,
+                "encoder": "auto",
             },
             "sub": {
                 "source": "auto",
@@ -84,7 +94,13 @@ def test_the_defaults_are_the_documented_ones() -> None:
                 "fps": 15,
                 "bitrate_bps": 400000,
                 "gop_s": 2,
+                "overlay": "",
                 "slow_readers": "end",
+                "on_demand": False,
+                "linger_s": 10,
+                "give_up_after_s": 60,
+                "camera": 0,
+                "encoder": "auto",
             },
         },
     }
@@ -100,9 +116,14 @@ def test_the_page_is_the_generated_one() -> None:
     assert page == render_page(page), "run python -m tests.support.configuration_docs"
 
 
-def test_the_example_on_the_page_loads() -> None:
-    example = PAGE.read_text().split("```toml\n")[1].split("```")[0]
-    assert list(build(example).streams) == ["main", "gate"]
+def test_the_examples_on_the_page_load() -> None:
+    first, of_cameras = (block.split("```")[0] for block in PAGE.read_text().split("```toml\n")[1:3])
+    assert list(build(first).streams) == ["main", "gate"]
+    pi_4 = load_profile(find_profiles(profile_folders())["raspberrypi-4"])
+    config = build(of_cameras, profile=pi_4)
+    assert list(config.streams) == ["main", "sub", "door"]
+    assert config.cameras == {0: CameraConfig(rotation=180, controls={"AfMode": "Continuous", "ExposureValue": -0.5})}
+    assert [source.spec.kind for source in plan_sources(config.streams, config.cameras, ())] == ["picamera2", "v4l2"]
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1:8554", "0.0.0.0:0", "[::1]:1", "[2001:db8::7]:65535", "[fe80::1%eth0]:80"])
@@ -244,8 +265,8 @@ def test_the_command_line_does_not_open_the_service_to_the_network() -> None:
 def test_a_written_stream_takes_the_rest_from_the_one_of_its_name() -> None:
     streams = build("[streams.sub]\nfps = 10\n[streams.extra]").streams
     assert streams == {
-        "sub": EncodedStream(width=640, height=360, fps=10, bitrate_bps=400_000),
-        "extra": EncodedStream(),
+        "sub": AutoStream(width=640, height=360, fps=10, bitrate_bps=400_000),
+        "extra": AutoStream(),
     }
 
 
@@ -263,7 +284,8 @@ def test_a_path_that_no_file_can_have_is_refused(path: str) -> None:
 
 def test_a_key_of_no_source_kind_is_a_typing_mistake() -> None:
     assert mistake('[streams.a]\nsource = "file"\npth = "x"') == (
-        'streams.a.pth: unknown key; did you mean "path"? allowed: source, path, loop, link_bitrate_bps, slow_readers'
+        'streams.a.pth: unknown key; did you mean "path"? allowed: source, path, loop, link_bitrate_bps, slow_readers, '
+        "on_demand, linger_s, give_up_after_s"
     )
 
 
@@ -282,11 +304,30 @@ def test_a_name_is_one_to_32_plain_characters() -> None:
 
 def test_a_profile_is_between_the_defaults_and_the_file() -> None:
     profile = Profile(board=Board(name="x"), streams={"main": {"fps": 20, "width": 1920, "height": 1080}})
-    assert build(profile=profile).streams == {"main": EncodedStream(fps=20, width=1920, height=1080)}
+    assert build(profile=profile).streams == {"main": AutoStream(fps=20, width=1920, height=1080)}
     assert build("[streams.main]\nfps = 5\n[streams.sub]", profile=profile).streams == {
-        "main": EncodedStream(fps=5, width=1920, height=1080),
-        "sub": EncodedStream(),
+        "main": AutoStream(fps=5, width=1920, height=1080),
+        "sub": AutoStream(),
     }
+
+
+@pytest.mark.parametrize("source", ["auto", "picamera2"])
+def test_a_camera_is_described_where_a_stream_uses_it(source: str) -> None:
+    written = f'[streams.main]\nsource = "{source}"\ncamera = 1\n'
+    assert build(written + "[cameras.1]\nhflip = true").cameras == {1: CameraConfig(hflip=True)}
+    assert mistake(written + "[cameras.0]").startswith("cameras.0: no stream uses this camera; ")
+
+
+@pytest.mark.parametrize("stream", ['source = "testpattern"', 'source = "v4l2"\ndevice = "/dev/video0"'])
+def test_a_stream_without_a_camera_of_libcamera_uses_none(stream: str) -> None:
+    assert mistake(f"[streams.main]\n{stream}\n[cameras.0]").startswith("cameras.0: no stream uses this camera; ")
+
+
+def test_the_source_of_a_profile_is_taken_and_may_be_changed() -> None:
+    profile = Profile(board=Board(name="x"), streams={"main": {"source": "v4l2", "device": "/dev/video0", "fps": 20}})
+    assert build(profile=profile).streams == {"main": DeviceStream(device="/dev/video0", fps=20)}
+    written = '[streams.main]\nsource = "picamera2"'
+    assert build(written, profile=profile).streams == {"main": CameraStream(fps=20)}
 
 
 def test_a_file_is_read_and_its_folder_is_where_paths_begin(tmp_path: Path) -> None:
@@ -305,23 +346,56 @@ def test_a_broken_file_is_named_with_the_line(tmp_path: Path) -> None:
 
 
 ADDRESSES = st.ip_addresses(v=4).map(str) | st.ip_addresses(v=6).map("[{}]".format)
-EVEN_PIXELS = st.integers(16, 2048).map(lambda half: 2 * half)
-ENCODED = st.fixed_dictionaries(
+EVEN_PIXELS = st.integers(32, 2048).map(lambda half: 2 * half)
+WATCHED = {
+    "slow_readers": st.sampled_from(["end", "skip"]),
+    "on_demand": st.booleans(),
+    "linger_s": st.floats(1, 3600),
+    "give_up_after_s": st.integers(5, 86_400),
+}
+PICTURE = WATCHED | {
+    "width": EVEN_PIXELS,
+    "height": EVEN_PIXELS,
+    "fps": st.integers(1, 120),
+    "bitrate_bps": st.integers(25_000, 50_000_000),
+    "gop_s": st.integers(1, 60) | st.floats(0.5, 60),
+    "link_bitrate_bps": st.integers(50_000_000, 100_000_000),
+}
+OVERLAY = {"overlay": st.sampled_from(["", "%H:%M {name}", '"\\', "100 %% {{}}", "é"])}
+ENCODER = {"encoder": st.sampled_from(["auto", "hardware", "software"])}
+CAMERA = {"camera": st.integers(0, 63)}
+
+
+def stream_tables(optional: dict[str, st.SearchStrategy[Any]], **written: Any) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({key: st.just(value) for key, value in written.items()}, optional=optional)
+
+
+STREAM = (
+    stream_tables(PICTURE | OVERLAY | ENCODER | CAMERA)
+    | stream_tables(PICTURE | OVERLAY, source="testpattern")
+    | stream_tables(PICTURE | OVERLAY | ENCODER | CAMERA, source="picamera2")
+    | stream_tables(PICTURE, source="v4l2", device="/dev/video0", format="h264")
+    | stream_tables(PICTURE | OVERLAY | ENCODER, source="v4l2", device='/dev/v4l/by-id/usb "x"')
+    | st.fixed_dictionaries(
+        {"source": st.just("file"), "path": st.text(min_size=1).filter(lambda text: "\0" not in text)},
+        optional=WATCHED | {"loop": st.booleans(), "link_bitrate_bps": st.integers(25_000, 100_000_000)},
+    )
+)
+NUMBER = st.integers(-(2**63), 2**63 - 1) | st.floats(-1e15, 1e15)
+CAMERA_TABLE = st.fixed_dictionaries(
     {},
     optional={
-        "source": st.sampled_from(["auto", "testpattern"]),
-        "width": EVEN_PIXELS,
-        "height": EVEN_PIXELS,
-        "fps": st.integers(1, 120),
-        "bitrate_bps": st.integers(25_000, 50_000_000),
-        "gop_s": st.integers(1, 60) | st.floats(0.5, 60),
-        "link_bitrate_bps": st.integers(50_000_000, 100_000_000),
-        "slow_readers": st.sampled_from(["end", "skip"]),
+        "hflip": st.booleans(),
+        "vflip": st.booleans(),
+        "rotation": st.sampled_from([0, 180]),
+        "sensor_mode": st.lists(st.integers(1, 16_384), min_size=2, max_size=2),
+        "buffer_count": st.integers(2, 12),
+        "controls": st.dictionaries(
+            st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,9}", fullmatch=True),
+            st.booleans() | NUMBER | st.text(max_size=9) | st.lists(NUMBER, min_size=1, max_size=4),
+            max_size=3,
+        ),
     },
-)
-FILE = st.fixed_dictionaries(
-    {"source": st.just("file"), "path": st.text(min_size=1).filter(lambda text: "\0" not in text)},
-    optional={"loop": st.booleans(), "link_bitrate_bps": st.integers(25_000, 100_000_000)},
 )
 TABLES = st.fixed_dictionaries(
     {"auth": st.just({"anonymous": True})},
@@ -338,22 +412,33 @@ TABLES = st.fixed_dictionaries(
         ),
         "link": st.fixed_dictionaries({"dead_after_s": st.floats(2, 60)}),
         "streams": st.dictionaries(
-            st.from_regex(r"[A-Za-z0-9_-]{1,32}", fullmatch=True), ENCODED | FILE, min_size=1, max_size=4
+            st.from_regex(r"[A-Za-z0-9_-]{1,32}", fullmatch=True), STREAM, min_size=1, max_size=4
         ),
     },
 )
 
 
-@given(TABLES)
-def test_what_check_prints_loads_again_to_the_same(tables: dict[str, Any]) -> None:
-    config = build(tables)
+@settings(deadline=None)
+@given(TABLES, st.lists(CAMERA_TABLE, max_size=2))
+def test_what_check_prints_loads_again_to_the_same(tables: dict[str, Any], cameras: list[dict[str, Any]]) -> None:
+    used = used_cameras(build(tables))
+    config = build({**tables, "cameras": {str(number): table for number, table in zip(used, cameras, strict=False)}})
     assert build(config.to_toml()) == config
 
 
+def used_cameras(config: Config) -> list[int]:
+    streams = config.streams.values()
+    return sorted({stream.camera for stream in streams if isinstance(stream, AutoStream | CameraStream)})
+
+
 JUNK = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.integers())
-KEYS = st.sampled_from(["rtsp", "http", "streams", "listen", "main", "source", "fps", "path", "udp_ports"]) | st.text()
+KEYS = (
+    st.sampled_from(["rtsp", "http", "streams", "cameras", "listen", "main", "source", "fps", "path", "udp_ports", "0"])
+    | st.text()
+)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(KEYS, JUNK | st.dictionaries(KEYS, JUNK | st.dictionaries(KEYS, JUNK, max_size=3), max_size=3)))
 def test_any_tables_are_a_config_or_one_line(tables: dict[str, Any]) -> None:
     answer = ""

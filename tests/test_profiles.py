@@ -1,17 +1,52 @@
 """Hardware profiles: each file is one, its own streams fit its own encoder, and a board finds its own."""
 
+import re
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from edge_streamer.config import EncodedStream, Overrides, check_fits, load_config
-from edge_streamer.device.board import BoardIdentity
-from edge_streamer.profiles import Profile, find_profiles, load_profile, profile_folders, select_profile
+from edge_streamer.device.board import BoardIdentity, read_board
+from edge_streamer.profiles import (
+    Profile,
+    Sensor,
+    boards_with_encoder,
+    find_profiles,
+    load_profile,
+    load_sensor,
+    load_sensors,
+    profile_folders,
+    select_profile,
+)
 from edge_streamer.toml import ConfigError
 
-FILES = find_profiles(profile_folders())
-NO_BOARD = BoardIdentity("", ())
-PI_4 = BoardIdentity("Raspberry Pi 4 Model B Rev 1.4", ("raspberrypi,4-model-b", "brcm,bcm2711"))
+FILES: Final = find_profiles(profile_folders())
+SENSOR_FILES: Final = sorted((FILES["generic"].parent / "sensors").glob("*.toml"))
+NO_BOARD: Final = BoardIdentity("", ())
+PI_4: Final = BoardIdentity("Raspberry Pi 4 Model B Rev 1.4", ("raspberrypi,4-model-b", "brcm,bcm2711"))
+
+# Each folder holds `model` and `compatible` as the kernel shows them: what the device-tree sources of Linux and of
+# raspberrypi/linux say; the model of a Raspberry Pi as its firmware writes it.
+DEVICE_TREES: Final = Path(__file__).parent / "fixtures" / "device-tree"
+PROFILE_OF: Final = {
+    "raspberrypi-zero-2-w": "raspberrypi-zero-2-w",
+    "raspberrypi-3-a-plus": "raspberrypi-3-a-plus",
+    "raspberrypi-3-a-plus-mainline": "raspberrypi-3-a-plus",
+    "raspberrypi-3-b-plus": "raspberrypi-3-b-plus",
+    "raspberrypi-3-b": "raspberrypi-3-b",
+    "raspberrypi-4": "raspberrypi-4",
+    "raspberrypi-400": "generic",
+    "raspberrypi-cm4": "raspberrypi-cm4",
+    "raspberrypi-5": "raspberrypi-5",
+    "raspberrypi-cm5": "raspberrypi-cm5",
+    "imx8mp-evk": "imx8mp",
+    "quartz64-a": "rk3566",
+    "rock-5b": "rk3588",
+    "rock-5a": "rk3588",
+    "robotics-rb5": "qrb5165",
+    "robotics-rb1": "qrb2210",
+}
 
 
 def write_profile(folder: Path, name: str, text: str) -> Path:
@@ -35,17 +70,43 @@ def test_the_streams_of_a_profile_load_and_fit_its_encoder(name: str) -> None:
         check_fits(encoded, profile.encoder)
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_a_profile_names_sensors_that_are_there_and_its_board_for_people(name: str) -> None:
+    profile = load_profile(FILES[name])
+    assert profile.board.title
+    if profile.sensors is not None:
+        assert set(profile.sensors.supported) <= set(load_sensors())
+
+
 def test_no_two_profiles_are_for_the_same_board() -> None:
-    names = [name for file in FILES.values() for name in load_profile(file).board.compatible]
+    boards = [load_profile(file).board for file in FILES.values()]
+    names = [name for board in boards for name in (*board.compatible, *board.models)]
     assert len(names) == len(set(names))
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_every_figure_has_its_source_in_a_comment(name: str) -> None:
-    facts = FILES[name].read_text().partition("[streams")[0]
+@pytest.mark.parametrize("file", [*FILES.values(), *SENSOR_FILES], ids=lambda file: file.stem)
+def test_every_figure_has_its_source_in_a_comment(file: Path) -> None:
+    facts = re.split(r"^\[streams|^# Video modes of the same table", file.read_text(), flags=re.MULTILINE)[0]
     for line in facts.splitlines():
-        if "=" in line and not line.startswith(("#", "name", "kind")):
-            assert "#" in line, f"{name}: {line}"
+        if "=" in line and not line.startswith(("#", "name", "title", "kind")):
+            assert "#" in line, f"{file.name}: {line}"
+
+
+@pytest.mark.parametrize("tree", sorted(DEVICE_TREES.iterdir()), ids=lambda tree: tree.name)
+def test_a_board_finds_its_own(tree: Path) -> None:
+    assert select_profile(None, read_board(tree)).name == PROFILE_OF[tree.name]
+
+
+def test_every_profile_has_a_board_that_finds_it() -> None:
+    assert set(PROFILE_OF.values()) == set(FILES)
+    assert set(PROFILE_OF) == {tree.name for tree in DEVICE_TREES.iterdir()}
+
+
+def test_boards_with_an_encoder_are_named_for_people() -> None:
+    names = boards_with_encoder()
+    assert names == sorted(names)
+    assert {"Raspberry Pi 4 Model B", "Raspberry Pi Zero 2 W", "Qualcomm QRB2210"} <= set(names)
+    assert not {"Raspberry Pi 5", "Rockchip RK3588", "NXP i.MX 8M Plus", "any other machine"} & set(names)
 
 
 def test_a_raspberry_pi_4_finds_its_own() -> None:
@@ -57,6 +118,12 @@ def test_a_raspberry_pi_4_finds_its_own() -> None:
     assert profile.network.link_bps == 1_000_000_000
     assert profile.serial is not None
     assert profile.serial.port == "/dev/serial0"
+    assert profile.led is not None
+    assert profile.led.path == "/sys/class/leds/ACT"
+    assert profile.camera_connector is not None
+    connector = profile.camera_connector
+    assert (connector.ports, connector.lanes, connector.pins) == (1, 2, 15)
+    assert profile.title == "Raspberry Pi 4 Model B"
 
 
 @pytest.mark.parametrize("board", [NO_BOARD, BoardIdentity("Other", ("vendor,board", "brcm,bcm2711"))])
@@ -71,24 +138,23 @@ def test_the_most_specific_name_of_the_device_tree_wins(tmp_path: Path) -> None:
     assert select_profile(None, BoardIdentity("", ("v,board", "v,soc")), (tmp_path,)).name == "b-board"
 
 
+def test_a_model_wins_over_the_names_of_another_board(tmp_path: Path) -> None:
+    write_profile(tmp_path, "generic", '[board]\nname = "generic"')
+    write_profile(tmp_path, "a-plus", '[board]\nname = "a-plus"\nmodels = ["Board A Plus"]')
+    write_profile(tmp_path, "b-plus", '[board]\nname = "b-plus"\ncompatible = ["v,b-plus"]')
+    assert select_profile(None, BoardIdentity("Board A Plus Rev 1.0", ("v,b-plus",)), (tmp_path,)).name == "a-plus"
+    assert select_profile(None, BoardIdentity("Board B Plus Rev 1.0", ("v,b-plus",)), (tmp_path,)).name == "b-plus"
+
+
 def test_a_name_is_over_what_the_board_says() -> None:
     assert select_profile("generic", PI_4).name == "generic"
 
 
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        (
-            "raspberrypi4",
-            '--profile: "raspberrypi4" is no profile; did you mean "raspberrypi-4"? allowed: generic, raspberrypi-4',
-        ),
-        ("../x", '--profile: "../x" is no profile; allowed: generic, raspberrypi-4'),
-    ],
-)
-def test_an_unknown_name_lists_the_known(name: str, message: str) -> None:
+@pytest.mark.parametrize(("name", "hint"), [("raspberrypi4", ' did you mean "raspberrypi-4"?'), ("../x", "")])
+def test_an_unknown_name_lists_the_known(name: str, hint: str) -> None:
     with pytest.raises(ConfigError) as error:
         select_profile(name, PI_4)
-    assert str(error.value) == message
+    assert str(error.value) == f'--profile: "{name}" is no profile;{hint} allowed: {", ".join(FILES)}'
 
 
 def test_profiles_are_found_where_the_generic_one_is(tmp_path: Path) -> None:
@@ -113,7 +179,7 @@ def test_an_installed_package_has_them_in_share(monkeypatch: pytest.MonkeyPatch)
     [
         ("", "x.toml: board.name: missing; write name = ... under [board]; allowed: a string in quotes"),
         ('[boards]\nname = "x"', 'x.toml: boards: unknown key; did you mean "board"? '
-         "allowed: board, encoder, network, serial, streams"),
+         "allowed: board, encoder, network, serial, led, camera_connector, sensors, streams"),
         ('[board]\nname = "x"\ncompatible = "a"', 'x.toml: board.compatible: "a" is not allowed; '
          "allowed: a list of device-tree names in quotes"),
         ('[board]\nname = "x"\n[encoder]\nkind = "gpu"',
@@ -122,6 +188,12 @@ def test_an_installed_package_has_them_in_share(monkeypatch: pytest.MonkeyPatch)
          "x.toml: network.link_bps: 0 is not allowed; allowed: 1 to 100000000000"),
         ('[board]\nname = "x"\n[serial]\n',
          "x.toml: serial.port: missing; write port = ... under [serial]; allowed: a string in quotes"),
+        ('[board]\nname = "x"\n[led]\npath = "/sys/class/leds/../x"',
+         'x.toml: led.path: "/sys/class/leds/../x" is not allowed; allowed: "/sys/class/leds/NAME", a folder of sysfs'),
+        ('[board]\nname = "x"\n[camera_connector]\nports = 0\nlanes = 2',
+         "x.toml: camera_connector.ports: 0 is not allowed; allowed: 1 to 8"),
+        ('[board]\nname = "x"\n[sensors]\nsupported = "imx708"',
+         'x.toml: sensors.supported: "imx708" is not allowed; allowed: a list of sensor names in quotes'),
         ('[board]\nname = "x"\n[streams]\nmain = 1',
          "x.toml: streams.main: 1 is not allowed; allowed: a table, written [streams.main]"),
     ],
@@ -134,5 +206,47 @@ def test_a_profile_with_a_mistake_names_file_and_key(tmp_path: Path, text: str, 
 
 def test_what_a_profile_does_not_say_is_none(tmp_path: Path) -> None:
     profile = load_profile(write_profile(tmp_path, "x", '[board]\nname = "x"'))
-    assert (profile.encoder, profile.network, profile.serial, profile.streams) == (None, None, None, {})
-    assert isinstance(profile, Profile)
+    assert profile == Profile(board=profile.board)
+    assert (profile.encoder, profile.led, profile.sensors, profile.streams) == (None, None, None, {})
+    assert profile.title == "x"
+
+
+@pytest.mark.parametrize("file", SENSOR_FILES, ids=lambda file: file.stem)
+def test_every_sensor_is_called_as_its_file_and_its_largest_mode_comes_first(file: Path) -> None:
+    sensor = load_sensor(file)
+    assert sensor.name == sensor.sensor.dtoverlay == file.stem
+    areas = [mode.width * mode.height for mode in sensor.modes]
+    assert areas == sorted(areas, reverse=True)
+    assert all(mode.width <= sensor.sensor.width and mode.height <= sensor.sensor.height for mode in sensor.modes)
+
+
+def test_the_sensors_are_those_of_the_official_cameras() -> None:
+    sensors = load_sensors()
+    assert set(sensors) == {"ov5647", "imx219", "imx477", "imx708", "imx296", "imx500"}
+    assert [name for name, sensor in sensors.items() if sensor.sensor.autofocus] == ["imx708"]
+    assert isinstance(sensors["imx708"], Sensor)
+    assert [module.horizontal_fov_degrees for module in sensors["imx708"].modules] == [66, 102]
+
+
+SENSOR = '[sensor]\nname = "x"\ndtoverlay = "x"\nwidth = 640\nheight = 480\nautofocus = false\n'
+MODULE = '[[modules]]\nname = "X"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "sensors/x.toml: sensor.name: missing; write name = ... under [sensor]; allowed: a string in quotes"),
+        (SENSOR, "sensors/x.toml: modules: missing; write [[modules]] once or more"),
+        (SENSOR + MODULE + "[modes]\nwidth = 640",
+         "sensors/x.toml: modes: {...} is not allowed; allowed: one or more tables, each under [[modes]]"),
+        (SENSOR + MODULE + MODULE + "vertical_fov_degrees = 0",
+         "sensors/x.toml: modules[2].vertical_fov_degrees: 0 is not allowed; allowed: 1 to 360"),
+        (SENSOR + MODULE + "[[modes]]\nwidth = 640\nheight = 480\nfps = 0",
+         "sensors/x.toml: modes[1].fps: 0 is not allowed; allowed: 1 to 1000"),
+        ("[mode]", 'sensors/x.toml: mode: unknown key; did you mean "modes"? allowed: sensor, modules, modes'),
+    ],
+)  # fmt: skip
+def test_a_sensor_with_a_mistake_names_file_and_key(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_sensor(write_profile(tmp_path, "x", text))
+    assert str(error.value) == message

@@ -1,74 +1,188 @@
-"""What a stream's source is, and what a board's encoder can make: at the limit and one over it."""
+"""The streams' tables: what a source kind may be told, and what `auto` becomes on a machine with cameras or without."""
+
+import string
+import time
+from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from edge_streamer.config import ConfigError, EncodedStream, FileStream, check_fits, resolve_source
-from edge_streamer.profiles import Encoder
-
-ENCODER = Encoder(
-    kind="v4l2_m2m", max_width=1920, max_height=1920, max_macroblocks_per_s=245_760, max_bitrate_bps=25_000_000
+from edge_streamer.config import (
+    AutoStream,
+    CameraStream,
+    ConfigError,
+    DeviceStream,
+    FileStream,
+    PatternStream,
+    StreamConfig,
 )
-FULL_HD = EncodedStream(width=1920, height=1080, fps=30)
-SUB = EncodedStream(width=640, height=360, fps=15)
+from edge_streamer.device.cameras import FoundCamera
+from edge_streamer.stream_config import DEFAULT_STREAMS, decide_source, read_streams
+
+CSI = FoundCamera("picamera2", 0, "", "imx708")
+CSI_1 = FoundCamera("picamera2", 1, "", "imx219")
+USB = FoundCamera("v4l2", 2, "/dev/v4l/by-id/usb-cam", "Webcam")
+USB_4 = FoundCamera("v4l2", 4, "/dev/video4", "Webcam")
 
 
-def test_auto_is_the_test_pattern_where_there_is_no_camera_source() -> None:
-    assert resolve_source(EncodedStream(source="auto")) == "testpattern"
-    assert resolve_source(EncodedStream(source="testpattern")) == "testpattern"
-    assert resolve_source(FileStream(path="/a.mp4")) == "file"
+def read(name: str = "main", **table: Any) -> StreamConfig:
+    return read_streams({name: table}, DEFAULT_STREAMS, Path("/etc"))[name]
 
 
-@pytest.mark.parametrize(
-    "streams",
-    [
-        {},
-        {"main": FULL_HD},
-        {"main": EncodedStream(width=1280, height=720, fps=68)},
-        {"main": EncodedStream(width=1080, height=1920, fps=30, bitrate_bps=25_000_000)},
-        {"main": EncodedStream(), "sub": SUB},
-    ],
-)
-def test_streams_up_to_the_limit_fit(streams: dict[str, EncodedStream]) -> None:
-    check_fits(streams, ENCODER)
-
-
-@pytest.mark.parametrize(
-    ("streams", "message"),
-    [
-        (
-            {"main": EncodedStream(width=1922)},
-            "streams.main.width: 1922 is more than this board's encoder takes; what fits: up to 1920",
-        ),
-        (
-            {"main": EncodedStream(height=2160)},
-            "streams.main.height: 2160 is more than this board's encoder takes; what fits: up to 1920",
-        ),
-        (
-            {"main": EncodedStream(bitrate_bps=30_000_000)},
-            "streams.main.bitrate_bps: 30000000 is more than this board's encoder takes; what fits: up to 25000000",
-        ),
-        (
-            {"main": EncodedStream(fps=69)},
-            "streams.main.fps: 69 at 1280x720 is too much for this board's encoder: 248400 macroblocks/s for all "
-            "streams, it makes 245760; what fits: up to 68",
-        ),
-        (
-            {"sub": SUB, "main": FULL_HD},
-            "streams.main.fps: 30 at 1920x1080 is too much for this board's encoder: 258600 macroblocks/s for all "
-            "streams, it makes 245760; what fits: up to 28",
-        ),
-        (
-            dict.fromkeys(("a", "b", "c"), FULL_HD),
-            "streams.a.fps: 30 at 1920x1080 is too much for this board's encoder: 734400 macroblocks/s for all "
-            "streams, it makes 245760; what fits: a smaller width and height",
-        ),
-    ],
-)
-def test_streams_over_the_limit_say_what_would_fit(streams: dict[str, EncodedStream], message: str) -> None:
+def mistake(**table: Any) -> str:
     with pytest.raises(ConfigError) as error:
-        check_fits(streams, ENCODER)
-    assert str(error.value) == message
+        read("main", **table)
+    assert len(str(error.value).splitlines()) == 1
+    return str(error.value)
 
 
-def test_what_is_said_to_fit_fits() -> None:
-    check_fits({"sub": SUB, "main": EncodedStream(width=1920, height=1080, fps=28)}, ENCODER)
+@pytest.mark.parametrize(
+    ("camera", "found", "kind"),
+    [
+        (0, (), "testpattern"),
+        (0, (CSI, CSI_1, USB), "picamera2"),
+        (1, (CSI, CSI_1, USB), "picamera2"),
+        (1, (CSI,), "testpattern"),
+        (1, (CSI, USB), "v4l2"),
+        (2, (USB,), "v4l2"),
+        (0, (USB, USB_4), "v4l2"),
+    ],
+)
+def test_auto_is_its_camera_or_a_usb_camera_or_the_test_pattern(
+    camera: int, found: tuple[FoundCamera, ...], kind: str
+) -> None:
+    assert decide_source(AutoStream(camera=camera), found).source == kind
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [PatternStream(), CameraStream(), DeviceStream(device="/dev/video9"), FileStream(path="/a.mp4")],
+)
+def test_a_written_source_stays_whatever_is_found(stream: StreamConfig) -> None:
+    for found in ((), (CSI, USB)):
+        assert decide_source(stream, found) is stream
+
+
+def test_auto_takes_along_what_was_written() -> None:
+    written = {
+        "width": 1920, "height": 1080, "fps": 25, "bitrate_bps": 4_000_000, "gop_s": 1.0, "overlay": "{name}",
+        "link_bitrate_bps": 8_000_000, "slow_readers": "skip", "on_demand": True, "linger_s": 2.0,
+        "give_up_after_s": 30.0,
+    }  # fmt: skip
+    stream = AutoStream(**written, camera=1, encoder="software")
+    assert decide_source(stream, (CSI_1,)) == CameraStream(**written, camera=1, encoder="software")
+    assert decide_source(stream, (USB,)) == DeviceStream(**written, device=USB.device, encoder="software")
+    assert decide_source(stream, ()) == PatternStream(**written)
+
+
+@pytest.mark.parametrize(
+    ("table", "stream"),
+    [
+        ({"camera": 3}, AutoStream(camera=3)),
+        ({"source": "testpattern", "overlay": "%H:%M"}, PatternStream(overlay="%H:%M")),
+        ({"source": "picamera2", "camera": 1, "encoder": "hardware"}, CameraStream(camera=1, encoder="hardware")),
+        (
+            {"source": "v4l2", "device": "/dev/video0", "format": "mjpeg"},
+            DeviceStream(device="/dev/video0", format="mjpeg"),
+        ),
+        (
+            {"source": "file", "path": "a.mp4", "on_demand": True, "linger_s": 1, "give_up_after_s": 5},
+            FileStream(path="/etc/a.mp4", on_demand=True, linger_s=1, give_up_after_s=5),
+        ),
+    ],
+)
+def test_each_source_kind_has_its_own_keys(table: dict[str, Any], stream: StreamConfig) -> None:
+    assert read(**table) == stream
+
+
+@pytest.mark.parametrize("source", ["auto", "picamera2", "testpattern"])
+def test_a_camera_of_a_known_name_has_the_size_of_that_name(source: str) -> None:
+    stream = read("sub", source=source)
+    assert not isinstance(stream, FileStream)
+    assert (stream.width, stream.height, stream.fps) == (640, 360, 15)
+
+
+@pytest.mark.parametrize(
+    ("table", "answer"),
+    [
+        (
+            {"source": "testpattern", "encoder": "auto"},
+            'streams.main.encoder: not a key of source = "testpattern"; remove it, or write source = "auto" or '
+            '"picamera2" or "v4l2"',
+        ),
+        (
+            {"source": "v4l2", "device": "/dev/video0", "camera": 0},
+            'streams.main.camera: not a key of source = "v4l2"; remove it, or write source = "auto" or "picamera2"',
+        ),
+        (
+            {"source": "file", "path": "a.mp4", "overlay": "x"},
+            'streams.main.overlay: not a key of source = "file"; remove it, or write source = "auto" or "testpattern" '
+            'or "picamera2" or "v4l2"',
+        ),
+        ({"camera": 64}, "streams.main.camera: 64 is not allowed; allowed: 0 to 63"),
+        ({"encoder": "gpu"}, 'streams.main.encoder: "gpu" is not allowed; allowed: "auto" or "hardware" or "software"'),
+        ({"on_demand": 1}, "streams.main.on_demand: 1 is not allowed; allowed: true or false"),
+        ({"linger_s": 0.5}, "streams.main.linger_s: 0.5 is not allowed; allowed: 1 to 3600"),
+        ({"give_up_after_s": 4}, "streams.main.give_up_after_s: 4 is not allowed; allowed: 5 to 86400"),
+        (
+            {"source": "v4l2", "device": "/dev/video0", "format": "rgb"},
+            'streams.main.format: "rgb" is not allowed; allowed: "auto" or "h264" or "mjpeg" or "nv12" or "yuyv"',
+        ),
+    ],
+)
+def test_a_key_of_another_kind_or_a_wrong_value_says_what_is_allowed(table: dict[str, Any], answer: str) -> None:
+    assert mistake(**table) == answer
+
+
+@pytest.mark.parametrize("device", ["video0", "", "/", "/dev/\0", "/" + 256 * "x", 0])
+def test_a_device_is_an_absolute_path(device: object) -> None:
+    assert mistake(source="v4l2", device=device).startswith("streams.main.device: ")
+
+
+@pytest.mark.parametrize("own", [{"overlay": "{name}"}, {"encoder": "hardware"}, {"encoder": "software"}])
+def test_pictures_that_come_encoded_are_not_drawn_on_nor_encoded_again(own: dict[str, Any]) -> None:
+    table = {"source": "v4l2", "device": "/dev/video0", **own}
+    (key,) = own
+    assert mistake(**table, format="h264").startswith(f'streams.main.{key}: cannot be had with format = "h264", ')
+    for encoded_here in ("auto", "mjpeg", "yuyv", "nv12"):
+        assert read(**table, format=encoded_here)
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    [
+        "",
+        "%Y-%m-%d %H:%M:%S {name}",
+        "100 %%",
+        "{{{name}}}",
+        "Tür {name}",
+        "x" * 128,
+        "%A %d. %B %Y %Z",
+        "{name}{name}",
+    ],
+)
+def test_an_overlay_is_text_and_time_and_name(overlay: str) -> None:
+    stream = read(overlay=overlay)
+    assert isinstance(stream, AutoStream)
+    assert stream.overlay == overlay
+
+
+@pytest.mark.parametrize(
+    "overlay",
+    ["x" * 129, "%", "100 %", "%Q", "%-d", "%{name}", "%n", "{", "}", "{}", "{camera}", "{name!r}", "{name:9}",
+     "{name.x}", "{name[0]}", "two\nlines", "\t", "\0", "\ud800", 7, ["%H"]],
+)  # fmt: skip
+def test_what_cannot_be_written_into_a_picture_is_refused(overlay: object) -> None:
+    assert mistake(overlay=overlay).startswith("streams.main.overlay: ")
+
+
+@settings(deadline=None)
+@given(st.text(alphabet=string.printable + "äß{}%", max_size=40) | st.text(alphabet="%{}nameHMS ", max_size=12))
+def test_an_accepted_overlay_can_be_formatted(overlay: str) -> None:
+    try:
+        read(overlay=overlay)
+    except ConfigError:
+        return
+    time.strftime(overlay.format(name="main"), time.gmtime(0))

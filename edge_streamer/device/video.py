@@ -1,81 +1,48 @@
-"""Video and media device nodes and their names, as sysfs tells them: nothing is opened, so nothing is disturbed.
+"""Video device nodes and their names, as sysfs tells them: nothing is opened, so nothing is disturbed.
 
-What a node can do is known only to its driver; the role given here is read from its name, to guide people, and no
-code may rely on it. Called by `probe`.
+What a node can do is known only to its driver; whether it encodes is read from its name here, to guide people where the
+driver cannot be asked, and no source may rely on it. Called by `device.cameras` and `probe`.
 """
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-# Drivers name their memory-to-memory nodes: bcm2835-codec-encode, bcm2835-isp-output0, pispbe-input, rpi-hevc-dec,
-# mtk-vcodec-enc, "Qualcomm Venus video encoder". The image encoders make JPEG.
+# Drivers name their encoders: bcm2835-codec-encode, mtk-vcodec-enc, "Qualcomm Venus video encoder". Others make JPEG.
 _IMAGE_ENCODER: Final = re.compile(r"jpe?g|encode_image", re.IGNORECASE)
 _ENCODER: Final = re.compile(r"\benc|encoder", re.IGNORECASE)
-_MEMORY_TO_MEMORY: Final = re.compile(r"codec|\bdec|-isp|pispbe|m2m|scaler", re.IGNORECASE)
-
-
-class VideoRole(StrEnum):
-    """What a video node seems to be, by its name."""
-
-    CAMERA = "camera"
-    ENCODER = "encoder"
-    CONVERTER = "converter"
 
 
 @dataclass(frozen=True, slots=True)
 class VideoDevice:
-    """A `/dev/video*` node: the driver's name for it and the role that the name suggests."""
+    """A `/dev/video*` node and the driver's name for it."""
 
     path: str
     name: str
-    role: VideoRole
 
-
-@dataclass(frozen=True, slots=True)
-class MediaDevice:
-    """A `/dev/media*` node and the model its driver gives."""
-
-    path: str
-    name: str
+    @property
+    def is_encoder(self) -> bool:
+        """Whether the name says that it makes video of pictures."""
+        return bool(_ENCODER.search(self.name)) and not _IMAGE_ENCODER.search(self.name)
 
 
 def list_video_devices(root: Path = Path("/")) -> tuple[VideoDevice, ...]:
     """Return the V4L2 video nodes in the order of their numbers; `root` is the folder that `sys` is in."""
-    found = _named_nodes(root / "sys" / "class" / "video4linux", "video", "name")
-    return tuple(VideoDevice(path, name, role_of(name)) for path, name in found)
+    folder = video_class_folder(root)
+    names = (entry.name.removeprefix("video") for entry in folder.glob("video*"))
+    numbers = sorted(int(name) for name in names if name.isdecimal())
+    return tuple(VideoDevice(f"/dev/video{number}", read_name(folder / f"video{number}")) for number in numbers)
 
 
-def list_media_devices(root: Path = Path("/")) -> tuple[MediaDevice, ...]:
-    """Return the media-controller nodes in the order of their numbers; `root` is the folder that `sys` is in."""
-    found = _named_nodes(root / "sys" / "bus" / "media" / "devices", "media", "model")
-    return tuple(MediaDevice(path, name) for path, name in found)
+def video_class_folder(root: Path) -> Path:
+    """Return the folder in which the kernel shows video nodes and subdevices."""
+    return root / "sys" / "class" / "video4linux"
 
 
-def role_of(name: str) -> VideoRole:
-    """Return the role that a video node's name suggests."""
-    if _ENCODER.search(name) and not _IMAGE_ENCODER.search(name):
-        return VideoRole.ENCODER
-    if _MEMORY_TO_MEMORY.search(name) or _IMAGE_ENCODER.search(name):
-        return VideoRole.CONVERTER
-    return VideoRole.CAMERA
-
-
-def _named_nodes(folder: Path, prefix: str, attribute: str) -> list[tuple[str, str]]:
-    numbers = [
-        int(entry.name.removeprefix(prefix))
-        for entry in folder.glob(f"{prefix}*")
-        if entry.name.removeprefix(prefix).isdecimal()
-    ]
-    return [
-        (f"/dev/{prefix}{number}", _read_name(folder / f"{prefix}{number}" / attribute)) for number in sorted(numbers)
-    ]
-
-
-def _read_name(file: Path) -> str:
+def read_name(node: Path) -> str:
+    """Return what the driver calls the node of that folder; empty when it has no name or is gone."""
     try:
-        return file.read_text(errors="replace").strip()
+        return (node / "name").read_text(errors="replace").strip()
     except OSError:
         return ""

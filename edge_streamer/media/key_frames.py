@@ -33,6 +33,11 @@ class KeyFrameCache:
             if self._bytes > CACHE_LIMIT_BYTES:
                 self._frames = []
 
+    def clear(self) -> None:
+        """Forget all: the next key frame begins anew."""
+        self._frames = []
+        self._bytes = 0
+
     def frames(self, limit_bytes: int) -> tuple[PacketizedFrame, ...]:
         """Return the frames to start a viewer with; none when there are none or they exceed `limit_bytes`."""
         return tuple(self._frames) if self._bytes <= limit_bytes else ()

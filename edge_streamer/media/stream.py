@@ -7,8 +7,9 @@ viewer starts at a key frame:
 - it cannot, or was asked a moment ago: the cached frames since the last key frame are sent. They are contiguous in
   sequence with what follows, so the viewer sees no seam.
 
-Called on the loop's thread: by the supervisor (`publish`, `announce_restart`) and by RTSP sessions (the rest). It owns
-no socket and no timer; who waits too long is found when the next frame comes, or by the session's own deadline.
+Called on the loop's thread: by the supervisor ("frames in", and what it says of the source) and by RTSP sessions (the
+rest, and `on_wanted`). It owns no socket and no timer; who waits too long is found when the next frame comes, or by the
+session's own deadline.
 """
 
 import secrets
@@ -31,6 +32,8 @@ from edge_streamer.protocol.rtp.packetizer import H264Packetizer, PacketizedFram
 from edge_streamer.protocol.rtp.rtcp import goodbye, middle_32_bits, ntp_from_wall_ns, sender_report
 
 IP_UDP_HEADER_BYTES: Final = 28
+MAX_CAPTURE_DELAY_S: Final = 10.0
+"""A frame that says that it was exposed longer ago than this, or later than now, is not believed."""
 SENDER_REPORTS_KEPT: Final = 8
 """A receiver report refers to one of the last few sender reports; older ones would give no useful round trip."""
 
@@ -97,6 +100,8 @@ class Stream:
         self.parameter_sets: ParameterSets | None = None
         self.key_frame_requests = KeyFrameRequests()
         self.on_format_changed: Callable[[], None] = _nothing  # called before the first frame of another size
+        self.on_wanted: Callable[[], None] = _nothing  # to be called by whoever wants to watch: DESCRIBE, PLAY
+        self.is_down = False  # the source has failed and does not run now: nobody need wait for a description
         self.last_frame: EncodedFrame | None = None
         self.last_frame_at = 0.0
         self.sender_reports_sent_at: dict[int, float] = {}  # middle 32 bits of the NTP time -> now
@@ -104,9 +109,12 @@ class Stream:
         self._configured_bps = link_bitrate_bps
         self._clock = MediaClock()
         self._media_time = 0
+        self._captured_at = 0.0  # the last frame's exposure
         self._restarted = False
         self._packetizer = H264Packetizer(ssrc=self.identity.ssrc, first_sequence=self.identity.first_sequence)
         self._peak = PeakRateMeter()
+        self._next_peak: PeakRateMeter | None = None  # of what was sent since another setting
+        self._next_peak_from = 0.0
         self._cache = KeyFrameCache()
         self._playing: dict[Viewer, Deliver] = {}
         self._waiting: list[Viewer] = []
@@ -118,6 +126,27 @@ class Stream:
         """The source begins anew: its next frame's media time has a new origin."""
         self._restarted = True
 
+    def forget_frames(self) -> None:
+        """The source is off: nobody may start with a picture of before."""
+        self._cache.clear()
+
+    def forget_format(self) -> None:
+        """The source is given up: the stream cannot be described before its next key frame."""
+        self.forget_frames()
+        self.parameter_sets = None
+
+    def declare_down(self) -> None:
+        """The source has failed: tell those who wait for a description that has never been known."""
+        self.is_down = True
+        self._tell_about_description()
+
+    def set_link_bitrate(self, link_bitrate_bps: int, now: float) -> None:
+        """Take another encoder setting. What was measured before counts as long as it can be in a viewer's backlog:
+        nobody may be ended by a budget that shrinks."""
+        self._configured_bps = link_bitrate_bps
+        self._next_peak = PeakRateMeter()
+        self._next_peak_from = now + self.write_budget.dead_after_s
+
     def publish(self, frame: EncodedFrame, now: float) -> None:
         """Packetize `frame` once and give it to every viewer."""
         packetized = self._packetize(frame, now)
@@ -125,7 +154,7 @@ class Stream:
             return
         self._account(frame, packetized, now)
         if frame.is_key_frame:
-            self._on_key_frame(packetized)
+            self._on_key_frame(packetized, now)
         elif self._waiting and not self.key_frame_requests.is_pending(now):
             self._start_impatient()
         self._cache.add(packetized, is_key_frame=frame.is_key_frame)  # not before: who starts now gets it below, once
@@ -137,8 +166,9 @@ class Stream:
         prepared = prepare_access_unit(nal_units, self.parameter_sets, is_key_frame=frame.is_key_frame)
         if not prepared:
             return None  # delimiters and filler only
+        self._captured_at = _captured_at(frame, now)
         self._media_time = self._clock.advance(
-            frame.media_time, now, reordered=frame.reordered, restarted=self._restarted
+            frame.media_time, self._captured_at, reordered=frame.reordered, restarted=self._restarted
         )
         self._restarted = False
         rtp_timestamp = self._rtp_timestamp(self._media_time)
@@ -158,10 +188,14 @@ class Stream:
         self.last_frame, self.last_frame_at = frame, now
         wire_bytes = packetized.packet_bytes + IP_UDP_HEADER_BYTES * packetized.packet_count
         self._peak.add(wire_bytes, self._media_time)
+        if self._next_peak is not None:
+            self._next_peak.add(wire_bytes, self._media_time)
 
-    def _on_key_frame(self, packetized: PacketizedFrame) -> None:
+    def _on_key_frame(self, packetized: PacketizedFrame, now: float) -> None:
         self.counters.key_frames += 1
         self.key_frame_requests.on_key_frame()
+        if self._next_peak is not None and now >= self._next_peak_from:
+            self._peak, self._next_peak = self._next_peak, None
         self.write_budget = WriteBudget(
             self.write_budget.dead_after_s,
             self.link_bitrate_bps,
@@ -170,9 +204,12 @@ class Stream:
         while self._waiting:  # one that starts may end another that waits
             self._start(self._waiting.pop(0), packetized)
         if self.parameter_sets is not None:
-            awaiting, self._awaiting_description = self._awaiting_description, []
-            for callback in awaiting:
-                callback()
+            self._tell_about_description()
+
+    def _tell_about_description(self) -> None:
+        awaiting, self._awaiting_description = self._awaiting_description, []
+        for callback in awaiting:
+            callback()
 
     def _deliver(self, packetized: PacketizedFrame, viewers: Iterable[tuple[Viewer, Deliver]]) -> None:
         playing = self._playing
@@ -202,12 +239,18 @@ class Stream:
         """Viewers that play or wait for their first frame."""
         return len(self._playing) + len(self._waiting)
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody plays, or waits for a frame or a description."""
+        return bool(self._playing or self._waiting or self._awaiting_description)
+
     def write_limit_bytes(self) -> int:
         """Return how many bytes may wait for one viewer now."""
         return self.write_budget.limit_bytes
 
     def when_described(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call `callback` at the next key frame with which the parameter sets are known; return what cancels that.
+        """Call `callback` at the next key frame with which the parameter sets are known, or when the source fails;
+        return what cancels that.
 
         It is called in the middle of `publish`: it may not raise, and whatever takes long it leaves for later.
         """
@@ -223,11 +266,12 @@ class Stream:
         """Return SR + SDES for `now` (RFC 3550 section 6.4.1), or None before the first frame.
 
         Wall time and RTP time are both carried on from the last frame's capture by the same monotonic interval: the
-        line through them is the capture clock's, and a wall clock that is set meanwhile cannot bend it.
+        line through them is the capture clock's, and neither a wall clock that is set meanwhile nor a frame that was
+        published late can bend it.
         """
         if self.last_frame is None:
             return None
-        elapsed_s = now - self.last_frame_at
+        elapsed_s = now - self._captured_at
         ntp = ntp_from_wall_ns(self.last_frame.wall_ns + round(elapsed_s * 1e9))
         sent_at = self.sender_reports_sent_at
         sent_at[middle_32_bits(ntp)] = now
@@ -283,6 +327,14 @@ class Stream:
             viewer.start(first)
         except Exception as error:  # noqa: BLE001 - as in _deliver
             self._fail(viewer, error)
+
+
+def _captured_at(frame: EncodedFrame, now: float) -> float:
+    """Return when the frame was exposed, in `now`'s seconds; when it came, if it does not say or cannot be believed."""
+    if not frame.captured_ns:
+        return now
+    captured_at = frame.captured_ns / 1e9
+    return captured_at if now - MAX_CAPTURE_DELAY_S <= captured_at <= now else now
 
 
 def _picture(parameter_sets: ParameterSets) -> tuple[int, int, int] | None:

@@ -12,8 +12,8 @@ from ipaddress import ip_address, ip_network
 from typing import Final
 
 from edge_streamer.protocol.http.auth import HttpAuthenticator, Identified
-from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse, problem
-from edge_streamer.services.http import SECURITY_HEADERS
+from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
+from edge_streamer.services.http_answers import refuse
 from edge_streamer.services.login_failures import LoginFailures
 from edge_streamer.users import Role, Users
 
@@ -74,4 +74,4 @@ class HttpAccess:
 def _refuse(
     status: HTTPStatus, detail: str, headers: tuple[tuple[str, str], ...] = (), delay_s: float = 0.0
 ) -> Refusal:
-    return Refusal(problem(status, detail, (*headers, *SECURITY_HEADERS)), delay_s)
+    return Refusal(refuse(status, detail, *headers), delay_s)

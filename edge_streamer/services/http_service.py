@@ -1,12 +1,14 @@
 """HTTP on the loop: listeners and connections around the protocol object; what to answer stands in `services.http`.
 
 One request a turn is answered, whoever asks: a scrape takes milliseconds, and media waits for the end of the turn.
-The others wait in one queue, in the order in which they came, at most one of each connection (`max_connections`).
+The others wait in one queue, in the order in which they came, at most one of each connection (`max_connections`). What
+a source has to be asked for is answered when it has said it, and keeps nobody else waiting.
 """
 
 import logging
 import socket
 from functools import partial
+from http import HTTPStatus
 from typing import Final, Protocol
 
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
@@ -15,10 +17,13 @@ from edge_streamer.runtime.listener import ConnectionGate, TcpListener
 from edge_streamer.runtime.loop import Loop, Timer
 from edge_streamer.runtime.tcp import CloseReason, TcpConnection
 from edge_streamer.services.http_access import Refusal
+from edge_streamer.services.http_answers import DeferredResponse, refuse
 
 log = logging.getLogger(__name__)
 
 LOOK_AGAIN_S: Final = 8.0
+DEFERRED_LIMIT_S: Final = 6.0
+"""Longer than any question to a source may take, so that it is the source's failure that is told."""
 SEND_BUFFER_BYTES: Final = 128 << 10
 """Auto-tuned, the kernel takes 4 MiB for a peer that does not read, and the write limit never sees them."""
 
@@ -26,8 +31,8 @@ SEND_BUFFER_BYTES: Final = 128 << 10
 class Routes(Protocol):
     """What answers requests."""
 
-    def handle(self, request: HttpRequest) -> HttpResponse:
-        """Return the response; it is computed on the loop, so it must be quick."""
+    def handle(self, request: HttpRequest) -> HttpResponse | DeferredResponse:
+        """Return the response, or who will give it; it is computed on the loop, so it must be quick."""
 
 
 class Access(Protocol):
@@ -128,10 +133,26 @@ class HttpConnection:
 
     def _answer(self, request: HttpRequest) -> None:
         refusal = self._access.refusal(request, self._connection.peer_host, self._loop.now())
-        if refusal is None:
-            self._respond(self._routes.handle(request))
-        else:
+        if refusal is not None:
             self._refuse(refusal)
+            return
+        match self._routes.handle(request):
+            case DeferredResponse() as deferred:
+                self._await_response(deferred)
+            case response:
+                self._respond(response)
+
+    def _await_response(self, deferred: DeferredResponse) -> None:
+        """Respond with the first response that is given, or say that none was; in a turn of the connection's own."""
+
+        def respond(response: HttpResponse) -> None:
+            if limit.callback is not None:
+                limit.cancel()
+                self._loop.post(partial(self._respond, response), self._connection)
+
+        late = refuse(HTTPStatus.GATEWAY_TIMEOUT, "There was no answer in time.")
+        limit = self._loop.call_later(DEFERRED_LIMIT_S, lambda: self._respond(late), self._connection)
+        deferred.begin(respond)
 
     def _refuse(self, refusal: Refusal) -> None:
         """Refuse when it is time; the protocol takes nothing that follows before that."""

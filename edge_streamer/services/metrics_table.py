@@ -16,7 +16,15 @@ from typing import Final, TypeVar
 
 from edge_streamer import __version__
 from edge_streamer.protocol.rtsp.faults import STATUS_OF_KIND
-from edge_streamer.services.status import EndReason, Histogram, Limit, ServiceStatus, SessionStatus, StreamStatus
+from edge_streamer.services.status import (
+    EndReason,
+    Histogram,
+    Limit,
+    RestartReason,
+    ServiceStatus,
+    SessionStatus,
+    StreamStatus,
+)
 
 PREFIX: Final = "edge_streamer_"
 MAX_EXPORTED_SESSIONS: Final = 64
@@ -29,6 +37,7 @@ Read = Callable[[ServiceStatus], Iterable[Sample]]
 _Value = TypeVar("_Value", bound=str)
 
 _TRANSPORTS: Final = ("tcp", "udp", "multicast")
+_DISCARD_REASONS: Final = ("empty", "torn", "error")  # as `media.frame.SourceDiscarded` has them
 _METHODS: Final = (
     "DESCRIBE", "GET_PARAMETER", "OPTIONS", "PAUSE", "PLAY", "SETUP", "SET_PARAMETER", "TEARDOWN", "other",
 )  # fmt: skip
@@ -137,14 +146,20 @@ def _build_info(_status: ServiceStatus) -> Iterable[Sample]:
 
 def _source_info(status: ServiceStatus) -> Iterable[Sample]:
     for stream in status.streams:
+        encoder = (stream.encoder, stream.encoder_reason)
         size = (str(stream.width), str(stream.height), f"{stream.nominal_fps:g}")
-        yield (stream.name, stream.source_kind, stream.encoder, *size), 1
+        yield (stream.name, stream.source_kind, stream.camera, *encoder, *size), 1
 
 
-def _source_restarts(status: ServiceStatus) -> Iterable[Sample]:
-    for stream in status.streams:
-        for reason, count in sorted(stream.restarts.items()):
-            yield (stream.name, reason), count
+def _by_source_and_reason(counts: Callable[[StreamStatus], Mapping[str, int]], known: Iterable[str]) -> _Reader:
+    zeros = {str(reason): 0 for reason in known}
+
+    def read(status: ServiceStatus) -> Iterable[Sample]:
+        for stream in status.streams:
+            for reason, count in sorted({**zeros, **counts(stream)}.items()):
+                yield (stream.name, str(reason)), count
+
+    return _Reader(("source", "reason"), read)
 
 
 def _session_info(status: ServiceStatus) -> Iterable[Sample]:
@@ -168,10 +183,15 @@ _BUILD: Final = (
 _SOURCES: Final = (
     _info(
         "source_info",
-        "What each source was configured to make; fps is nominal.",
-        _Reader(("source", "kind", "encoder", "width", "height", "fps"), _source_info),
+        "What each source makes, with which camera and encoder, and why with this one; fps is nominal.",
+        _Reader(("source", "kind", "camera", "encoder", "encoder_reason", "width", "height", "fps"), _source_info),
     ),
     _gauge("source_up", "Whether the source delivers frames: 1 or 0.", _by_source(lambda stream: stream.is_up)),
+    _gauge(
+        "source_wanted",
+        "Whether the source is to deliver frames: 0 for one on demand that nobody watches, else 1.",
+        _by_source(lambda stream: stream.is_wanted),
+    ),
     _counter("source_frames_total", "Frames that arrived from the source.", _by_source(lambda stream: stream.frames)),
     _counter(
         "source_keyframes_total",
@@ -189,7 +209,12 @@ _SOURCES: Final = (
     _counter(
         "source_restarts_total",
         "Times the source process was started again, by reason.",
-        _Reader(("source", "reason"), _source_restarts),
+        _by_source_and_reason(lambda stream: stream.restarts, RestartReason),
+    ),
+    _counter(
+        "source_discarded_buffers_total",
+        "Buffers of the camera that held no whole picture, by what was wrong.",
+        _by_source_and_reason(lambda stream: stream.discarded_buffers, _DISCARD_REASONS),
     ),
     _gauge(
         "source_last_frame_timestamp_seconds",
@@ -205,6 +230,16 @@ _SOURCES: Final = (
         "frame_handoff_seconds",
         "Time from the encoder handing a frame over to the loop reading it.",
         _one(lambda status: status.frame_handoff),
+    ),
+    _histogram(
+        "capture_to_send_seconds",
+        "Time from a frame's exposure until it was handed to the socket of each of its viewers.",
+        _one(lambda status: status.capture_to_send),
+    ),
+    _histogram(
+        "time_to_first_frame_seconds",
+        "Time from the demand for a source that was off to its first frame.",
+        _one(lambda status: status.time_to_first_frame),
     ),
 )
 

@@ -27,6 +27,17 @@ class EndReason(StrEnum):
     INTERNAL_ERROR = "internal_error"
 
 
+class RestartReason(StrEnum):
+    """Why a source process was started again: a closed set."""
+
+    EXITED = "exited"
+    KILLED = "killed"
+    SILENT = "silent"
+    GARBAGE = "garbage"
+    FAULT = "fault"
+    FAILED = "failed"
+
+
 class Limit(StrEnum):
     """What somebody was refused for, by its configuration key: a closed set.
 
@@ -78,20 +89,29 @@ class StreamStatus:
     name: str
     source_kind: str
     encoder: str
+    encoder_reason: str  # why this one was taken
+    camera: str  # its model, or the device's name
     width: int
     height: int
     nominal_fps: float
+    bitrate_bps: int  # the encoder's setting; 0 where there is none (a file)
+    can_set_bitrate: bool
+    can_set_fps: bool
     link_bitrate_bps: int
     write_budget_bytes: int
     is_up: bool
+    is_wanted: bool  # False for a source on demand that nobody watches
+    is_failing: bool  # wanted, not up, and neither waited for nor off: what /healthz complains of
     reason: str  # why it is not up; empty when it is
     viewers: int
     frames: int
     key_frames: int
     bytes: int
     dropped_frames: int  # by the source process, because the server did not read
+    discarded_buffers: Mapping[str, int]  # reason -> buffers of the camera that held no whole picture
     restarts: Mapping[str, int]  # reason -> how often
     last_frame_wall_s: float | None
+    last_frame_age_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +135,8 @@ class ServiceStatus:
     worst_turn_s: float
     loop_turns: Histogram
     frame_handoff: Histogram
+    capture_to_send: Histogram
+    time_to_first_frame: Histogram
     sessions_started: Mapping[str, int] = field(default_factory=dict)  # transport -> count
     sessions_ended: Mapping[EndReason, int] = field(default_factory=dict)
     rtsp_connections: int = 0

@@ -1,7 +1,8 @@
-"""`/api/v1/status`: the part of a `ServiceStatus` that a script asks for, as JSON whose names are a promise.
+"""`/api/v1/status`, `/api/v1/streams`: what a script asks for of a `ServiceStatus`, as JSON whose names are a promise.
 
-Called by `services.http`. The structs below are the document: a field added to `ServiceStatus` does not appear here by
-itself, and one renamed there keeps its name here. Single sessions have an address of their own and are not listed.
+Called by `services.http` and `services.http_streams`. The structs below are the document: a field added to
+`ServiceStatus` does not appear here by itself, and one renamed there keeps its name here. Single sessions have an
+address of their own and are not listed.
 """
 
 from collections.abc import Mapping
@@ -14,22 +15,31 @@ from edge_streamer.services.status import EndReason, LimitValue, ServiceStatus, 
 
 
 class StreamDocument(msgspec.Struct, frozen=True):
-    """One stream; `reason` says why it is not up and is empty when it is, `last_frame_wall_s` is Unix time."""
+    """One stream; `reason` says why it is not up and is empty when it is, `wanted` is false for a source on demand that
+    nobody watches, `last_frame_wall_s` is Unix time."""
 
     name: str
     up: bool
+    wanted: bool
     reason: str
     source: str
+    camera: str
     encoder: str
+    encoder_reason: str
     width: int
     height: int
     fps: float
+    bitrate_bps: int
+    can_set_bitrate: bool
+    can_set_fps: bool
     viewers: int
     frames: int
     key_frames: int
     dropped_frames: int
+    discarded_buffers: int
     restarts: int
     last_frame_wall_s: float | None
+    last_frame_age_s: float | None
 
 
 class SessionsDocument(msgspec.Struct, frozen=True):
@@ -77,20 +87,38 @@ def status_document(status: ServiceStatus) -> bytes:
     return _ENCODER.encode(document)
 
 
+def streams_document(status: ServiceStatus) -> bytes:
+    """Return all streams as JSON in UTF-8."""
+    return _ENCODER.encode([_stream(stream) for stream in status.streams])
+
+
+def stream_document(status: ServiceStatus, name: str) -> bytes:
+    """Return the one stream of that name as JSON in UTF-8; StopIteration when there is none."""
+    return _ENCODER.encode(next(_stream(stream) for stream in status.streams if stream.name == name))
+
+
 def _stream(stream: StreamStatus) -> StreamDocument:
     return StreamDocument(
         name=stream.name,
         up=stream.is_up,
+        wanted=stream.is_wanted,
         reason=stream.reason,
         source=stream.source_kind,
+        camera=stream.camera,
         encoder=stream.encoder,
+        encoder_reason=stream.encoder_reason,
         width=stream.width,
         height=stream.height,
         fps=stream.nominal_fps,
+        bitrate_bps=stream.bitrate_bps,
+        can_set_bitrate=stream.can_set_bitrate,
+        can_set_fps=stream.can_set_fps,
         viewers=stream.viewers,
         frames=stream.frames,
         key_frames=stream.key_frames,
         dropped_frames=stream.dropped_frames,
+        discarded_buffers=sum(stream.discarded_buffers.values()),
         restarts=sum(stream.restarts.values()),
         last_frame_wall_s=stream.last_frame_wall_s,
+        last_frame_age_s=stream.last_frame_age_s,
     )

@@ -2,34 +2,37 @@
 
 One supervisor has one child process and the streams that it feeds (`main` and `sub` of one camera are two). It starts
 the child again with back-off when it ends, falls silent or writes what no source writes; viewers stay, and the stream
-goes on with continuous sequence numbers and advancing timestamps. What a child does can end that child, nothing else.
+goes on with continuous sequence numbers and advancing timestamps, or is given up when it stays away for too long. A
+source on demand runs only while one of its streams is wanted. What a child does can end that child, nothing else.
 """
 
-import json
 import logging
-import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from edge_streamer.media.frame import (
     EncodedFrame,
     SourceCommand,
-    SourceDropped,
     SourceFormatError,
     SourceFrame,
     SourceNote,
     SourceParser,
-    SourceReady,
+    SourceSnapshot,
 )
 from edge_streamer.media.stream import Stream
 from edge_streamer.runtime.children import ChildProcess
-from edge_streamer.runtime.log_limits import LineBudget, printable
 from edge_streamer.runtime.loop import Loop, Timer
-from edge_streamer.runtime.turns import TimeHistogram
-from edge_streamer.services.status import StreamStatus
+from edge_streamer.services.source_notes import NoteLog, event_of, reason_of
+from edge_streamer.services.source_output import SILENCE_EXTRA_S, SILENCE_FRAMES, SourceOutput
+from edge_streamer.services.source_questions import OnChange, OnSnapshot, StreamChange
+from edge_streamer.services.source_spec import OutputSpec, SourceSpec, StreamPolicy
+from edge_streamer.services.source_times import SourceTimes
+from edge_streamer.services.status import RestartReason, StreamStatus
+
+__all__ = ["OutputSpec", "SourceSpec", "SourceSupervisor", "StreamPolicy"]
 
 log = logging.getLogger(__name__)
 
@@ -39,135 +42,168 @@ PROVEN_AFTER_S: Final = 10.0
 """A child that brought frames for this long was no failed start: the next back-off begins anew."""
 START_LIMIT_S: Final = 10.0
 """A camera and its encoder take a second or two; a child without a first frame by then hangs."""
-SILENCE_FRAMES: Final = 3
-SILENCE_EXTRA_S: Final = 1.0
 KILL_AFTER_S: Final = 0.5
 """A child that ignores SIGTERM this long (stopped, or stuck in a driver) gets SIGKILL."""
-UNKNOWN_FPS: Final = 1.0
 LATE_LOOK_S: Final = 0.5
 SECOND_LOOK_S: Final = 0.25
 """A loop that was held up has not read what its children wrote meanwhile: it reads for this long, then it judges."""
-MAX_NOTE_CHARACTERS: Final = 512
-"""As much of a note as is kept and shown."""
+SURVEY_INTERVAL_S: Final = 0.5
+STOPPED: Final = "stopped"
+"""Why a child was ended that is not to be mended."""
+_STARTING: Final = "starting"
+_NOBODY_WATCHES: Final = "on demand: nobody watches"
 _WHY_ENDED: Final = {
-    "silent": f"no frame for {SILENCE_FRAMES} frame intervals and {SILENCE_EXTRA_S:.0f} s",
-    "garbage": "it wrote what no source writes",
-    "fault": "what it wrote could not be published",
+    RestartReason.SILENT: f"no frame for {SILENCE_FRAMES} frame intervals and {SILENCE_EXTRA_S:.0f} s",
+    RestartReason.GARBAGE: "it wrote what no source writes",
+    RestartReason.FAULT: "what it wrote could not be published",
 }
 
 
-@dataclass(frozen=True, slots=True)
-class OutputSpec:
-    """What one output of a source shall be; 0 means: as the source finds it (a file)."""
-
-    name: str
-    width: int = 0
-    height: int = 0
-    fps: float = 0.0
-    bitrate_bps: int = 0
-    gop_s: float = 0.0
-
-    def to_json(self) -> str:
-        """Return what the child is told: the fields that are set."""
-        return json.dumps({key: value for key, value in asdict(self).items() if value})
-
-
-@dataclass(frozen=True, slots=True)
-class SourceSpec:
-    """What to run: `python -m edge_streamer.sources KIND` with the kind's own options and an output per stream."""
-
-    kind: str
-    outputs: tuple[OutputSpec, ...]
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def arguments(self) -> list[str]:
-        """Return the child's command line."""
-        outputs = [part for output in self.outputs for part in ("--output", output.to_json())]
-        options = ["--options", json.dumps(dict(self.options))] if self.options else []
-        return [sys.executable, "-m", "edge_streamer.sources", self.kind, *options, *outputs]
-
-
-@dataclass(slots=True)
-class _Output:
-    """What is known of one output and its stream."""
-
-    stream: Stream
-    spec: OutputSpec
-    encoder: str = ""
-    width: int = 0
-    height: int = 0
-    fps: float = 0.0
-    dropped_frames: int = 0
-    waited_at: float = 0.0  # when the source last said that its next frame is not due yet
-
-    @property
-    def heard_at(self) -> float:
-        return max(self.stream.last_frame_at, self.waited_at)
-
-    def silence_limit_s(self) -> float:
-        return SILENCE_FRAMES / (self.fps or self.spec.fps or UNKNOWN_FPS) + SILENCE_EXTRA_S
-
-    def take_ready(self, ready: SourceReady) -> None:
-        self.encoder = printable(ready.encoder)
-        self.width = ready.width
-        self.height = ready.height
-        self.fps = self.stream.nominal_fps = ready.fps
-
-
 class SourceSupervisor:
-    """See the module. `handoff` collects how long frames take from the encoder to the loop; `on_ended` is told of a
-    stream whose source has no more to give (a file that is not looped)."""
+    """See the module. `times` collects how long frames take; `on_ended` is told of a stream whose sessions are to end:
+    its source has no more to give (a file that is not looped), or was waited for long enough. `policies` has one for
+    each stream, or none. `streams` are the names of what it feeds, `restarts` how often it was mended, by reason."""
 
     def __init__(
         self,
         loop: Loop,
         spec: SourceSpec,
         streams: Sequence[Stream],
-        handoff: TimeHistogram,
+        times: SourceTimes,
         on_ended: Callable[[Stream], None],
+        policies: Sequence[StreamPolicy] = (),
     ) -> None:
+        self.streams: Final = tuple(stream.name for stream in streams)
         self.restarts: Counter[str] = Counter()
+        self._names: Final = ",".join(self.streams)
         self._loop = loop
         self._spec = spec
-        self._outputs = [_Output(stream, output) for stream, output in zip(streams, spec.outputs, strict=True)]
-        self._handoff = handoff
+        self._outputs = [
+            SourceOutput(loop, number, *parts, self._ask)
+            for number, parts in enumerate(
+                zip(streams, spec.outputs, policies or [StreamPolicy()] * len(streams), strict=True)
+            )
+        ]
+        self._times = times
         self._on_ended = on_ended
         self._child: ChildProcess | None = None
         self._parser = SourceParser(len(self._outputs))
-        self._notes_budget = LineBudget(loop.now())
+        self._notes = NoteLog(loop.now())
         self._timer: Timer | None = None  # back-off, watchdog or kill: one of them at a time
+        self._survey_timer: Timer | None = None
         self._started_at = 0.0
         self._backoff_s = FIRST_BACKOFF_S
-        self._reason = "starting"  # why there is no picture; empty while there is one
+        self._reason = _STARTING  # why there is no picture; empty while there is one
         self._failure = ""  # why the child says that it cannot go on
         self._ending_reason = ""  # why we ended the child, if we did
-        self._is_wanted = False
+        self._is_on_demand = all(output.policy.on_demand for output in self._outputs)
+        self._is_enabled = False  # from `start` to `stop`, or to the end of a file
+        self._is_wanted = False  # a child is to run; False while nobody watches a source on demand
+        self._has_failed = False  # since the last frame, or since it was wanted
 
     # --- orders
 
     def start(self) -> None:
-        """Start the child, now and whenever it ends, until `stop`."""
-        self._is_wanted = True
-        self._start_child()
+        """Have a child running whenever it is wanted, until `stop`."""
+        self._is_enabled = True
+        self._survey(self._loop.now())
+        if not self._is_on_demand:
+            self._is_wanted = True
+            self._await_frames()
+            self._start_child()
+            return
+        self._reason = _NOBODY_WATCHES
+        for output in self._outputs:
+            output.stream.on_wanted = partial(self._want, output)
 
     def stop(self) -> None:
         """End the child for good: asked at first, killed after `KILL_AFTER_S`."""
-        self._is_wanted = False
-        if self._child is None:
-            self._set_timer(None)
-        else:
-            self._child.send(SourceCommand("stop").encode())
-            self._end_child("stopped")
+        self._disable("the service leaves")
+        self._stop_child()
 
     def kill(self) -> None:
         """End the child at once: the service leaves and waits no longer."""
         if self._child is not None:
             self._child.kill()
 
+    def snapshot(self, stream: str, callback: OnSnapshot) -> None:
+        """Call `callback`, in a later turn, with a JPEG of the stream's picture of now, or with why there is none.
+
+        Concurrent requests share a picture, which no request gets more than a second old. KeyError for a stream that
+        is not this source's.
+        """
+        output = self._output_of(stream)
+        output.stream.on_wanted()
+        output.take_snapshot(callback, self._why_down)
+
+    def change(self, stream: str, change: StreamChange, callback: OnChange) -> None:
+        """Change a running stream's encoder; call `callback`, in a later turn, with None when that is in effect, else
+        with why not. KeyError for a stream that is not this source's."""
+        self._output_of(stream).change(change, callback, self._why_down)
+
+    def _output_of(self, stream: str) -> SourceOutput:
+        return {output.stream.name: output for output in self._outputs}[stream]
+
+    # --- wanted or not
+
+    def _want(self, output: SourceOutput) -> None:
+        """Somebody wants to watch: start what is off. In the next turn, since whoever asks is in the middle of it."""
+        output.want(self._loop.now())
+        if self._is_enabled and not self._is_wanted:
+            self._is_wanted = True
+            self._has_failed = False
+            self._reason = _STARTING
+            self._await_frames(output)
+            self._loop.post(self._start_wanted)
+
+    def _await_frames(self, demanded: SourceOutput | None = None) -> None:
+        for output in self._outputs:
+            output.await_frames(self._loop.now(), demanded=output is demanded)
+
+    def _start_wanted(self) -> None:
+        if self._is_enabled and self._is_wanted and self._child is None and self._timer is None:
+            self._start_child()
+
+    def _survey(self, due_at: float) -> None:
+        """Twice a second: give up streams that have had no frame for too long, and stop what nobody watches."""
+        now = self._loop.now()
+        next_at = now + SURVEY_INTERVAL_S
+        self._survey_timer = self._loop.call_at(next_at, partial(self._survey, next_at))
+        if self._is_wanted and now - due_at <= LATE_LOOK_S:  # else there may be frames that have not been read
+            self._give_up_overdue(now)
+            are_wanted = [output.is_wanted(now) for output in self._outputs]
+            if self._is_on_demand and not any(are_wanted):
+                self._turn_off()
+
+    def _give_up_overdue(self, now: float) -> None:
+        for output in self._outputs:
+            if output.is_overdue(now) and output.give_up():
+                name, patience_s = output.stream.name, output.policy.give_up_after_s
+                log.error("source given up stream=%s no_frame_s=%.0f: %s", name, patience_s, self._why_down)
+                self._on_ended(output.stream)
+
+    def _turn_off(self) -> None:
+        log.info("source off streams=%s: nobody watches", self._names)
+        self._is_wanted = False
+        self._reason = _NOBODY_WATCHES
+        for output in self._outputs:
+            output.on_off()
+        self._stop_child()
+
+    def _disable(self, reason: str) -> None:
+        """Start no child any more, and let nobody wait for one."""
+        self._is_enabled = False
+        if self._survey_timer is not None:
+            self._survey_timer.cancel()
+        for output in self._outputs:
+            output.on_failed(reason)
+
+    # --- the child's life
+
     @property
     def is_stopped(self) -> bool:
         """Whether no child runs and none will."""
-        return self._child is None and not self._is_wanted
+        return self._child is None and not self._is_enabled
 
     @property
     def pid(self) -> int | None:
@@ -182,23 +218,33 @@ class SourceSupervisor:
         try:
             self._child = ChildProcess(self._loop, self._spec.arguments(), self)
         except OSError as error:
-            self._plan_restart("failed", f"cannot start the source process: {error}")
+            self._plan_restart(RestartReason.FAILED, f"cannot start the source process: {error}")
             return
         log.info("source started kind=%s pid=%d streams=%s", self._spec.kind, self._child.pid, self._names)
         for output in self._outputs:
-            output.stream.announce_restart()
+            output.on_started()
         self._watch()
+
+    def _stop_child(self) -> None:
+        """Ask the child to end, and see to it that it does."""
+        if self._child is None:
+            self._set_timer(None)
+        else:
+            self._child.send(SourceCommand("stop").encode())
+            self._end_child(STOPPED)
 
     def _end_child(self, reason: str) -> None:
         """Have the child ended; `on_child_ended` does the rest."""
         if self._child is not None and not self._ending_reason:
             self._ending_reason = reason
-            self._silence_requests()
+            for output in self._outputs:
+                output.on_ended()
             self._child.terminate()
             self._set_timer(self._loop.call_later(KILL_AFTER_S, self._child.kill))
 
-    def _plan_restart(self, reason: str, text: str) -> None:
+    def _plan_restart(self, reason: RestartReason, text: str) -> None:
         self._reason = text
+        self._has_failed = True
         last_frame_at = max(output.stream.last_frame_at for output in self._outputs)
         if last_frame_at - self._started_at >= PROVEN_AFTER_S:
             self._backoff_s = FIRST_BACKOFF_S
@@ -207,6 +253,8 @@ class SourceSupervisor:
             self._spec.kind, self._names, reason, self._backoff_s, text,
         )  # fmt: skip
         self.restarts[reason] += 1
+        for output in self._outputs:
+            output.on_failed(text)
         self._set_timer(self._loop.call_later(self._backoff_s, self._start_child))
         self._backoff_s = min(2 * self._backoff_s, LONGEST_BACKOFF_S)
 
@@ -229,29 +277,29 @@ class SourceSupervisor:
 
     def _judge(self) -> None:
         if self._loop.now() >= self._silence_deadline():
-            self._end_child("silent")
+            self._end_child(RestartReason.SILENT)
         else:
             self._watch()
 
     def _silence_deadline(self) -> float:
         return min(self._silence_deadline_of(output) for output in self._outputs)
 
-    def _silence_deadline_of(self, output: _Output) -> float:
-        if output.stream.last_frame_at < self._started_at:
+    def _silence_deadline_of(self, output: SourceOutput) -> float:
+        if not output.is_live:
             return self._started_at + START_LIMIT_S
         return output.heard_at + output.silence_limit_s()
 
     # --- the child speaks
 
     def on_child_data(self, data: bytes) -> None:
-        """Publish the frames and heed the notes that `data` completes."""
+        """Publish the frames, hand on the pictures and heed the notes that `data` completes."""
         if self._ending_reason:
             return
         try:
             self._take_messages(data)
         except SourceFormatError as error:
             log.error("source garbage streams=%s: %s", self._names, error)  # noqa: TRY400 - no traceback: it is not ours
-            self._end_child("garbage")
+            self._end_child(RestartReason.GARBAGE)
 
     def _take_messages(self, data: bytes) -> None:
         for message in self._parser.receive(data):
@@ -259,54 +307,42 @@ class SourceSupervisor:
             match message:
                 case SourceFrame():
                     self._publish(output, message.frame)
+                case SourceSnapshot():
+                    output.snapshots.take(message.jpeg)
                 case SourceNote():
                     self._heed(output, message)
 
-    def _publish(self, output: _Output, frame: EncodedFrame) -> None:
+    def _publish(self, output: SourceOutput, frame: EncodedFrame) -> None:
         now = self._loop.now()
         if frame.sent_ns:
-            self._handoff.add(max(0.0, now - frame.sent_ns / 1e9))
+            self._times.handoff.add(max(0.0, now - frame.sent_ns / 1e9))
         output.stream.publish(frame, now)
-        if self._reason:
+        if frame.captured_ns:
+            self._times.capture_to_send.add(max(0.0, self._loop.now() - frame.captured_ns / 1e9))
+        output.on_published(now, self._times)
+        if self._reason and output.is_live:
+            self._has_failed = False
             self._reason = ""
             self._watch()  # the start is over: from here on silence counts
 
-    def _heed(self, output: _Output, note: SourceNote) -> None:
-        match note.values.get("event"):
-            case "ready":
-                ready = note.read_as(SourceReady)
-                output.take_ready(ready)
-                self._offer_key_frames(note.output, ready.can_force_key_frame)
-                self._log_note("source ready", output, note)
-            case "waiting":
-                output.waited_at = self._loop.now()
-            case "dropped":
-                output.dropped_frames += note.read_as(SourceDropped).frames
+    def _heed(self, output: SourceOutput, note: SourceNote) -> None:
+        match event_of(note):
             case "failed":
-                self._reason = self._failure = _shown(note.values.get("reason", "it did not say why"))
+                self._reason = self._failure = reason_of(note)
             case "ended":
-                self._is_wanted = False
                 self._reason = "the file has ended"
+                self._disable(self._reason)
+                output.stream.forget_format()
                 self._on_ended(output.stream)
-            case _:
-                self._log_note("source note", output, note)
+            case event:
+                output.take_note(note, self._loop.now())
+                if event == "changed":  # what was asked for outlasts this child
+                    self._spec = replace(self._spec, outputs=tuple(output.spec for output in self._outputs))
+                self._notes.write(output.stream.name, note, self._loop.now())
 
-    def _log_note(self, what: str, output: _Output, note: SourceNote) -> None:
-        if self._notes_budget.take(1, self._loop.now()):
-            log.info("%s stream=%s %s", what, output.stream.name, _key_values(note.values))
-
-    def _offer_key_frames(self, number: int, can_force: bool) -> None:
-        requests = self._outputs[number].stream.key_frame_requests
-        command = SourceCommand("force_key_frame", number).encode()
-        requests.ask = (lambda: self._send(command)) if can_force else None
-
-    def _send(self, command: bytes) -> None:
-        if self._child is not None and not self._child.send(command):
+    def _ask(self, command: SourceCommand) -> None:
+        if self._child is not None and not self._child.send(command.encode()):
             log.warning("source does not read its commands streams=%s", self._names)
-
-    def _silence_requests(self) -> None:
-        for output in self._outputs:
-            output.stream.key_frame_requests.ask = None
 
     def on_child_complaint(self, line: str) -> None:
         """Log what the child says on its standard error."""
@@ -316,60 +352,42 @@ class SourceSupervisor:
         """Start it again, with back-off, unless it was told to end or its file has."""
         self._child = None
         self._set_timer(None)
-        self._silence_requests()
-        if not self._is_wanted:
+        for output in self._outputs:
+            output.on_ended()
+        ending = self._ending_reason
+        if not self._is_enabled or not self._is_wanted:
             log.info("source ended streams=%s exit_code=%d", self._names, exit_code)
-        elif self._ending_reason:
-            self._plan_restart(self._ending_reason, self._failure or _WHY_ENDED[self._ending_reason])
+        elif ending == STOPPED:  # and wanted again meanwhile
+            self._start_child()
+        elif ending:
+            self._plan_restart(RestartReason(ending), self._failure or _WHY_ENDED[RestartReason(ending)])
         elif exit_code < 0:
-            self._plan_restart("killed", self._failure or f"ended by signal {-exit_code}")
+            self._plan_restart(RestartReason.KILLED, self._failure or f"ended by signal {-exit_code}")
         else:
-            self._plan_restart("exited", self._failure or f"ended with exit code {exit_code}")
+            self._plan_restart(RestartReason.EXITED, self._failure or f"ended with exit code {exit_code}")
 
     def on_child_fault(self, error: Exception) -> None:
         """Restart the child: publishing what it wrote raised (logged and counted by the loop)."""
         del error
-        self._end_child("fault")
+        self._end_child(RestartReason.FAULT)
 
     # --- what is known
 
     @property
-    def _names(self) -> str:
-        return ",".join(output.stream.name for output in self._outputs)
+    def _why_down(self) -> str:
+        return self._reason or "no frame arrives"
 
     def statuses(self) -> tuple[StreamStatus, ...]:
         """Return one status a stream."""
-        return tuple(self._status(output) for output in self._outputs)
-
-    def _status(self, output: _Output) -> StreamStatus:
-        stream = output.stream
-        last = stream.last_frame
-        age_s = self._loop.now() - output.heard_at
-        is_up = self._child is not None and last is not None and age_s <= output.silence_limit_s()
-        return StreamStatus(
-            name=stream.name,
-            source_kind=self._spec.kind,
-            encoder=output.encoder,
-            width=output.width or output.spec.width,
-            height=output.height or output.spec.height,
-            nominal_fps=output.fps or output.spec.fps,
-            link_bitrate_bps=stream.link_bitrate_bps,
-            write_budget_bytes=stream.write_limit_bytes(),
-            is_up=is_up,
-            reason="" if is_up else self._reason or "no frame arrives",
-            viewers=stream.viewers,
-            frames=stream.counters.frames,
-            key_frames=stream.counters.key_frames,
-            bytes=stream.counters.bytes,
-            dropped_frames=output.dropped_frames,
-            restarts=dict(self.restarts),
-            last_frame_wall_s=last.wall_ns / 1e9 if last else None,
+        is_starting = self._is_on_demand and not self._has_failed
+        return tuple(
+            output.status(
+                self._loop.now(),
+                self._spec.kind,
+                is_wanted=self._is_wanted,
+                is_starting=is_starting,
+                reason=self._reason,
+                restarts=dict(self.restarts),
+            )
+            for output in self._outputs
         )
-
-
-def _key_values(values: Mapping[str, Any]) -> str:
-    return _shown(" ".join(f"{key}={value}" for key, value in values.items()))
-
-
-def _shown(value: object) -> str:
-    return printable(str(value)[:MAX_NOTE_CHARACTERS])

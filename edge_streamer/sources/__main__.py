@@ -10,12 +10,20 @@ import argparse
 import signal
 import sys
 import traceback
-from typing import Final, NoReturn
+from typing import Final, NoReturn, assert_never
 
 from edge_streamer.sources.ending import SourceError, SourceStopped
 from edge_streamer.sources.link import Link, ServerLink
 from edge_streamer.sources.pipe import PipeLink
-from edge_streamer.sources.request import KINDS, FileOptions, Request, parse_request
+from edge_streamer.sources.request import (
+    KINDS,
+    CameraOptions,
+    FileOptions,
+    PatternOptions,
+    Request,
+    V4l2Options,
+    parse_request,
+)
 
 FINISH_S: Final = 1.0
 """How long the end of a source may take to deliver its last frames and its reason."""
@@ -72,7 +80,7 @@ def _run(link: Link, request: Request) -> int:
     except SourceError as failure:
         return _fail(link, str(failure))
     except ImportError as error:
-        return _fail(link, f"a source needs PyAV (Debian: python3-av; pip: edge-streamer[video]): {error}")
+        return _fail(link, f"{_what_it_needs(request)}: {error}")
     except Exception as error:  # noqa: BLE001  # the program's boundary: the server is told why
         traceback.print_exc()
         return _fail(link, f"the source has a fault: {error!r}")
@@ -81,15 +89,32 @@ def _run(link: Link, request: Request) -> int:
 
 
 def _run_kind(link: Link, request: Request) -> None:
-    """Import the kind only now: without PyAV the server is told why, and the file source loads no drawing."""
-    if isinstance(request.options, FileOptions):
-        from edge_streamer.sources.file import run_file
+    """Import the kind only now: without its library the server is told why, and the file source loads no drawing."""
+    match request.options:
+        case PatternOptions():
+            from edge_streamer.sources.testpattern import run_test_pattern
 
-        run_file(link, request.outputs[0], request.options)
-    else:
-        from edge_streamer.sources.testpattern import run_test_pattern
+            run_test_pattern(link, request.outputs)
+        case FileOptions() as options:
+            from edge_streamer.sources.file import run_file
 
-        run_test_pattern(link, request.outputs)
+            run_file(link, request.outputs[0], options)
+        case CameraOptions() as options:
+            from edge_streamer.sources.picamera2 import run_picamera2
+
+            run_picamera2(link, request.outputs, options)
+        case V4l2Options() as options:
+            from edge_streamer.sources.v4l2 import run_v4l2
+
+            run_v4l2(link, request.outputs, options)
+        case _:
+            assert_never(request.options)
+
+
+def _what_it_needs(request: Request) -> str:
+    if isinstance(request.options, CameraOptions):
+        return "a picamera2 source needs picamera2 and libcamera (Raspberry Pi OS and Debian: python3-picamera2)"
+    return "a source needs PyAV (Debian: python3-av; pip: edge-streamer[video])"
 
 
 def _fail(link: Link, reason: str) -> int:

@@ -1,12 +1,13 @@
 """Drawing into the planes of one 4:2:0 picture: whole bands of a repeated row, small blocks, and text.
 
 All positions and sizes are in luma pixels and even. No numpy: a band is one slice assignment a plane, a block one a
-line. Called by `picture`.
+line. BT.709 studio range. Called by `picture`.
 """
 
 from typing import Final
 
 import av
+from av.video.reformatter import ColorRange, Colorspace
 
 from edge_streamer.sources.font import cell_width, glyph
 
@@ -32,6 +33,7 @@ class Canvas:
         self.width = width
         self.height = height
         self.frame = av.VideoFrame(width, height, "yuv420p")
+        self.frame.colorspace, self.frame.color_range = Colorspace.ITU709, ColorRange.MPEG
         self._strides = [plane.line_size for plane in self.frame.planes]
         self._planes = [memoryview(plane) for plane in self.frame.planes]
 

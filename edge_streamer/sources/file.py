@@ -1,22 +1,34 @@
 """A file as a live stream: each access unit is sent when its own clock says, copied and not encoded.
 
-Called by `__main__`. `clip` reads, `pacing` says when, `link` takes. A file cannot be asked for a key frame.
+Called by `__main__`. `clip` reads, `pacing` says when, `link` takes. A file cannot be asked for a key frame nor for
+another rate; a snapshot of it is the key frame that was sent last.
 """
 
+import re
 import time
 from typing import Final
 
 from edge_streamer.media.frame import MAX_ACCESS_UNIT_BYTES, MAX_FPS, EncodedFrame
 from edge_streamer.sources.clip import Clip, ClipFrame
 from edge_streamer.sources.ending import SourceError
+from edge_streamer.sources.jpeg import jpeg_of_key_frame
 from edge_streamer.sources.link import Link
 from edge_streamer.sources.pacing import ClipSchedule, instant_of
 from edge_streamer.sources.request import FileOptions, Output
+from edge_streamer.sources.wall_clock import wall_ns_of
 
 HEARTBEAT_NS: Final = 500_000_000
 """A file may stand still for seconds; who waits on purpose says so before anybody takes it for dead."""
 LOWEST_FPS: Final = 0.001
 """The rate is an average that a file with strange time stamps may have anything for."""
+
+_SPS: Final = re.compile(rb"\x00\x00\x01[\x07\x27\x47\x67]")  # nal_unit_type 7 with any nal_ref_idc
+_SLICE: Final = re.compile(rb"\x00\x00\x01[\x01-\x05\x21-\x25\x41-\x45\x61-\x65]")  # types 1 to 5
+_REASONS: Final = {
+    "force_key_frame": "a file's key frames are where they are",
+    "set_bitrate": "a file is copied, not encoded",
+    "set_fps": "a file has its own time stamps",
+}
 
 
 def run_file(link: Link, output: Output, options: FileOptions) -> None:
@@ -26,10 +38,13 @@ def run_file(link: Link, output: Output, options: FileOptions) -> None:
         0,
         event="ready",
         encoder="copy",
+        encoder_reason="the H.264 of the file is sent as it is",
         width=clip.format.width,
         height=clip.format.height,
         fps=min(max(round(float(clip.format.rate_hz), 3), LOWEST_FPS), MAX_FPS),
         can_force_key_frame=False,
+        can_set_bitrate=False,
+        can_set_fps=False,
     )
     feed = _Feed(link, options.path)
     for frame in clip.frames(loop=options.loop):
@@ -38,13 +53,16 @@ def run_file(link: Link, output: Output, options: FileOptions) -> None:
 
 
 class _Feed:
-    """Where the clip stands in the time of the machine, and the newest picture that was sent."""
+    """Where the clip stands in the time of the machine, and the newest picture and key frame that were sent."""
 
     def __init__(self, link: Link, path: str) -> None:
         self._link = link
         self._path = path
         self._schedule: ClipSchedule | None = None
         self._newest = -(1 << 62)
+        self._key_frame = b""
+        self._parameter_sets = b""
+        self._is_snapshot_asked = False
 
     def send_when_due(self, frame: ClipFrame) -> None:
         """Wait for the frame's decode time and send it under its presentation time."""
@@ -61,16 +79,46 @@ class _Feed:
         beat_ns = time.monotonic_ns() + HEARTBEAT_NS
         while (commands := self._link.wait(min(due_ns, beat_ns))) or beat_ns < due_ns:
             for command in commands:
-                self._link.send_note(0, event="unsupported", command=command.command)
+                self._obey(command.command)
             if not commands:
                 self._link.send_note(0, event="waiting")
                 beat_ns += HEARTBEAT_NS
 
+    def _obey(self, command: str) -> None:
+        if command == "snapshot":
+            self._is_snapshot_asked = True
+            self._answer_snapshot()
+        else:
+            self._refuse(command, _REASONS.get(command, "unknown"))
+
+    def _refuse(self, command: str, reason: str) -> None:
+        self._link.send_note(0, event="unsupported", command=command, reason=reason)
+
     def _send(self, frame: ClipFrame, media_time: int) -> None:
         sent_ns = time.monotonic_ns()
-        wall_ns = time.time_ns() - sent_ns + instant_of(media_time)
+        wall_ns = wall_ns_of(instant_of(media_time))
         is_reordered = media_time < self._newest
         self._newest = max(self._newest, media_time)
         self._link.send_frame(
             0, EncodedFrame(frame.data, frame.is_key_frame, media_time, wall_ns, sent_ns, is_reordered)
         )
+        if frame.is_key_frame:
+            self._remember(frame.data)
+            self._answer_snapshot()
+
+    def _remember(self, key_frame: bytes) -> None:
+        """Keep what a decoder needs for this picture; raw files may have parameter sets at their beginning only."""
+        self._key_frame = key_frame
+        first_slice = _SLICE.search(key_frame)
+        headers = key_frame[: first_slice.start()] if first_slice else b""
+        if _SPS.search(headers):
+            self._parameter_sets = headers
+
+    def _answer_snapshot(self) -> None:
+        if not self._is_snapshot_asked or not self._key_frame:
+            return
+        self._is_snapshot_asked = False
+        try:
+            self._link.send_snapshot(0, jpeg_of_key_frame(self._parameter_sets + self._key_frame))
+        except SourceError as error:
+            self._refuse("snapshot", str(error))

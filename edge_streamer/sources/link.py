@@ -185,11 +185,16 @@ class ServerLink:
         try:
             command = SourceCommand.decode(line)
         except ValueError:
-            self.send_note(0, event="unsupported", command=line[:64].decode(errors="replace"))
+            self.send_note(
+                0,
+                event="unsupported",
+                command=line[:64].decode(errors="replace"),
+                reason="it is no command of a source",
+            )
             return None
         if command.command == "stop":
             raise SourceStopped("the server said stop")
         if not 0 <= command.output < len(self._gates):
-            self.send_note(0, event="unsupported", command=command.command)
+            self.send_note(0, event="unsupported", command=command.command, reason="there is no such output")
             return None
         return command

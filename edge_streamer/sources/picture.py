@@ -33,6 +33,7 @@ _WHITE: Final[Colour] = (235, 128, 128)
 _GREY: Final[Colour] = (185, 130, 126)
 _AMBER: Final[Colour] = (180, 50, 160)
 
+_TEXT: Final = (36, 48)  # lines of 720 that small text takes, and how many of its characters fit into a line
 _SCROLL_WIDTHS_A_S: Final = 60 / 1280
 _BALL_CROSSING_S: Final = 7.0
 _BALL_BOUNCE_S: Final = 1.5
@@ -45,6 +46,7 @@ class PatternCard:
     def __init__(self, output: Output) -> None:
         self._canvas = Canvas(output.width, output.height)
         self._edges = cell_edges(output.width)
+        self._margin = output.width // 32 // 2 * 2
         bars = _Scroller(self._canvas, self._line(20), self._line(296), _bar_colour, 1)
         hues = _Scroller(self._canvas, self._line(560), self._line(620), _hue, -2)
         greys = _Scroller(self._canvas, self._line(620), self._line(660), _grey, 1)
@@ -68,6 +70,14 @@ class PatternCard:
         self._number.show(f"frame {number:08}")
         return self._canvas.frame
 
+    def show_format(self, output: Output) -> None:
+        """Write the output's name, size and rate into the panel, again when its rate changes."""
+        top, height, width = self._line(316), self._fitting_height(*_TEXT), output.width
+        self._canvas.fill(top, height, flat_row(_PANEL, width))
+        text = f"{output.name}  {width}x{output.height}  {output.fps:g} fps"
+        self._label(self._margin, top, height, _AMBER).show("edge_streamer")
+        self._label(self._right(text, height), top, height, _GREY).show(text)
+
     def _line(self, of_720: int) -> int:
         """Return an even line of this picture for one of a 720-line picture; the strips' edges are theirs."""
         return self._canvas.height * of_720 // 720 // 2 * 2
@@ -77,16 +87,13 @@ class PatternCard:
         top, bottom, edge = self._line(296), self._line(560), max(2, self._line(4))
         canvas.fill(top, bottom - top, flat_row(_EDGE, width))
         canvas.fill(top + edge, bottom - top - 2 * edge, flat_row(_PANEL, width))
-        margin = width // 32 // 2 * 2
-        text_height = self._fitting_height(36, 48)
-        geometry = f"{output.name}  {width}x{output.height}  {output.fps:g} fps"
-        upper, lower = self._line(316), self._line(508)
-        self._label(margin, upper, text_height, _AMBER).show("edge_streamer")
-        self._label(self._right(geometry, text_height), upper, text_height, _GREY).show(geometry)
+        text_height = self._fitting_height(*_TEXT)
+        lower = self._line(508)
+        self.show_format(output)
         clock_height = self._fitting_height(132, 13)
         clock_left = (width - len("00:00:00.000") * cell_width(clock_height)) // 4 * 2
         self._clock = self._label(clock_left, self._line(370), clock_height, _WHITE)
-        self._date = self._label(margin, lower, text_height, _GREY)
+        self._date = self._label(self._margin, lower, text_height, _GREY)
         self._number = self._label(self._right("frame 00000000", text_height), lower, text_height, _GREY)
         for label in (self._clock, self._date, self._number):
             label.prepare("0123456789")

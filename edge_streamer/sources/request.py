@@ -5,16 +5,21 @@ which. Called by `__main__`; the kinds receive the values.
 """
 
 from fractions import Fraction
-from typing import Annotated, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
 from edge_streamer.media.frame import MAX_OUTPUTS
 
-KINDS: Final = ("testpattern", "file")
+MAX_CONTROLS: Final = 64
+"""libcamera knows fewer than this."""
+MAX_CONTROL_VALUES: Final = 64
+MAX_BUFFERS: Final = 12
+"""Beyond that a camera with much memory buys latency with it."""
 
 _T = TypeVar("_T")
 _Side = Annotated[int, msgspec.Meta(ge=64, le=7680, multiple_of=2)]  # 4:2:0 has no odd sides
+_SensorSide = Annotated[int, msgspec.Meta(ge=1, le=16_384)]
 
 
 class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -51,25 +56,62 @@ class FileOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     loop: bool = True
 
 
+ControlValue: TypeAlias = bool | int | float | str | Annotated[list[float], msgspec.Meta(max_length=MAX_CONTROL_VALUES)]
+
+
+class CameraOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A camera of libcamera's, through picamera2: which, how it is mounted, and how it is set.
+
+    `camera` is its number in libcamera's list, `sensor_mode` the width and height that the sensor shall deliver (None:
+    chosen by size and rate), `controls` values by libcamera's own names.
+    """
+
+    camera: Annotated[int, msgspec.Meta(ge=0, le=63)] = 0
+    hflip: bool = False
+    vflip: bool = False
+    rotation: Literal[0, 180] = 0
+    sensor_mode: tuple[_SensorSide, _SensorSide] | None = None
+    buffer_count: Annotated[int, msgspec.Meta(ge=2, le=MAX_BUFFERS)] = 6
+    controls: Annotated[dict[str, ControlValue], msgspec.Meta(max_length=MAX_CONTROLS)] = msgspec.field(
+        default_factory=dict
+    )
+
+
+class V4l2Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A camera of the kernel's: its device, by a path that survives a restart, and what it shall deliver."""
+
+    device: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    format: Literal["auto", "h264", "mjpeg", "yuyv", "nv12"] = "auto"
+
+
+Options: TypeAlias = PatternOptions | FileOptions | CameraOptions | V4l2Options
+
+_KINDS: Final[dict[str, tuple[type[Options], int]]] = {  # the options and the most outputs of each kind
+    "testpattern": (PatternOptions, MAX_OUTPUTS),
+    "file": (FileOptions, 1),
+    "picamera2": (CameraOptions, 2),  # libcamera's `main` and `lores`
+    "v4l2": (V4l2Options, 2),
+}
+KINDS: Final = tuple(_KINDS)
+
+
 class Request(msgspec.Struct, frozen=True):
     """A whole command line, checked."""
 
     outputs: tuple[Output, ...]
-    options: PatternOptions | FileOptions
+    options: Options
     fd: int | None = None
 
 
 def parse_request(kind: str, outputs: list[str], options: str, fd: int | None) -> Request:
     """Return what the command line asks for; ValueError with one sentence when it cannot be."""
-    if kind not in KINDS:
+    if kind not in _KINDS:
         raise ValueError(f"unknown source kind {kind!r} (known: {', '.join(KINDS)})")
-    limit = 1 if kind == "file" else MAX_OUTPUTS
+    options_type, limit = _KINDS[kind]
     if len(outputs) > limit:
         raise ValueError(f"a {kind} source feeds at most {limit} output(s), {len(outputs)} were asked for")
     wanted = tuple(_decode("--output", text, Output) for text in outputs) or (Output(),)
-    if kind == "file":
-        return Request(wanted, _decode("--options", options, FileOptions), fd)
-    return Request(wanted, _decode("--options", options, PatternOptions), fd)
+    return Request(wanted, _decode("--options", options, options_type), fd)
 
 
 def _decode(where: str, text: str, kind: type[_T]) -> _T:

@@ -29,12 +29,36 @@ def serve(*arguments: str) -> subprocess.CompletedProcess[str]:
         ("[rtsp]\nlistn = 1", "rtsp.listn: unknown key"),
         ("[streams.main]\nfps = 500", "streams.main.fps: 500 is not allowed"),
         ("[rtsp", "not TOML"),
+        ("[cameras.1]", "cameras.1: no stream uses this camera"),
+        ("[cameras.0]\nhflp = true", "cameras.0.hflp: unknown key"),
+        ('[streams.main]\noverlay = "{time}"', "streams.main.overlay: "),
+        (
+            '[streams.main]\nsource = "picamera2"\n[streams.sub]\nsource = "picamera2"\nwidth = 1282\nheight = 64',
+            "streams.sub.width: 1282 is more than streams.main.width",
+        ),
     ],
 )
 def test_a_wrong_configuration_is_exit_code_2_and_one_line(tmp_path: Path, config: str, complaint: str):
     path = tmp_path / "edge-streamer.toml"
     path.write_text(config)
     failed = serve("--config", str(path))
+    assert (failed.returncode, failed.stdout) == (EXIT_USAGE, "")
+    assert complaint in failed.stderr
+    assert len(failed.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("profile", "encoder", "complaint"),
+    [
+        ("raspberrypi-4", "auto", "streams.main.fps: 60 at 1920x1080 is too much for this board's encoder: 489"),
+        ("raspberrypi-5", "hardware", 'streams.main.encoder: "hardware" is not allowed: Raspberry Pi 5 '),
+    ],
+)
+def test_what_a_boards_encoder_cannot_do_is_exit_code_2(tmp_path: Path, profile: str, encoder: str, complaint: str):
+    path = tmp_path / "edge-streamer.toml"
+    size = "width = 1920\nheight = 1080\nfps = 60"
+    path.write_text(f'[streams.main]\nsource = "picamera2"\nencoder = "{encoder}"\n{size}\n')
+    failed = serve("--config", str(path), "--profile", profile)
     assert (failed.returncode, failed.stdout) == (EXIT_USAGE, "")
     assert complaint in failed.stderr
     assert len(failed.stderr.splitlines()) == 1

@@ -1,61 +1,52 @@
-"""Video and media nodes from a sysfs tree, and what their names suggest."""
+"""Video nodes from a sysfs tree, and what their names suggest."""
 
 from pathlib import Path
 
 import pytest
 
-from edge_streamer.device.video import (
-    MediaDevice,
-    VideoDevice,
-    VideoRole,
-    list_media_devices,
-    list_video_devices,
-    role_of,
-)
+from edge_streamer.device.video import VideoDevice, list_video_devices
 
 
-def add_node(root: Path, folder: str, node: str, attribute: str, name: str) -> None:
-    device = root / "sys" / folder / node
+def add_node(root: Path, node: str, name: str) -> None:
+    device = root / "sys/class/video4linux" / node
     device.mkdir(parents=True)
-    (device / attribute).write_text(f"{name}\n")
+    (device / "name").write_text(f"{name}\n")
 
 
 def test_nodes_are_listed_by_number(tmp_path: Path) -> None:
-    add_node(tmp_path, "class/video4linux", "video11", "name", "bcm2835-codec-encode")
-    add_node(tmp_path, "class/video4linux", "video2", "name", "unicam-image")
-    add_node(tmp_path, "class/video4linux", "v4l-subdev0", "name", "imx708")
+    add_node(tmp_path, "video11", "bcm2835-codec-encode")
+    add_node(tmp_path, "video2", "unicam-image")
+    add_node(tmp_path, "v4l-subdev0", "imx708 10-001a")
     assert list_video_devices(tmp_path) == (
-        VideoDevice("/dev/video2", "unicam-image", VideoRole.CAMERA),
-        VideoDevice("/dev/video11", "bcm2835-codec-encode", VideoRole.ENCODER),
+        VideoDevice("/dev/video2", "unicam-image"),
+        VideoDevice("/dev/video11", "bcm2835-codec-encode"),
     )
-
-
-def test_media_nodes_have_the_model_as_name(tmp_path: Path) -> None:
-    add_node(tmp_path, "bus/media/devices", "media0", "model", "unicam")
-    assert list_media_devices(tmp_path) == (MediaDevice("/dev/media0", "unicam"),)
 
 
 def test_a_node_without_a_name_and_a_machine_without_nodes(tmp_path: Path) -> None:
     assert list_video_devices(tmp_path) == ()
     (tmp_path / "sys/class/video4linux/video0").mkdir(parents=True)
-    assert list_video_devices(tmp_path) == (VideoDevice("/dev/video0", "", VideoRole.CAMERA),)
+    assert list_video_devices(tmp_path) == (VideoDevice("/dev/video0", ""),)
+
+
+@pytest.mark.parametrize("name", ["bcm2835-codec-encode", "mtk-vcodec-enc", "Qualcomm Venus video encoder"])
+def test_names_of_known_encoders_are_recognised(name: str) -> None:
+    assert VideoDevice("/dev/video11", name).is_encoder
 
 
 @pytest.mark.parametrize(
-    ("name", "role"),
+    "name",
     [
-        ("bcm2835-codec-encode", VideoRole.ENCODER),
-        ("mtk-vcodec-enc", VideoRole.ENCODER),
-        ("Qualcomm Venus video encoder", VideoRole.ENCODER),
-        ("bcm2835-codec-encode_image", VideoRole.CONVERTER),
-        ("bcm2835-codec-decode", VideoRole.CONVERTER),
-        ("bcm2835-isp-capture0", VideoRole.CONVERTER),
-        ("pispbe-input", VideoRole.CONVERTER),
-        ("rpi-hevc-dec", VideoRole.CONVERTER),
-        ("unicam-image", VideoRole.CAMERA),
-        ("rp1-cfe-csi2_ch0", VideoRole.CAMERA),
-        ("HD Pro Webcam C920", VideoRole.CAMERA),
+        "bcm2835-codec-encode_image",
+        "bcm2835-codec-decode",
+        "bcm2835-isp-capture0",
+        "pispbe-input",
+        "rpi-hevc-dec",
+        "unicam-image",
+        "rp1-cfe-csi2_ch0",
+        "HD Pro Webcam C920",
+        "",
     ],
 )
-def test_names_of_known_drivers_tell_the_role(name: str, role: VideoRole) -> None:
-    assert role_of(name) is role
+def test_cameras_converters_and_image_encoders_are_none(name: str) -> None:
+    assert not VideoDevice("/dev/video0", name).is_encoder

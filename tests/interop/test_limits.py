@@ -2,6 +2,7 @@
 a viewer inside sees an even stream all the while. (The limits of one connection's dialogue: tests/services/rtsp.)"""
 
 import json
+import os
 import re
 import socket
 import time
@@ -20,8 +21,8 @@ from tests.support.witness import Witness
 HERE: Final = "127.0.0.1"
 ELSEWHERE: Final = "127.0.0.2"
 TIMEOUT_S: Final = 5.0
-UNWELL: Final = b"HTTP/1.1 503"
-"""What /healthz says of the stream that has no file."""
+WELL: Final = b"HTTP/1.1 200"
+"""What /healthz says: the stream that never has a picture is on demand, and nobody watches it."""
 LIMITS: Final = {
     "rtsp.max_sessions": 4,
     "rtsp.max_sessions_per_address": 3,
@@ -61,13 +62,18 @@ width = 320
 height = 240
 [streams.never]
 source = "file"
-path = "there-is-no-such-file.mp4"
+path = "PIPE"
+on_demand = true
+linger_s = 1
 """
+"""`never` is a pipe that nobody writes to: its source neither has a picture nor fails, for as long as it is asked."""
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[RunningService]:
-    with running_service(CONFIG, is_healthy=False) as running:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    pipe = tmp_path_factory.mktemp("limits") / "pipe.h264"
+    os.mkfifo(pipe)
+    with running_service(CONFIG.replace("PIPE", str(pipe)), is_healthy=False) as running:
         deadline = time.monotonic() + TIMEOUT_S
         while b"main" in running.http("/healthz")[1]:
             assert time.monotonic() < deadline, running.output
@@ -188,11 +194,11 @@ def http_answers(service: RunningService, stack: ExitStack, *hosts: str) -> list
 
 
 def too_many_http_connections(service: RunningService, stack: ExitStack) -> None:
-    assert http_answers(service, stack, HERE, ELSEWHERE, ELSEWHERE, HERE) == [UNWELL] * 3 + [b""]
+    assert http_answers(service, stack, HERE, ELSEWHERE, ELSEWHERE, HERE) == [WELL] * 3 + [b""]
 
 
 def too_many_http_connections_of_one(service: RunningService, stack: ExitStack) -> None:
-    assert http_answers(service, stack, HERE, HERE, HERE) == [UNWELL] * 2 + [b""]
+    assert http_answers(service, stack, HERE, HERE, HERE) == [WELL] * 2 + [b""]
 
 
 REACHED_BY: Final = {

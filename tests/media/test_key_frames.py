@@ -36,6 +36,16 @@ def test_nothing_is_kept_before_the_first_key_frame():
     assert cache.frames(1 << 20) == ()
 
 
+def test_what_is_cleared_is_gone_until_the_next_key_frame():
+    cache, first, second = KeyFrameCache(), packetized(), packetized()
+    cache.add(first, is_key_frame=True)
+    cache.clear()
+    cache.add(packetized(), is_key_frame=False)
+    assert cache.frames(1 << 20) == ()
+    cache.add(second, is_key_frame=True)
+    assert cache.frames(1 << 20) == (second,)
+
+
 def test_more_than_asked_for_is_nothing():
     cache, frame = KeyFrameCache(), packetized()
     cache.add(frame, is_key_frame=True)

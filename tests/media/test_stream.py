@@ -1,13 +1,14 @@
 import gc
 import sys
 import weakref
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from edge_streamer.media import stream as stream_module
 from edge_streamer.media.frame import EncodedFrame
-from edge_streamer.media.stream import SENDER_REPORTS_KEPT, Stream, StreamIdentity
+from edge_streamer.media.stream import MAX_CAPTURE_DELAY_S, SENDER_REPORTS_KEPT, Stream, StreamIdentity
 from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import ntp_from_wall_ns
 from tests.support.frames import PPS, TICKS_A_FRAME, WALL_NS, annex_b, camera, frame, key_frame
@@ -506,7 +507,139 @@ def test_a_goodbye_names_the_stream_and_the_reason(stream):
     assert bytes.fromhex("11223344") in packet
 
 
+def exposed(number: int, at: float, *, key: bool = False, first: int = 0) -> EncodedFrame:
+    """Return a frame of a source whose wall clock is `WALL_NS` at `NOW`, exposed at `at`."""
+    make = key_frame if key else frame
+    made = make(first + number * TICKS_A_FRAME, wall_ns=WALL_NS + round((at - NOW) * 1e9))
+    return replace(made, captured_ns=round(at * 1e9))
+
+
+def wall_time_of(rtp: int, report: bytes) -> float:
+    """Return the wall time in seconds that a sender report gives to an RTP time (RFC 3550 section 6.4.1)."""
+    ntp, report_rtp, _packets, _octets = report_fields(report)
+    ticks = (rtp - report_rtp + 2**31) % 2**32 - 2**31
+    return ntp / 2**32 + ticks / 90_000
+
+
+def seconds_of(wall_ns: int) -> float:
+    return ntp_from_wall_ns(wall_ns) / 2**32
+
+
+@pytest.mark.parametrize("delays_s", [(0.0, 0.0, 0.0), (0.03, 0.4, 0.05), (2.0, 0.01, 1.0)])
+def test_a_frames_wall_time_is_its_exposure_however_late_it_is_published(stream, delays_s):
+    viewer = Recorder()
+    stream.join(viewer, NOW)
+    frames = [exposed(number, NOW + number / 30, key=number == 0) for number in range(3)]
+    now = NOW
+    for each, delay_s in zip(frames, delays_s, strict=True):
+        now = max(now, each.captured_ns / 1e9 + delay_s)
+        stream.publish(each, now)
+        report = stream.sender_report(now + 0.7, "x")
+        sent = viewer.frames[-1]
+        assert wall_time_of(sent.rtp_timestamp, report) == pytest.approx(seconds_of(each.wall_ns), abs=0.001)
+        assert report_fields(report)[0] / 2**32 == pytest.approx(seconds_of(WALL_NS) + now + 0.7 - NOW, abs=0.001)
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.5, 3.0])
+def test_a_restart_bends_no_wall_time(stream, delay_s):
+    viewer = Recorder()
+    stream.join(viewer, NOW)
+    stream.publish(exposed(0, NOW, key=True), NOW + 0.05)
+    stream.publish(exposed(1, NOW + 1 / 30), NOW + 0.2)
+    before = stream.sender_report(NOW + 1.0, "x")
+    stream.announce_restart()
+    first = exposed(0, NOW + 7.3, key=True, first=5_000_000)
+    stream.publish(first, NOW + 7.3 + delay_s)
+    after = stream.sender_report(NOW + 12.0, "x")
+    for report in (before, after):
+        sent = viewer.frames[-1].rtp_timestamp
+        assert wall_time_of(sent, report) == pytest.approx(seconds_of(first.wall_ns), abs=0.001)
+
+
+@pytest.mark.parametrize("captured_at", [NOW + 0.5, NOW - MAX_CAPTURE_DELAY_S - 1.0, 0.001])
+def test_an_instant_of_capture_that_cannot_be_is_not_believed(stream, captured_at):
+    stream.publish(key_frame(0), NOW - 1.0)
+    stream.announce_restart()
+    stream.publish(replace(frame(7_000_000), captured_ns=round(captured_at * 1e9)), NOW)
+    ntp, rtp, _packets, _octets = report_fields(stream.sender_report(NOW, "x"))
+    assert ntp == ntp_from_wall_ns(WALL_NS)
+    assert rtp == (stream.identity.rtp_offset + 90_000) % 2**32
+
+
+# --- a source that is off, down or given up
+
+
+def test_frames_that_are_forgotten_start_nobody(stream, source):
+    source.publish(key=True)
+    stream.forget_frames()
+    viewer = Recorder()
+    source.join(viewer)
+    source.publish()
+    assert viewer.frames == []
+    source.publish(key=True)
+    assert len(viewer.frames) == 1
+    assert stream.parameter_sets is not None
+
+
+def test_a_format_that_is_forgotten_comes_back_with_a_key_frame_and_replaces_nothing(stream, source):
+    changed = []
+    stream.on_format_changed = lambda: changed.append(1)
+    source.publish(key=True)
+    stream.forget_format()
+    assert stream.parameter_sets is None
+    stream.publish(key_frame(90_000, parameter_sets=False), source.now)
+    assert stream.parameter_sets is None
+    source.publish(key=True)
+    assert stream.parameter_sets is not None
+    assert changed == []
+
+
+def test_who_waits_for_a_description_is_told_of_a_source_that_is_down(stream):
+    told = []
+    stream.when_described(lambda: told.append("now"))
+    assert stream.is_watched
+    stream.declare_down()
+    assert (told, stream.is_down, stream.is_watched) == (["now"], True, False)
+
+
+def test_who_plays_waits_or_asks_watches(stream, camera_source):
+    viewer = Recorder()
+    assert not stream.is_watched
+    camera_source.join(viewer)
+    assert stream.is_watched
+    camera_source.publish(key=True)
+    assert stream.is_watched
+    stream.leave(viewer)
+    assert not stream.is_watched
+    stream.when_described(lambda: None)()
+    assert not stream.is_watched
+
+
 # --- rates and counts
+
+
+def test_a_higher_setting_counts_from_the_next_key_frame(stream, source):
+    source.publish(key=True)
+    stream.set_link_bitrate(50_000_000, source.now)
+    assert stream.link_bitrate_bps == 50_000_000
+    source.publish(key=True)
+    assert stream.write_limit_bytes() >= 50_000_000
+
+
+def test_a_lower_setting_counts_when_no_backlog_of_before_can_be_left():
+    stream = Stream("main", link_bitrate_bps=100_000, dead_after_s=8.0)
+    source = Source(stream)
+    source.publish(key=True)
+    source.publish_many(60, size_bytes=5000)
+    measured = stream.link_bitrate_bps
+    assert measured > 1_000_000
+    stream.set_link_bitrate(50_000, source.now)
+    source.publish_many(7 * 30, size_bytes=400)
+    source.publish(key=True)
+    assert stream.link_bitrate_bps == measured
+    source.publish_many(2 * 30, size_bytes=400)
+    source.publish(key=True)
+    assert stream.link_bitrate_bps == pytest.approx(30 * 450 * 8, rel=0.2), "what was sent since, not the setting"
 
 
 def test_the_measured_peak_counts_where_it_is_more_than_the_setting():

@@ -18,7 +18,7 @@ def routes(status: ServiceStatus | None = None, urls: tuple[str, ...] | None = N
         return [f"rtsp://{host or 'fallback'}:8554/{stream.name}" for stream in snapshot.streams]
 
     metrics = MetricsExposition(ServiceCollector(lambda: snapshot))
-    return HttpRoutes(lambda: snapshot, metrics, stream_urls if urls is None else lambda _host: urls)
+    return HttpRoutes(lambda: snapshot, metrics, stream_urls if urls is None else lambda _host: urls, {})
 
 
 def get(path: str, service: HttpRoutes | None = None, method: str = "GET", **headers: str) -> HttpResponse:
@@ -64,8 +64,9 @@ def test_health_when_every_source_is_up():
 def test_health_says_in_one_line_why_a_source_is_not_up():
     streams = (
         a_stream("main"),
-        a_stream("sub", is_up=False, reason="no frame\nfor 12 s "),
-        a_stream("yard", is_up=False),
+        a_stream("sub", is_up=False, is_failing=True, reason="no frame\nfor 12 s "),
+        a_stream("yard", is_up=False, is_failing=True),
+        a_stream("shed", is_up=False, is_wanted=False, reason="on demand: nobody watches"),
     )
     response = get("/healthz", routes(a_status(streams=streams)))
     assert response.status == 503
@@ -87,7 +88,7 @@ def test_a_scrape_is_negotiated():
 def test_the_status_document():
     status = a_status(
         sessions=(a_session(),),
-        streams=(a_stream(restarts={"exit": 2, "stall": 1}, last_frame_wall_s=None),),
+        streams=(a_stream(restarts={"exited": 2, "silent": 1}, last_frame_wall_s=None),),
         sessions_started={"tcp": 2, "udp": 1},
         sessions_ended={EndReason.BACKLOG: 2},
         limits={Limit.SESSIONS: 16, Limit.UDP_PORTS: [50000, 50999]},
@@ -103,18 +104,26 @@ def test_the_status_document():
         {
             "name": "main",
             "up": True,
+            "wanted": True,
             "reason": "",
             "source": "testpattern",
+            "camera": "imx708",
             "encoder": "libx264",
+            "encoder_reason": "no hardware encoder",
             "width": 1280,
             "height": 720,
             "fps": 30.0,
+            "bitrate_bps": 1_900_000,
+            "can_set_bitrate": True,
+            "can_set_fps": False,
             "viewers": 1,
             "frames": 900,
             "key_frames": 15,
             "dropped_frames": 0,
+            "discarded_buffers": 0,
             "restarts": 3,
             "last_frame_wall_s": None,
+            "last_frame_age_s": 0.0125,
         }
     ]
     assert document["limits"] == {"rtsp.max_sessions": 16, "rtsp.udp_ports": [50000, 50999]}

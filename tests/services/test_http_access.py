@@ -45,7 +45,15 @@ class Service:
         return 200 if refusal is None else refusal.response.status
 
 
-PATHS = ("/", "/api/v1/status", "/metrics", "/healthz", "/nothing")
+PATHS = (
+    "/",
+    "/api/v1/status",
+    "/api/v1/streams/main",
+    "/api/v1/streams/main/snapshot.jpg",
+    "/metrics",
+    "/healthz",
+    "/nothing",
+)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -58,8 +66,8 @@ def test_with_users_everything_needs_a_login(path: str) -> None:
     assert service.status(path, user="viewer", password="a bad password") == 401
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "get"])
-@pytest.mark.parametrize("path", ["/api/v1/status", "/metrics"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "get"])
+@pytest.mark.parametrize("path", ["/api/v1/status", "/api/v1/streams/main", "/metrics"])
 def test_changing_needs_an_operator(path: str, method: str) -> None:
     service = Service(networks=("0.0.0.0/0",))
     assert service.status(path, method) == 401

@@ -9,7 +9,8 @@ import pytest
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.runtime.tcp import LINGER_S
 from edge_streamer.services.http_access import Refusal
-from edge_streamer.services.http_service import HttpService
+from edge_streamer.services.http_answers import DeferredResponse, Respond
+from edge_streamer.services.http_service import DEFERRED_LIMIT_S, HttpService
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, take_faults, turn_until
 
 __all__ = ["clock", "loop", "no_descriptor_left"]
@@ -23,11 +24,11 @@ class Routes:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.answer: Callable[[HttpRequest], HttpResponse] = lambda request: HttpResponse(
+        self.answer: Callable[[HttpRequest], HttpResponse | DeferredResponse] = lambda request: HttpResponse(
             200, (), request.path.encode()
         )
 
-    def handle(self, request: HttpRequest) -> HttpResponse:
+    def handle(self, request: HttpRequest) -> HttpResponse | DeferredResponse:
         self.asked.append(request.path)
         return self.answer(request)
 
@@ -213,6 +214,105 @@ def test_a_client_that_asks_and_never_reads_is_closed(house):
         client.get("/big")
     turn_until(house.loop, lambda: house.routes.asked and house.service.gate.open == 0)
     assert len(house.routes.asked) < 20
+
+
+# --- responses that come later
+
+
+class Later:
+    """Defers each response for `/later`, and keeps what takes it."""
+
+    def __init__(self, house: House) -> None:
+        self.responds: list[Respond] = []
+        house.routes.answer = self.answer
+
+    def answer(self, request: HttpRequest) -> HttpResponse | DeferredResponse:
+        if request.path != "/later":
+            return HttpResponse(200, (), request.path.encode())
+        return DeferredResponse(self.responds.append)
+
+
+def test_a_response_that_comes_later_keeps_nobody_else_waiting(house):
+    later = Later(house)
+    slow, quick = house.client(), house.client()
+    slow.get("/later")
+    turn_until(house.loop, lambda: later.responds)
+    quick.get("/1")
+    quick.wait_for("200")
+    assert slow.statuses == []
+    later.responds[0](HttpResponse(200, (), b"at last"))
+    slow.wait_for("200")
+    assert slow.received.endswith(b"at last")
+
+
+def test_what_is_pipelined_behind_it_waits(house):
+    later = Later(house)
+    client = house.client()
+    client.get("/later")
+    client.get("/1")
+    turn_until(house.loop, lambda: later.responds)
+    house.loop.turn()
+    assert house.routes.asked == ["/later"]
+    later.responds[0](HttpResponse(503))
+    client.wait_for("503", "200")
+
+
+def test_a_response_may_come_at_once(house):
+    house.routes.answer = lambda request: DeferredResponse(lambda respond: respond(HttpResponse(200)))
+    client = house.client()
+    client.get("/now")
+    client.wait_for("200")
+
+
+def test_a_response_that_does_not_come_is_given_up(house, clock):
+    later = Later(house)
+    client = house.client()
+    client.get("/later")
+    turn_until(house.loop, lambda: later.responds)
+    pass_time(house.loop, clock, DEFERRED_LIMIT_S - 0.25)
+    assert client.statuses == []
+    clock.advance(0.25)
+    client.wait_for("504")
+    assert b"application/problem+json" in client.received
+
+
+def test_only_the_first_response_counts_and_a_late_one_answers_no_other_request(house, clock):
+    later = Later(house)
+    client = house.client()
+    client.get("/later")
+    turn_until(house.loop, lambda: later.responds)
+    pass_time(house.loop, clock, DEFERRED_LIMIT_S)
+    client.wait_for("504")
+    client.get("/later")
+    turn_until(house.loop, lambda: len(later.responds) == 2)
+    later.responds[0](HttpResponse(404))
+    later.responds[1](HttpResponse(200))
+    later.responds[1](HttpResponse(404))
+    client.wait_for("504", "200")
+    house.loop.turn()
+    assert client.statuses == ["504", "200"]
+
+
+def test_who_leaves_before_the_response_is_not_answered(house, clock):
+    later = Later(house)
+    client = house.client()
+    client.get("/later")
+    turn_until(house.loop, lambda: later.responds)
+    client.socket.close()
+    turn_until(house.loop, lambda: house.service.gate.open == 0)
+    later.responds[0](HttpResponse(200))
+    pass_time(house.loop, clock, DEFERRED_LIMIT_S)
+
+
+def test_a_fault_in_beginning_ends_that_connection_only(house):
+    house.routes.answer = lambda request: DeferredResponse(lambda respond: [][0])
+    client, other = house.client(), house.client()
+    client.get("/fault")
+    client.wait_closed()
+    assert take_faults(house.loop) == 1
+    house.routes.answer = lambda request: HttpResponse(200)
+    other.get("/")
+    other.wait_for("200")
 
 
 # --- refusals

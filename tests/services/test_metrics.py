@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_cla
 from edge_streamer import __version__
 from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
 from edge_streamer.services.metrics_table import FAMILIES, PREFIX, StatusFamily
-from edge_streamer.services.status import EndReason, Limit, ServiceStatus
+from edge_streamer.services.status import EndReason, Limit, RestartReason, ServiceStatus
 from tests.support.service_status import a_reporting_session, a_session, a_status, a_stream
 
 PROMETHEUS_2 = (
@@ -76,7 +76,10 @@ def test_one_snapshot_a_scrape():
 def test_values_of_streams():
     series = Service(
         a_status(
-            streams=(a_stream(restarts={"exit": 2, "stall": 1}), a_stream("sub", is_up=False, last_frame_wall_s=None))
+            streams=(
+                a_stream(restarts={"exited": 2, "silent": 1}, discarded_buffers={"torn": 4}),
+                a_stream("sub", is_up=False, is_wanted=False, last_frame_wall_s=None),
+            )
         )
     ).scrape()
     assert series["source_up source=main"] == 1
@@ -85,11 +88,16 @@ def test_values_of_streams():
     assert series["source_keyframes_total source=main"] == 15
     assert series["source_bytes_total source=main"] == 7_500_000
     assert series["source_dropped_frames_total source=main"] == 0
-    assert series["source_restarts_total reason=exit source=main"] == 2
+    assert (series["source_wanted source=main"], series["source_wanted source=sub"]) == (1, 0)
+    assert series["source_restarts_total reason=exited source=main"] == 2
+    assert {series[f"source_restarts_total reason={reason} source=sub"] for reason in RestartReason} == {0}
+    assert series["source_discarded_buffers_total reason=torn source=main"] == 4
+    assert series["source_discarded_buffers_total reason=empty source=main"] == 0
     assert series["source_last_frame_timestamp_seconds source=main"] == 1_700_000_030.5
     assert "source_last_frame_timestamp_seconds source=sub" not in series
     assert series["link_bytes_per_second source=main"] == 250_000
-    assert series["source_info encoder=libx264 fps=30 height=720 kind=testpattern source=main width=1280"] == 1
+    (info,) = [name for name in series if name.startswith("source_info") and "source=main" in name]
+    assert "camera=imx708 encoder=libx264 encoder_reason=no hardware encoder fps=30 height=720 kind=testpattern" in info
 
 
 def test_values_of_a_session():
@@ -158,6 +166,8 @@ def test_totals_and_histograms():
         "frame_handoff_seconds_bucket le=+Inf": 10,
         "frame_handoff_seconds_count": 10,
         "frame_handoff_seconds_sum": 0.75,
+        "capture_to_send_seconds_count": 8,
+        "time_to_first_frame_seconds_sum": 2.5,
         "loop_turn_seconds_count": 120,
         "collector_seconds collector=service": 0.25,
         "collector_errors_total collector=service": 0,
@@ -296,7 +306,7 @@ def test_gzip_only_if_asked_for(accept_encoding, is_compressed):
 
 def test_a_family_reads_what_its_labels_say():
     status = a_status(
-        sessions=(a_reporting_session(),), streams=(a_stream(restarts={"exit": 1}),), rtsp_responses={"200": 1}
+        sessions=(a_reporting_session(),), streams=(a_stream(restarts={"exited": 1}),), rtsp_responses={"200": 1}
     )
     for family in FAMILIES:
         if isinstance(family, StatusFamily):

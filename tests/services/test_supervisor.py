@@ -2,19 +2,13 @@
 
 import json
 import signal
-import sys
 import time
-from dataclasses import dataclass, field
-from textwrap import dedent
 
 import pytest
 
-from edge_streamer.media.frame import EncodedFrame, encode_frame_header, encode_note
-from edge_streamer.media.stream import Stream
+from edge_streamer.media.frame import EncodedFrame
 from edge_streamer.runtime.log_limits import BURST_LINES
 from edge_streamer.runtime.loop import Loop
-from edge_streamer.runtime.turns import TimeHistogram
-from edge_streamer.services.status import StreamStatus
 from edge_streamer.services.supervisor import (
     FIRST_BACKOFF_S,
     KILL_AFTER_S,
@@ -23,111 +17,15 @@ from edge_streamer.services.supervisor import (
     START_LIMIT_S,
     OutputSpec,
     SourceSpec,
-    SourceSupervisor,
 )
-from tests.support.frames import frame, key_frame
+from tests.support.frames import key_frame
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, take_faults, turn_until
 from tests.support.processes import is_running
+from tests.support.supervised import Supervised, Viewer, message, supervise
 
-__all__ = ["clock", "loop", "no_descriptor_left"]
+__all__ = ["clock", "loop", "no_descriptor_left", "supervise"]
 
 SILENCE_S = 3 / 30 + 1.0
-
-
-def message(encoded: EncodedFrame, output: int = 0) -> bytes:
-    return encode_frame_header(output, encoded) + encoded.data
-
-
-PRELUDE = f"""
-import json, os, signal, socket, sys, time
-server = socket.socket(fileno=int(sys.argv[2]))
-KEY = {message(key_frame(0))!r}
-FRAME = {message(frame(3000))!r}
-READY = {encode_note(0, event="ready", encoder="x264", width=640, height=360, fps=30, can_force_key_frame=True)!r}
-
-def send(*parts):
-    server.sendall(b"".join(parts))
-
-def note(**values):
-    body = json.dumps(values).encode()
-    send({encode_note(0, x=1)[:8]!r}, len(body).to_bytes(4, "little"), bytes(32), body)
-
-def ignore_sigterm():
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-def wait():
-    while server.recv(1000):
-        pass
-"""
-
-
-@dataclass
-class Programs:
-    """A source of which each start runs the next program; the last one is repeated."""
-
-    texts: list[str]
-    outputs: tuple[OutputSpec, ...] = (OutputSpec("main", fps=30.0),)
-    kind: str = "testpattern"
-    starts: int = 0
-    options: dict = field(default_factory=dict)
-
-    def arguments(self) -> list[str]:
-        text = self.texts[min(self.starts, len(self.texts) - 1)]
-        self.starts += 1
-        return [sys.executable, "-I", "-S", "-c", PRELUDE + dedent(text)]
-
-
-class Supervised:
-    """A supervisor, its streams, and what it told."""
-
-    def __init__(self, loop: Loop, *texts: str, outputs: tuple[OutputSpec, ...] = Programs.outputs) -> None:
-        self.loop = loop
-        self.programs = Programs(list(texts), outputs)
-        self.streams = [Stream(output.name) for output in outputs]
-        self.handoff = TimeHistogram()
-        self.ended: list[str] = []
-        self.supervisor = SourceSupervisor(
-            loop, self.programs, self.streams, self.handoff, lambda stream: self.ended.append(stream.name)
-        )
-        self.supervisor.start()
-
-    @property
-    def stream(self) -> Stream:
-        return self.streams[0]
-
-    @property
-    def status(self) -> StreamStatus:
-        return self.supervisor.statuses()[0]
-
-    @property
-    def restarts(self) -> dict[str, int]:
-        return dict(self.supervisor.restarts)
-
-    def wait_for_frames(self, count: int) -> None:
-        turn_until(self.loop, lambda: self.stream.counters.frames >= count)
-
-    def wait_for_end(self) -> None:
-        turn_until(self.loop, lambda: self.supervisor.pid is None)
-
-
-@pytest.fixture(autouse=True)
-def _nothing_left(no_descriptor_left): ...
-
-
-@pytest.fixture
-def supervise(loop, clock):
-    """Return a function that starts supervisors, stopped after the test."""
-    made = []
-
-    def start(*texts: str, **arguments) -> Supervised:
-        made.append(Supervised(loop, *texts, **arguments))
-        return made[-1]
-
-    yield start
-    for supervised in made:
-        supervised.supervisor.stop()
-        supervised.supervisor.kill()
-        turn_until(loop, lambda supervised=supervised: supervised.supervisor.is_stopped)
 
 
 # --- a healthy source
@@ -158,8 +56,8 @@ def test_how_long_frames_take_from_the_encoder_is_measured(supervise, clock):
     stamped = EncodedFrame(late.data, True, 0, late.wall_ns, sent_ns=round((clock.now - 0.03) * 1e9))
     source = supervise(f"send(KEY, {message(stamped)!r}); wait()")
     source.wait_for_frames(2)
-    assert sum(source.handoff.counts) == 1
-    assert source.handoff.sum_s == pytest.approx(0.03)
+    assert sum(source.times.handoff.counts) == 1
+    assert source.times.handoff.sum_s == pytest.approx(0.03)
 
 
 def test_a_key_frame_is_asked_for_through_the_child(supervise):
@@ -202,21 +100,6 @@ def test_garbage_ends_the_child_and_a_new_one_goes_on(supervise, clock):
     clock.advance(FIRST_BACKOFF_S)
     source.wait_for_frames(frames + 1)
     assert source.status.is_up
-
-
-class Viewer:
-    """Keeps what it gets."""
-
-    def __init__(self) -> None:
-        self.frames = []
-
-    def start(self, first) -> None: ...
-
-    def deliver(self, packetized) -> None:
-        self.frames.append(packetized)
-
-    def on_fault(self, error: Exception) -> None:
-        raise error
 
 
 def test_a_viewer_stays_over_a_restart_and_sees_one_sequence(supervise, clock):
@@ -366,9 +249,9 @@ def test_a_source_that_says_that_it_waits_is_not_silent(supervise, clock):
     source.wait_for_frames(1)
     for _ in range(8):
         clock.advance(0.5)
-        heard_at = source.supervisor._outputs[0].waited_at
+        heard_at = source.supervisor._outputs[0]._waited_at
         assert source.supervisor._child.send(b"x")
-        turn_until(source.loop, lambda heard_at=heard_at: source.supervisor._outputs[0].waited_at > heard_at)
+        turn_until(source.loop, lambda heard_at=heard_at: source.supervisor._outputs[0]._waited_at > heard_at)
         assert source.status.is_up
     pass_time(source.loop, clock, 2.0)
     turn_until(source.loop, lambda: source.restarts)

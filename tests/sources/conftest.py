@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import string
 import subprocess
 import sys
 import time
@@ -12,7 +13,8 @@ from fractions import Fraction
 import av
 import pytest
 
-from edge_streamer.media.frame import SourceCommand, SourceFrame, SourceNote, SourceParser
+from edge_streamer.media.frame import SourceCommand, SourceFrame, SourceNote, SourceParser, SourceSnapshot
+from edge_streamer.sources.font import cell_width, glyph
 
 COMMAND = [sys.executable, "-m", "edge_streamer.sources"]
 PATIENCE_S = 20.0
@@ -27,14 +29,15 @@ class SourceProcess:
     parser: SourceParser
     frames: dict[int, list] = field(default_factory=dict)
     notes: list[SourceNote] = field(default_factory=list)
+    snapshots: list[SourceSnapshot] = field(default_factory=list)
     order: list = field(default_factory=list)
     is_at_end: bool = False
 
     def send(self, *commands):
         self.socket.sendall(b"".join(command.encode() for command in commands))
 
-    def command(self, name, output=0, bitrate_bps=None):
-        self.send(SourceCommand(name, output, bitrate_bps))
+    def command(self, name, output=0, bitrate_bps=None, fps=None):
+        self.send(SourceCommand(name, output, bitrate_bps, fps))
 
     def read_until(self, is_enough):
         """Read messages until `is_enough(self)` or the end of the socket."""
@@ -55,11 +58,17 @@ class SourceProcess:
         self.read_until(lambda source: source.notes_of(event))
         return self.notes_of(event)[0]
 
+    def snapshot(self):
+        self.read_until(lambda source: source.snapshots)
+        return self.snapshots[0]
+
     def notes_of(self, event):
         return [note for note in self.notes if note.values["event"] == event]
 
     def frames_before(self, note):
-        return sum(isinstance(message, SourceFrame) for message in self.order[: self.order.index(note)])
+        """How many frames of the note's own output came before it."""
+        before = self.order[: self.order.index(note)]
+        return sum(isinstance(message, SourceFrame) and message.output == note.output for message in before)
 
     def counts(self):
         return {output: len(frames) for output, frames in self.frames.items()}
@@ -71,6 +80,8 @@ class SourceProcess:
             self.order.append(message)
             if isinstance(message, SourceFrame):
                 self.frames[message.output].append(message.frame)
+            elif isinstance(message, SourceSnapshot):
+                self.snapshots.append(message)
             else:
                 self.notes.append(message)
 
@@ -117,6 +128,39 @@ def decode():
         return pictures + context.decode(None)
 
     return decoded
+
+
+GLYPHS = set(string.printable[:95] + "°·–") - {"O"}  # which looks like 0
+MOST_NOISE = 30  # mean difference of a cell's pixels from its letter: what an encoder may add
+
+
+def _read_overlay(lines):
+    """Return the overlay's text in lines of luma; reads until a cell looks like no letter."""
+    strip_height, margin = max(12, len(lines) // 24 // 2 * 2), max(4, len(lines) // 32 // 2 * 2)
+    padding = strip_height // 11
+    height = strip_height - 2 * padding
+    width = cell_width(height)
+    letters = {b"".join(glyph(each, width, height)).translate(SHADES): each for each in GLYPHS}
+    text, left = "", margin + padding
+    while left + width <= len(lines[0]):
+        cell = b"".join(line[left : left + width] for line in lines[margin + padding :][:height])
+        nearest = cell if cell in letters else min(letters, key=lambda letter: _difference(letter, cell))
+        if _difference(nearest, cell) > MOST_NOISE * len(cell):
+            break
+        text, left = text + letters[nearest], left + width
+    return text.rstrip()
+
+
+SHADES = bytes(24 + (235 - 24) * coverage // 255 for coverage in range(256))
+
+
+def _difference(letter, cell):
+    return sum(abs(wanted - shown) for wanted, shown in zip(letter, cell, strict=True))
+
+
+@pytest.fixture(scope="session")
+def read_overlay():
+    return _read_overlay
 
 
 def gradient(plane, number):

@@ -67,3 +67,7 @@ def test_ink_and_paper_are_the_colours_that_were_asked_for(canvas):
     assert max(map(max, plane_lines(canvas, 0))) == 235
     assert min(map(min, plane_lines(canvas, 1))) == 100
     assert max(map(max, plane_lines(canvas, 2))) == 150
+
+
+def test_a_picture_says_what_its_colours_mean(canvas):
+    assert (canvas.frame.colorspace, canvas.frame.color_range) == (1, 1)

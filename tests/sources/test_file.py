@@ -1,13 +1,21 @@
 """The file source as the server sees it: a real child process at the file's own pace."""
 
+import io
+import re
 import shutil
 import time
 from itertools import pairwise
+from pathlib import Path
 
+import av
 import pytest
 
-from edge_streamer.media.frame import SourceNote
+from edge_streamer.media.frame import SourceCommand, SourceNote
+from edge_streamer.sources import file as file_module
+from edge_streamer.sources.ending import SourceError, SourceStopped
+from edge_streamer.sources.file import run_file
 from edge_streamer.sources.pacing import media_time_of
+from edge_streamer.sources.request import FileOptions, Output
 
 COUNT = 20
 FRAME = 3600  # 90 kHz ticks at 25 frames a second
@@ -21,10 +29,13 @@ def test_it_says_what_the_file_is(start_source, make_clip):
         {
             "event": "ready",
             "encoder": "copy",
+            "encoder_reason": "the H.264 of the file is sent as it is",
             "width": 320,
             "height": 240,
             "fps": 25.0,
             "can_force_key_frame": False,
+            "can_set_bitrate": False,
+            "can_set_fps": False,
         },
     )
 
@@ -75,11 +86,104 @@ def test_without_a_loop_it_says_that_it_ended(start_source, make_clip):
     assert source.order[-1] == SourceNote(0, {"event": "ended"})
 
 
-def test_a_key_frame_cannot_be_asked_of_a_file(start_source, make_clip):
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (SourceCommand("force_key_frame"), "a file's key frames are where they are"),
+        (SourceCommand("set_bitrate", bitrate_bps=1), "a file is copied, not encoded"),
+        (SourceCommand("set_fps", fps=5.0), "a file has its own time stamps"),
+        (SourceCommand("dance"), "unknown"),
+    ],
+)
+def test_what_a_file_cannot_do_is_said_and_it_goes_on(start_source, make_clip, command, reason):
     source = start_source("file", path=make_clip("same.mp4"))
-    source.command("force_key_frame")
-    assert source.note("unsupported").values["command"] == "force_key_frame"
-    source.read_frames(2)
+    source.send(command)
+    note = source.note("unsupported")
+    assert note.values == {"event": "unsupported", "command": command.command, "reason": reason}
+    source.read_frames(len(source.frames[0]) + 2)
+
+
+def test_nothing_was_captured_when_a_file_is_sent(looped):
+    assert {frame.captured_ns for frame in looped.frames[0]} == {0}
+
+
+def jpeg_luma(jpeg):
+    with av.open(io.BytesIO(jpeg)) as container:
+        [picture] = container.decode(video=0)
+    assert (picture.width, picture.height) == (320, 240)
+    return bytes(picture.planes[0])[160]  # of line 0: `gradient` has its steps there
+
+
+def without_parameter_sets(data, *, from_frame):
+    """A raw stream whose SPS and PPS come only before `from_frame`, as a Raspberry Pi writes it without --inline."""
+    units = re.split(rb"(?=\x00\x00\x01)", data.replace(b"\0\0\0\1", b"\0\0\1"))
+    frames, kept = 0, []
+    for unit in units[1:]:
+        if unit[3] & 31 in (7, 8) and frames >= from_frame:
+            continue
+        frames += unit[3] & 31 in (1, 5)
+        kept.append(unit)
+    return b"".join(kept)
+
+
+@pytest.mark.parametrize("name", ["same.mp4", "raw.h264"])
+def test_a_snapshot_is_the_last_key_frame(start_source, make_clip, tmp_path, name):
+    path = Path(make_clip(name))
+    if name == "raw.h264":
+        path.write_bytes(without_parameter_sets(path.read_bytes(), from_frame=1))
+    source = start_source("file", path=str(path))
+    source.read_frames(12)
+    source.command("snapshot")
+    assert jpeg_luma(source.snapshot().jpeg) == pytest.approx(full_range(gradient_level(10)), abs=4)
+
+
+def test_a_snapshot_before_the_first_frame_is_that_frame(start_source, make_clip):
+    source = start_source("file", path=make_clip("slow.mp4", rate=1, frames=3))
+    source.command("snapshot")
+    assert jpeg_luma(source.snapshot().jpeg) == pytest.approx(full_range(gradient_level(0)), abs=4)
+    assert len(source.frames[0]) == 1
+
+
+def gradient_level(number):
+    return (160 + number) % 100 + 30
+
+
+def full_range(level):
+    return (level - 16) * 255 / 219
+
+
+def test_a_snapshot_that_cannot_be_made_is_a_reason(make_clip, monkeypatch):
+    link = ShortLink(SourceCommand("snapshot"))
+    monkeypatch.setattr(file_module, "jpeg_of_key_frame", refuse)
+    with pytest.raises(SourceStopped):
+        run_file(link, Output(), FileOptions(make_clip("same.mp4")))
+    assert {"event": "unsupported", "command": "snapshot", "reason": "no picture"} in link.notes
+
+
+def refuse(_data):
+    raise SourceError("no picture")
+
+
+class ShortLink:
+    """Gives one command and stops at the second frame."""
+
+    def __init__(self, command):
+        self.commands, self.notes, self.frames = [command], [], []
+
+    def wait(self, until_ns, wake_fd=None):
+        commands, self.commands = self.commands, []
+        return commands
+
+    def send_note(self, output, **values):
+        self.notes.append(values)
+
+    def send_snapshot(self, output, jpeg):
+        raise AssertionError(jpeg)
+
+    def send_frame(self, output, frame):
+        self.frames.append(frame)
+        if len(self.frames) > 1:
+            raise SourceStopped
 
 
 @pytest.mark.parametrize("ending", ["stop", "close"])

@@ -204,7 +204,9 @@ def test_a_command_for_nobody_is_answered(ends, line, said):
     link, server = ends
     server.socket.sendall(line)
     assert link.wait(0) == []
-    assert server.read() == [SourceNote(0, {"event": "unsupported", "command": said})]
+    [note] = server.read()
+    assert (note.values["event"], note.values["command"]) == ("unsupported", said)
+    assert note.values["reason"] in {"it is no command of a source", "there is no such output"}
 
 
 def test_stop_and_what_follows_it(ends):

@@ -57,7 +57,7 @@ def test_a_terminal_gets_a_hint_and_no_video():
     ("arguments", "said"),
     [
         ([], "KIND"),
-        (["camera"], "unknown source kind 'camera' (known: testpattern, file)"),
+        (["camera"], "unknown source kind 'camera' (known: testpattern, file, picamera2, v4l2)"),
         (["testpattern", "--output", '{"width": 0}'], "`$.width`"),
         (["file", "--options", '{"path": "x", "pth": 1}'], "unknown field `pth`"),
         (["testpattern", "--fd", "x"], "--fd"),
@@ -82,17 +82,24 @@ def test_by_hand_a_failure_is_said_on_standard_error(tmp_path):
     assert "none.mp4 does not exist" in done.stderr
 
 
-def run_with_a_source(start_source, tmp_path, monkeypatch, module, text):
-    """Start a test pattern for which `module` is what `text` says."""
+def run_with_a_source(start_source, tmp_path, monkeypatch, module, text, kind="testpattern"):
+    """Start a source for which `module` is what `text` says."""
     (tmp_path / f"{module}.py").write_text(text)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    return start_source("testpattern")
+    return start_source(kind)
 
 
 def test_without_pyav_the_server_is_told_what_to_install(start_source, tmp_path, monkeypatch):
     source = run_with_a_source(start_source, tmp_path, monkeypatch, "av", "raise ImportError('none here')")
     assert source.read_to_end() == 1
     assert "python3-av" in source.notes[0].values["reason"]
+
+
+def test_without_picamera2_the_server_is_told_what_to_install(start_source, tmp_path, monkeypatch):
+    text = "raise ImportError('none here')"
+    source = run_with_a_source(start_source, tmp_path, monkeypatch, "picamera2", text, kind="picamera2")
+    assert source.read_to_end() == 1
+    assert "python3-picamera2" in source.notes[0].values["reason"]
 
 
 def test_a_fault_is_told_and_its_traceback_printed(start_source, tmp_path, monkeypatch):

@@ -45,6 +45,14 @@ def test_the_frame_number_is_written_out():
     assert luma(drawn(number=1), *LOWER) != luma(drawn(number=2), *LOWER)
 
 
+def test_a_new_rate_is_written_over_the_old_one():
+    card = PatternCard(Output(fps=119.88))
+    card.show_format(Output(fps=5))
+    again, new = card.draw(0, 0, WALL_NS), drawn(fps=5)
+    assert luma(again, 0, 656) == luma(new, 0, 656)
+    assert luma(new, 310, 356) != luma(drawn(fps=6), 310, 356)
+
+
 def test_the_bars_move_with_time():
     assert luma(drawn(instant_ns=0), *BARS) != luma(drawn(instant_ns=SECOND_NS), *BARS)
 

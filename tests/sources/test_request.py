@@ -1,10 +1,20 @@
 """What may be asked of a source, and what is said of the rest."""
 
+import json
 from fractions import Fraction
 
 import pytest
 
-from edge_streamer.sources.request import FileOptions, Output, PatternOptions, Request, parse_request
+from edge_streamer.sources.request import (
+    KINDS,
+    CameraOptions,
+    FileOptions,
+    Output,
+    PatternOptions,
+    Request,
+    V4l2Options,
+    parse_request,
+)
 
 
 def test_nothing_said_is_one_main_stream():
@@ -25,10 +35,38 @@ def test_outputs_keep_their_order_and_options_belong_to_the_kind():
     assert FileOptions("x").loop
 
 
+def test_a_camera_needs_no_options_and_takes_all_of_them():
+    assert parse_request("picamera2", [], "{}", None).options == CameraOptions(
+        camera=0, hflip=False, vflip=False, rotation=0, sensor_mode=None, buffer_count=6, controls={}
+    )
+    controls = {"AfMode": "Continuous", "AeEnable": True, "LensPosition": 1.5, "AwbMode": 2, "ColourGains": [1.5, 2.0]}
+    options = {
+        "camera": 1, "hflip": True, "vflip": True, "rotation": 180, "sensor_mode": (2304, 1296), "buffer_count": 4,
+        "controls": controls,
+    }  # fmt: skip
+    asked = parse_request("picamera2", ["{}", "{}"], json.dumps(options), 3)
+    assert asked.options == CameraOptions(**options)
+
+
+def test_a_kernels_camera_needs_its_device():
+    asked = parse_request("v4l2", ["{}", "{}"], '{"device": "/dev/video0"}', 3)
+    assert asked.options == V4l2Options("/dev/video0", "auto")
+    assert parse_request("v4l2", [], '{"device": "/dev/x", "format": "mjpeg"}', 3).options.format == "mjpeg"
+
+
+def test_an_output_says_its_encoder_and_its_overlay():
+    asked = parse_request("testpattern", ['{"encoder": "software", "overlay": "%H {name}"}'], "{}", None)
+    assert (asked.outputs[0].encoder, asked.outputs[0].overlay) == ("software", "%H {name}")
+
+
+def test_the_kinds_are_those_of_the_command_line():
+    assert KINDS == ("testpattern", "file", "picamera2", "v4l2")
+
+
 @pytest.mark.parametrize(
     ("kind", "outputs", "options", "said"),
     [
-        ("camera", [], "{}", "unknown source kind 'camera' .known: testpattern, file."),
+        ("camera", [], "{}", "unknown source kind 'camera' .known: testpattern, file, picamera2, v4l2."),
         ("file", ["{}", "{}"], '{"path": "x"}', "a file source feeds at most 1 output"),
         ("testpattern", ["{}"] * 9, "{}", "feeds at most 8"),
         ("file", [], "{}", "--options {}: Object missing required field `path`"),
@@ -36,6 +74,25 @@ def test_outputs_keep_their_order_and_options_belong_to_the_kind():
         ("file", [], '{"path": ""}', "length >= 1"),
         ("testpattern", [], '{"path": "x"}', "unknown field `path`"),
         ("testpattern", [], "{", "--options {: "),
+        ("testpattern", ['{"encoder": "gpu"}'], "{}", "Invalid enum value 'gpu'"),
+        ("testpattern", ['{"overlay": 1}'], "{}", "overlay"),
+        ("picamera2", ["{}"] * 3, "{}", "a picamera2 source feeds at most 2"),
+        ("picamera2", [], '{"camera": -1}', "camera"),
+        ("picamera2", [], '{"camera": "0"}', "Expected `int`"),
+        ("picamera2", [], '{"rotation": 90}', "rotation"),
+        ("picamera2", [], '{"sensor_mode": [2304]}', "sensor_mode"),
+        ("picamera2", [], '{"sensor_mode": [2304, 0]}', "sensor_mode"),
+        ("picamera2", [], '{"buffer_count": 1}', ">= 2 - at .*buffer_count"),
+        ("picamera2", [], '{"buffer_count": 13}', "<= 12 - at .*buffer_count"),
+        ("picamera2", [], '{"controls": {"AfMode": null}}', "controls"),
+        ("picamera2", [], '{"controls": {"AfMode": {}}}', "controls"),
+        ("picamera2", [], '{"controls": {' + ", ".join(f'"c{n}": 1' for n in range(65)) + "}}", "controls"),
+        ("picamera2", [], '{"controls": {"x": [' + "1," * 64 + "1]}}", "controls"),
+        ("picamera2", [], '{"device": "/dev/video0"}', "unknown field `device`"),
+        ("v4l2", ["{}"] * 3, '{"device": "x"}', "a v4l2 source feeds at most 2"),
+        ("v4l2", [], "{}", "missing required field `device`"),
+        ("v4l2", [], '{"device": ""}', "device"),
+        ("v4l2", [], '{"device": "/dev/video0", "format": "rgb"}', "format"),
         ("testpattern", ['{"hight": 4}'], "{}", "unknown field `hight`"),
         ("testpattern", ['{"width": 641}'], "{}", "multiple of 2.*width"),
         ("testpattern", ['{"height": 62}'], "{}", "height"),

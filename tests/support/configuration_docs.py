@@ -8,9 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from msgspec import Struct, inspect
+from msgspec import NODEFAULT, Struct, inspect
 
-from edge_streamer.config import SECTIONS, EncodedStream, FileStream
+from edge_streamer.config import (
+    SECTIONS,
+    AutoStream,
+    CameraConfig,
+    CameraStream,
+    DeviceStream,
+    FileStream,
+    PatternStream,
+)
 from edge_streamer.toml import allowed, description, fields_of, write_value
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -19,8 +27,12 @@ END: Final = "<!-- configuration reference: end -->"
 
 TABLES: Final[Mapping[str, type[Struct]]] = {
     **{f"[{name}]": struct_type for name, struct_type in SECTIONS.items()},
-    '[streams.<name>], source "auto" or "testpattern"': EncodedStream,
+    '[streams.<name>], source "auto"': AutoStream,
+    '[streams.<name>], source "picamera2"': CameraStream,
+    '[streams.<name>], source "v4l2"': DeviceStream,
+    '[streams.<name>], source "testpattern"': PatternStream,
     '[streams.<name>], source "file"': FileStream,
+    "[cameras.<number>]": CameraConfig,
 }
 
 MISTAKES: Final = (
@@ -30,11 +42,11 @@ MISTAKES: Final = (
         "session_timeout_s, max_sessions, max_sessions_per_address, max_connections, max_connections_per_address, "
         "setup_within_s, max_pending_describes, max_header_bytes, max_body_bytes, udp_ports",
     ),
-    ("[rstp]", 'rstp: unknown key; did you mean "rtsp"? allowed: rtsp, http, link, auth, multicast, streams'),
+    ("[rstp]", 'rstp: unknown key; did you mean "rtsp"? allowed: rtsp, http, link, auth, multicast, streams, cameras'),
     ("[streams.main]\nfps = 500", "streams.main.fps: 500 is not allowed; allowed: 1 to 120"),
     ('[streams.main]\nfps = "30"', 'streams.main.fps: "30" is not allowed; allowed: a whole number, 1 to 120'),
     ("[link]\ndead_after_s = 0.5", "link.dead_after_s: 0.5 is not allowed; allowed: 2 to 60"),
-    ("[streams.main]\nwidth = 641", "streams.main.width: 641 is not allowed; allowed: 32 to 4096, even"),
+    ("[streams.main]\nwidth = 641", "streams.main.width: 641 is not allowed; allowed: 64 to 4096, even"),
     ('[auth]\nanonymous = "yes"', 'auth.anonymous: "yes" is not allowed; allowed: true or false'),
     (
         '[auth]\nusers = "no-such-users"',
@@ -92,7 +104,8 @@ MISTAKES: Final = (
     ),
     (
         '[streams.main]\nsource = "camera"',
-        'streams.main.source: "camera" is not allowed; allowed: "auto" or "testpattern" or "file"',
+        'streams.main.source: "camera" is not allowed; allowed: "auto" or "testpattern" or "picamera2" or "v4l2" or '
+        '"file"',
     ),
     (
         '[streams.main]\nsource = "testpattern"\npath = "a.mp4"',
@@ -100,7 +113,8 @@ MISTAKES: Final = (
     ),
     (
         '[streams.main]\nsource = "file"\npath = "a.mp4"\nwidth = 640',
-        'streams.main.width: not a key of source = "file"; remove it, or write source = "auto" or "testpattern"',
+        'streams.main.width: not a key of source = "file"; remove it, or write source = "auto" or "testpattern" or '
+        '"picamera2" or "v4l2"',
     ),
     (
         '[streams.main]\nsource = "file"',
@@ -110,6 +124,50 @@ MISTAKES: Final = (
         "[streams.main]\nlink_bitrate_bps = 1000000",
         "streams.main.link_bitrate_bps: 1000000 is less than bitrate_bps = 2000000; it is the stream's peak rate: "
         "leave it out or raise it",
+    ),
+    (
+        '[streams.main]\nsource = "v4l2"',
+        "streams.main.device: missing; write device = ... under [streams.main]; allowed: an absolute path in quotes, "
+        "as edge-streamer probe lists it",
+    ),
+    (
+        '[streams.main]\ndevice = "/dev/video0"',
+        'streams.main.device: not a key of source = "auto"; remove it, or write source = "v4l2"',
+    ),
+    (
+        '[streams.main]\nsource = "v4l2"\ndevice = "/dev/video0"\nformat = "h264"\noverlay = "{name}"',
+        'streams.main.overlay: cannot be had with format = "h264", which the camera encodes by itself; remove it, or '
+        'write format = "mjpeg" or another one',
+    ),
+    (
+        '[streams.main]\noverlay = "{camera} %H:%M"',
+        'streams.main.overlay: "{camera} %H:%M" is not allowed; allowed: up to 128 characters, in braces only {name}, '
+        "of strftime only %a %A %b %B %c %d %D %e %F %G %H %I %j %m %M %p %R %S %T %u %U %V %w %W %x %X %y %Y %z %Z "
+        "%%",
+    ),
+    (
+        "[cameras.0]\nhflp = true",
+        'cameras.0.hflp: unknown key; did you mean "hflip"? allowed: hflip, vflip, rotation, sensor_mode, '
+        "buffer_count, controls",
+    ),
+    ("[cameras.0]\nrotation = 90", "cameras.0.rotation: 90 is not allowed; allowed: 0 or 180"),
+    (
+        "[cameras.0]\nsensor_mode = 1080",
+        "cameras.0.sensor_mode: 1080 is not allowed; allowed: [WIDTH, HEIGHT], both 1 to 16384",
+    ),
+    (
+        "[cameras.front]",
+        "cameras.front: not a camera's number; allowed: 0 to 63, as edge-streamer probe lists it",
+    ),
+    (
+        "[cameras.0.controls]\nAeEnable = {}",
+        "cameras.0.controls.AeEnable: {...} is not allowed; allowed: true or false, a number, a name in quotes of up "
+        "to 64 characters, or a list of 1 to 64 numbers",
+    ),
+    (
+        "[cameras.1]\nhflip = true",
+        "cameras.1: no stream uses this camera; remove it, or write camera = 1 in a stream whose source is "
+        '"picamera2" or "auto"',
     ),
 )
 """What somebody wrote and the whole line that `check` answers, in the order of the page."""
@@ -144,7 +202,7 @@ def _render_table(title: str, struct_type: type[Struct]) -> str:
 def _default(field: inspect.Field) -> str:
     if field.required:
         return "must be written"
-    return "left out" if field.default is None else f"`{write_value(field.default)}`"
+    return "left out" if field.default in (None, NODEFAULT) else f"`{write_value(field.default)}`"
 
 
 def _render_mistakes() -> str:

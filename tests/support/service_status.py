@@ -6,6 +6,8 @@ from dataclasses import replace
 from edge_streamer.services.status import Histogram, ServiceStatus, SessionStatus, StreamStatus
 
 HANDOFF = Histogram(bounds_s=(0.001, 0.01, 0.1, math.inf), counts=(1, 4, 9, 10), sum_s=0.75)
+CAPTURE = Histogram(bounds_s=(0.05, 0.1, math.inf), counts=(5, 8, 8), sum_s=0.4)
+FIRST_FRAME = Histogram(bounds_s=(1.0, 5.0, math.inf), counts=(1, 2, 2), sum_s=2.5)
 TURNS = Histogram(bounds_s=(0.005, 1.0, math.inf), counts=(100, 120, 120), sum_s=0.5)
 
 
@@ -39,20 +41,29 @@ def a_stream(name: str = "main", **changes: object) -> StreamStatus:
         name=name,
         source_kind="testpattern",
         encoder="libx264",
+        encoder_reason="no hardware encoder",
+        camera="imx708",
         width=1280,
         height=720,
         nominal_fps=30.0,
+        bitrate_bps=1_900_000,
+        can_set_bitrate=True,
+        can_set_fps=False,
         link_bitrate_bps=2_000_000,
         write_budget_bytes=2_000_896,
         is_up=True,
+        is_wanted=True,
+        is_failing=False,
         reason="",
         viewers=1,
         frames=900,
         key_frames=15,
         bytes=7_500_000,
         dropped_frames=0,
+        discarded_buffers={},
         restarts={},
         last_frame_wall_s=1_700_000_030.5,
+        last_frame_age_s=0.0125,
     )
     return replace(stream, **changes)
 
@@ -67,5 +78,7 @@ def a_status(**changes: object) -> ServiceStatus:
         worst_turn_s=0.0125,
         loop_turns=TURNS,
         frame_handoff=HANDOFF,
+        capture_to_send=CAPTURE,
+        time_to_first_frame=FIRST_FRAME,
     )
     return replace(status, **changes)

@@ -146,8 +146,12 @@ class RtspConnection:
         stream = self._service.streams.get(path)
         if stream is None:
             self._handle(self._protocol.answer_status(404, self._loop.now()))
-        elif stream.parameter_sets is not None:
+            return
+        stream.on_wanted()
+        if stream.parameter_sets is not None:
             self._answer_description(stream)
+        elif stream.is_down:
+            self._refuse_description()
         elif len(self._service.pending_describes) >= self._service.max_pending_describes:
             self._service.counters.limits_reached[Limit.PENDING_DESCRIBES] += 1
             self._refuse_description()
@@ -160,7 +164,10 @@ class RtspConnection:
     def _await_description(self, stream: Stream) -> None:
         def answer() -> None:
             self._forget_pending()
-            self._answer_description(stream)
+            if stream.parameter_sets is None:  # the source has failed
+                self._refuse_description()
+            else:
+                self._answer_description(stream)
 
         def on_described() -> None:  # in the middle of a publish: the answer is for a turn of our own
             self._forget_pending()
@@ -217,6 +224,7 @@ class RtspConnection:
         if not isinstance(playback, Playback):  # ended while this PLAY waited: the protocol answers 454
             self._handle(self._protocol.answer_play(None, self._loop.now()))
             return
+        playback.stream.on_wanted()
         wait_s = playback.played_at + REPLAY_PAUSE_S - self._loop.now()
         if wait_s > 0 and playback.is_answered:
             self._set_pending(self._loop.call_later(wait_s, partial(self._play, event), self._connection))

@@ -81,6 +81,64 @@ def test_describe_gives_up_after_five_seconds_and_may_be_tried_again(new_house):
     assert len(client.responses) == 2
 
 
+def test_describe_of_a_source_that_is_down_is_refused_at_once(new_house):
+    house = new_house()
+    house.stream.declare_down()
+    client = house.client()
+    response = client.ask("DESCRIBE")
+    assert (response.status, response.headers["retry-after"]) == (503, "5")
+    house.stream.is_down = False
+    house.publish(key=True)
+    assert client.ask("DESCRIBE").status == 200
+
+
+def test_describe_of_a_stream_that_is_down_but_known_is_answered(house):
+    house.stream.declare_down()
+    assert house.client().ask("DESCRIBE").status == 200
+
+
+def test_describe_that_waits_is_refused_when_the_source_fails(new_house):
+    house = new_house()
+    clients = [house.client(), house.client()]
+    for client in clients:
+        client.send("DESCRIBE")
+    house.turn()
+    house.stream.declare_down()
+    assert [client.response(1).status for client in clients] == [503, 503]
+    assert not house.stream.is_watched
+    assert not house.service.pending_describes
+
+
+def test_describe_and_play_say_that_the_stream_is_wanted(house):
+    wanted = []
+    house.stream.on_wanted = lambda: wanted.append(house.stream.name)
+    client = house.client()
+    client.ask("DESCRIBE", "other")
+    client.ask("OPTIONS")
+    assert wanted == []
+    client.ask("DESCRIBE")
+    assert wanted == ["main"]
+    client.set_up("tcp")
+    assert wanted == ["main"]
+    client.ask("PLAY")
+    assert wanted == ["main", "main"]
+
+
+def test_play_of_a_source_that_is_just_started_is_answered_before_its_first_frame(house):
+    house.stream.forget_frames()
+    client = house.client()
+    client.set_up("tcp")
+    client.send("PLAY")
+    house.turn()
+    house.pass_time(PLAY_LIMIT_S)
+    response = client.response(client.cseq)
+    assert (response.status, "rtp-info" in response.headers) == (200, False)
+    assert house.stream.is_watched
+    house.publish(key=True)
+    house.turn()
+    assert client.packets()
+
+
 def test_a_client_that_leaves_while_describe_waits(new_house):
     house = new_house()
     client = house.client()

@@ -1,0 +1,97 @@
+"""Which cameras are plugged in, as sysfs tells it: nothing is opened, so a hung camera cannot hang the asker.
+
+A CSI sensor is a V4L2 subdevice named after its chip and its I2C address (`imx708_wide 10-001a`); its driver makes it
+only when the chip answered at boot. A USB camera is a video node of the driver `uvcvideo`. What a camera can do is
+known only to libcamera and its driver: `sources.inventory` asks them. Called by `source_plan` and `probe`.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final, Literal
+
+from edge_streamer.device.video import list_video_devices, read_name, video_class_folder
+
+# The part numbers of the makers of image sensors. Beside a sensor there may be subdevices of a lens (dw9807), a flash
+# (lm3601), an HDMI bridge (tc358743) or a receiver, and none of these is a camera of libcamera's.
+_SENSOR: Final = re.compile(
+    r"(?P<chip>(?:imx|ov|os|og|ox|ar|mt9|gc|hi|s5k|sc|vd|vgxy)[0-9a-z]*[0-9][0-9a-z_]*) (?P<address>[0-9]+-[0-9a-f]{4})"
+)
+_UVC_DRIVER: Final = "uvcvideo"
+_STABLE_FOLDERS: Final = ("by-id", "by-path")
+"""Folders of /dev/v4l, best first: a name of the camera itself, then one of the USB port that it is in."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSensor:
+    """A CSI sensor that answered: its driver's name for the module (`imx708_wide`) and its I2C bus and address."""
+
+    name: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCamera:
+    """A camera that a source can be made of.
+
+    `number` is libcamera's, or N of `/dev/videoN`. `device` is empty for picamera2, else the device file, by a name
+    that survives replugging (`/dev/v4l/by-id/...`) where udev gave one. `name` is for people.
+    """
+
+    kind: Literal["picamera2", "v4l2"]
+    number: int
+    device: str
+    name: str
+
+
+def find_cameras(
+    root: Path = Path("/"), find_package: Callable[[str], object | None] = find_spec
+) -> tuple[FoundCamera, ...]:
+    """Return the cameras, CSI before USB; `root` is the folder that `sys` and `dev` are in.
+
+    CSI cameras are numbered as their drivers came up, from 0 without a gap, as libcamera numbers them; which of two
+    is 0, only libcamera knows. They are cameras only where `find_package` (`importlib.util.find_spec`) finds
+    picamera2: no other source can use them, and `find_sensors` tells of them anyway.
+    """
+    sensors = find_sensors(root) if find_package("picamera2") is not None else ()
+    csi = (FoundCamera("picamera2", number, "", sensor.name) for number, sensor in enumerate(sensors))
+    return (*csi, *_usb_cameras(root))
+
+
+def find_sensors(root: Path = Path("/")) -> tuple[FoundSensor, ...]:
+    """Return the CSI sensors whose drivers found them, with or without software that can use them."""
+    nodes = sorted(video_class_folder(root).glob("v4l-subdev*"), key=_number_of)
+    matches = (_SENSOR.fullmatch(read_name(node)) for node in nodes)
+    return tuple(FoundSensor(match["chip"], match["address"]) for match in matches if match is not None)
+
+
+def _number_of(node: Path) -> int:
+    return int(node.name.removeprefix("v4l-subdev"))
+
+
+def _usb_cameras(root: Path) -> Iterator[FoundCamera]:
+    for node in list_video_devices(root):
+        number = int(node.path.removeprefix("/dev/video"))
+        if _is_uvc_picture_node(video_class_folder(root) / f"video{number}"):
+            yield FoundCamera("v4l2", number, _stable_path(root, number) or node.path, node.name)
+
+
+def _is_uvc_picture_node(node: Path) -> bool:
+    """True for a camera's first node; uvcvideo makes a second one for metadata (Linux 4.16), with the next index."""
+    try:
+        return (node / "device" / "driver").resolve().name == _UVC_DRIVER and (
+            node / "index"
+        ).read_text().strip() == "0"
+    except OSError:
+        return False
+
+
+def _stable_path(root: Path, number: int) -> str | None:
+    """udev's rule 60-persistent-v4l.rules links /dev/v4l/by-id/usb-SERIAL-video-index0 to ../../videoN."""
+    for folder in _STABLE_FOLDERS:
+        for link in sorted((root / "dev" / "v4l" / folder).glob("*")):
+            if link.is_symlink() and link.readlink().name == f"video{number}":
+                return f"/dev/v4l/{folder}/{link.name}"
+    return None

@@ -1,0 +1,263 @@
+"""One output of a source and the stream that it feeds: what is known of it, who wants it, what is asked of it.
+
+Held by the source's supervisor, which owns the child process; nothing here starts or ends anything.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Final
+
+from edge_streamer.media.frame import (
+    SourceChanged,
+    SourceCommand,
+    SourceDiscarded,
+    SourceDropped,
+    SourceNote,
+    SourceReady,
+)
+from edge_streamer.media.stream import Stream
+from edge_streamer.runtime.log_limits import printable
+from edge_streamer.runtime.loop import Loop
+from edge_streamer.services.source_notes import event_of, reason_of
+from edge_streamer.services.source_questions import (
+    Changes,
+    OnChange,
+    OnSnapshot,
+    Snapshots,
+    SourceFailure,
+    StreamChange,
+)
+from edge_streamer.services.source_spec import OutputSpec, StreamPolicy
+from edge_streamer.services.source_times import SourceTimes
+from edge_streamer.services.status import StreamStatus
+
+SILENCE_FRAMES: Final = 3
+SILENCE_EXTRA_S: Final = 1.0
+UNKNOWN_FPS: Final = 1.0
+
+
+class SourceOutput:
+    """See the module. `is_live`: frames have come since the child was started."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        number: int,
+        stream: Stream,
+        spec: OutputSpec,
+        policy: StreamPolicy,
+        ask: Callable[[SourceCommand], None],
+    ) -> None:
+        self.number: Final = number
+        self.stream: Final = stream
+        self.policy: Final = policy
+        self.spec = spec
+        self.is_live = False
+        self.snapshots = Snapshots(loop, number, ask)
+        self.changes = Changes(loop, number, ask)
+        self._ask = ask
+        self._loop = loop
+        self._ready = SourceReady()
+        self._fps = 0.0
+        self._bitrate_bps = spec.bitrate_bps
+        self._least_link_bps = stream.link_bitrate_bps if stream.link_bitrate_bps != spec.bitrate_bps else 0
+        self._dropped_frames = 0
+        self._discarded_buffers: Counter[str] = Counter()
+        self._waited_at = 0.0  # when the source last said that its next frame is not due yet
+        self._wanted_at = 0.0
+        self._demanded_at: float | None = None  # the demand that the first frame answers
+        self._awaited_from = 0.0
+        self._is_given_up = False
+
+    # --- silence
+
+    @property
+    def heard_at(self) -> float:
+        """When it last sent a frame, or said that none is due."""
+        return max(self.stream.last_frame_at, self._waited_at)
+
+    def silence_limit_s(self) -> float:
+        """Return how long it may be silent."""
+        return SILENCE_FRAMES / (self._fps or self.spec.fps or UNKNOWN_FPS) + SILENCE_EXTRA_S
+
+    # --- who wants it
+
+    def want(self, now: float) -> None:
+        """Somebody asks for the stream."""
+        self._wanted_at = now
+
+    def is_wanted(self, now: float) -> bool:
+        """Whether somebody watches, or did less than `linger_s` ago."""
+        if self.stream.is_watched or self.snapshots.is_awaited:
+            self._wanted_at = now
+        return now - self._wanted_at < self.policy.linger_s
+
+    def await_frames(self, now: float, *, demanded: bool) -> None:
+        """From `now` on frames are due; `demanded` by somebody who waits for the first."""
+        self._awaited_from = now
+        self._demanded_at = now if demanded else None
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether `give_up_after_s` has passed without a frame; then it begins again, for those who have come since."""
+        is_overdue = now - max(self.heard_at, self._awaited_from) >= self.policy.give_up_after_s
+        if is_overdue:
+            self._awaited_from = now
+        return is_overdue
+
+    def give_up(self) -> bool:
+        """Describe and show no more what was before; return whether sessions may have to end."""
+        is_first, self._is_given_up = not self._is_given_up, True
+        self.stream.forget_format()
+        return is_first or self.stream.is_watched
+
+    # --- the child
+
+    def on_started(self) -> None:
+        """A child was started: its frames have another origin."""
+        self.is_live = False
+        self.stream.is_down = False
+        self.stream.announce_restart()
+        self.snapshots.ask_again()
+
+    def on_ended(self) -> None:
+        """The child has ended, or was told to: nothing comes from it any more."""
+        self.is_live = False
+        self.stream.key_frame_requests.ask = None
+
+    def on_failed(self, reason: str) -> None:
+        """There are no frames to wait for now, and this is why."""
+        self.stream.declare_down()
+        self.snapshots.fail(reason)
+        self.changes.fail(reason)
+
+    def on_off(self) -> None:
+        """Nobody watches: no picture of today may be shown when the source runs again."""
+        self._demanded_at = None
+        self.stream.is_down = False  # whoever comes next may wait: it is tried again
+        self.stream.forget_frames()
+        self.changes.fail("nobody watches the stream any more")
+
+    def on_published(self, now: float, times: SourceTimes) -> None:
+        """An access unit came."""
+        if self.stream.last_frame_at != now:
+            return  # without a picture
+        self.is_live = True
+        self._is_given_up = False
+        if self._demanded_at is not None:
+            times.first_frame.add(now - self._demanded_at)
+            self._demanded_at = None
+        self.snapshots.ask_if_awaited()
+
+    # --- what it says
+
+    def take_note(self, note: SourceNote, now: float) -> None:
+        """Note what the source says of this output; SourceFormatError when it cannot be true."""
+        match event_of(note):
+            case "ready":
+                self._take_ready(note.read_as(SourceReady), now)
+            case "changed":
+                self._take_changed(note.read_as(SourceChanged), now)
+            case "waiting":
+                self._waited_at = now
+            case "dropped":
+                self._dropped_frames += note.read_as(SourceDropped).frames
+            case "discarded":
+                discarded = note.read_as(SourceDiscarded)
+                self._discarded_buffers[discarded.reason] += discarded.buffers
+            case "unsupported":
+                self._take_refusal(str(note.values.get("command")), reason_of(note))
+
+    def _take_ready(self, ready: SourceReady, now: float) -> None:
+        self._ready = ready
+        self._fps = self.stream.nominal_fps = ready.fps
+        self._take_bitrate(self.spec.bitrate_bps, now)
+        command = SourceCommand("force_key_frame", self.number)
+        self.stream.key_frame_requests.ask = partial(self._ask, command) if ready.can_force_key_frame else None
+
+    def _take_changed(self, changed: SourceChanged, now: float) -> None:
+        if changed.fps is not None:
+            self._fps = self.stream.nominal_fps = changed.fps
+        if changed.bitrate_bps is not None:
+            self._take_bitrate(changed.bitrate_bps, now)
+        self.spec = replace(self.spec, **self.changes.take(changed))
+
+    def _take_bitrate(self, bitrate_bps: int, now: float) -> None:
+        if bitrate_bps != self._bitrate_bps:
+            self._bitrate_bps = bitrate_bps
+            self.stream.set_link_bitrate(max(bitrate_bps, self._least_link_bps), now)
+
+    def _take_refusal(self, command: str, reason: str) -> None:
+        if command == "snapshot":
+            self.snapshots.fail(reason)
+        elif command == "force_key_frame":
+            self.stream.key_frame_requests.ask = None
+        else:
+            self.changes.refuse(command, reason)
+
+    # --- what is asked of it
+
+    def take_snapshot(self, callback: OnSnapshot, why_down: str) -> None:
+        """Have `callback` called with a picture, or with why there is none; `why_down` where the source is."""
+        if self.stream.is_down:
+            self._loop.post(partial(callback, SourceFailure(why_down)))
+            return
+        self.snapshots.request(callback)
+        if self.is_live:
+            self.snapshots.ask_if_awaited()
+
+    def change(self, change: StreamChange, callback: OnChange, why_down: str) -> None:
+        """Have `callback` called with None when the change is in effect, else with why not."""
+        refusal = self._refusal(change) if self.is_live else f"the source is not up: {why_down}"
+        if refusal:
+            self._loop.post(partial(callback, SourceFailure(refusal)))
+        else:
+            self.changes.request(change, callback)
+
+    def _refusal(self, change: StreamChange) -> str:
+        """Return why `change` is not even asked for; empty when it may be."""
+        asked = {command.command for command in change.commands(self.number)}
+        if "set_bitrate" in asked and not self._ready.can_set_bitrate:
+            return "this source cannot change its bit rate"
+        if "set_fps" in asked and not self._ready.can_set_fps:
+            return "this source cannot change its frame rate"
+        return ""
+
+    # --- what is known
+
+    def status(
+        self, now: float, source_kind: str, *, is_wanted: bool, is_starting: bool, reason: str, restarts: dict[str, int]
+    ) -> StreamStatus:
+        """Return the stream's status; of the child its supervisor knows whether it is wanted or only starting, how
+        often it was restarted and what `reason` there would be for no picture."""
+        stream, ready, last = self.stream, self._ready, self.stream.last_frame
+        is_up = self.is_live and now - self.heard_at <= self.silence_limit_s()
+        return StreamStatus(
+            name=stream.name,
+            source_kind=source_kind,
+            encoder=printable(ready.encoder),
+            encoder_reason=printable(ready.encoder_reason),
+            camera=printable(ready.camera),
+            width=ready.width or self.spec.width,
+            height=ready.height or self.spec.height,
+            nominal_fps=self._fps or self.spec.fps,
+            bitrate_bps=self._bitrate_bps,
+            can_set_bitrate=ready.can_set_bitrate,
+            can_set_fps=ready.can_set_fps,
+            link_bitrate_bps=stream.link_bitrate_bps,
+            write_budget_bytes=stream.write_limit_bytes(),
+            is_up=is_up,
+            is_wanted=is_wanted,
+            is_failing=is_wanted and not is_up and not is_starting,
+            reason="" if is_up else reason or "no frame arrives",
+            viewers=stream.viewers,
+            frames=stream.counters.frames,
+            key_frames=stream.counters.key_frames,
+            bytes=stream.counters.bytes,
+            dropped_frames=self._dropped_frames,
+            discarded_buffers=dict(self._discarded_buffers),
+            restarts=restarts,
+            last_frame_wall_s=last.wall_ns / 1e9 if last else None,
+            last_frame_age_s=now - stream.last_frame_at if last else None,
+        )

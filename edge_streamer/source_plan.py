@@ -1,0 +1,151 @@
+"""Which source processes feed the streams of a configuration, on a machine where certain cameras are.
+
+One process is one camera, one file, or all test patterns: a camera is opened once, however many streams it feeds. It
+decides and starts nothing; the command lines it makes are those of `edge_streamer.sources`. Called by `cli`: `serve`
+hands the result to `app`, `check` only wants to know that there is one.
+"""
+
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Final, TypeVar
+
+import msgspec
+
+from edge_streamer.camera_config import CameraConfig
+from edge_streamer.device.cameras import FoundCamera
+from edge_streamer.media.frame import MAX_OUTPUTS
+from edge_streamer.services.source_spec import OutputSpec, SourceSpec
+from edge_streamer.stream_config import (
+    CameraStream,
+    DecidedStream,
+    DeviceStream,
+    FileStream,
+    PatternStream,
+    StreamConfig,
+    decide_source,
+)
+from edge_streamer.toml import ConfigError
+
+STREAMS_A_CAMERA: Final = 2
+"""libcamera scales a picture into `main` and `lores` at once; a V4L2 camera gives one, which is scaled once at most."""
+
+_Kind = TypeVar("_Kind", PatternStream, CameraStream, DeviceStream)
+_Camera = TypeVar("_Camera", CameraStream, DeviceStream)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedSource:
+    """A source process and the streams that it feeds by name, in the order of its outputs; none of them is `auto`."""
+
+    spec: SourceSpec
+    streams: Mapping[str, DecidedStream]
+
+
+def plan_sources(
+    streams: Mapping[str, StreamConfig], cameras: Mapping[int, CameraConfig], found: Sequence[FoundCamera]
+) -> tuple[PlannedSource, ...]:
+    """Return the sources of `streams`, where `found` are the cameras that `auto` can become.
+
+    ConfigError, beginning with the key's path, when one camera is asked for what it cannot give at once.
+    """
+    decided = {name: decide_source(stream, found) for name, stream in streams.items()}
+    return (
+        *(_camera_source(group, cameras) for group in _groups(decided, CameraStream, lambda stream: stream.camera)),
+        *(_device_source(group) for group in _groups(decided, DeviceStream, lambda stream: stream.device)),
+        *(_pattern_source(group) for group in _groups(decided, PatternStream, _number_of_process())),
+        *(_file_source(name, stream) for name, stream in decided.items() if isinstance(stream, FileStream)),
+    )
+
+
+def _groups(
+    streams: Mapping[str, DecidedStream], kind: type[_Kind], process_of: Callable[[_Kind], Hashable]
+) -> Iterator[dict[str, _Kind]]:
+    """Yield the streams of that kind that share a process."""
+    groups: dict[Hashable, dict[str, _Kind]] = {}
+    for name, stream in streams.items():
+        if isinstance(stream, kind):
+            groups.setdefault(process_of(stream), {})[name] = stream
+    yield from groups.values()
+
+
+def _number_of_process() -> Callable[[PatternStream], Hashable]:
+    """One process for all test patterns, as one camera feeds `main` and `sub`, and another where that is full."""
+    number = count()
+    return lambda _stream: next(number) // MAX_OUTPUTS
+
+
+def _camera_source(group: Mapping[str, CameraStream], cameras: Mapping[int, CameraConfig]) -> PlannedSource:
+    number = next(iter(group.values())).camera
+    _check_number_of_streams(group, f"camera {number}", STREAMS_A_CAMERA)
+    streams = _larger_first(group)
+    _check_sizes(streams)
+    settings = msgspec.structs.asdict(cameras.get(number, CameraConfig()))
+    outputs = tuple(_output(name, stream, stream.encoder) for name, stream in streams.items())
+    return PlannedSource(SourceSpec("picamera2", outputs, {"camera": number, **settings}), streams)
+
+
+def _device_source(group: Mapping[str, DeviceStream]) -> PlannedSource:
+    streams = _larger_first(group)
+    first = next(iter(streams.values()))
+    _check_formats(streams, first)
+    _check_number_of_streams(group, first.device, 1 if first.format == "h264" else STREAMS_A_CAMERA)
+    outputs = tuple(_output(name, stream, stream.encoder) for name, stream in streams.items())
+    return PlannedSource(SourceSpec("v4l2", outputs, {"device": first.device, "format": first.format}), streams)
+
+
+def _pattern_source(group: Mapping[str, PatternStream]) -> PlannedSource:
+    return PlannedSource(SourceSpec("testpattern", tuple(_output(name, each) for name, each in group.items())), group)
+
+
+def _file_source(name: str, stream: FileStream) -> PlannedSource:
+    spec = SourceSpec("file", (OutputSpec(name),), {"path": stream.path, "loop": stream.loop})
+    return PlannedSource(spec, {name: stream})
+
+
+def _output(name: str, stream: PatternStream | CameraStream | DeviceStream, encoder: str = "") -> OutputSpec:
+    return OutputSpec(
+        name,
+        stream.width,
+        stream.height,
+        stream.fps,
+        stream.bitrate_bps,
+        stream.gop_s,
+        encoder=encoder,
+        overlay=stream.overlay,
+    )
+
+
+def _larger_first(group: Mapping[str, _Camera]) -> dict[str, _Camera]:
+    """A source makes its first picture from the camera's and the second from the first."""
+    return dict(sorted(group.items(), key=lambda item: item[1].width * item[1].height, reverse=True))
+
+
+def _check_number_of_streams(group: Mapping[str, CameraStream | DeviceStream], camera: str, limit: int) -> None:
+    names = list(group)
+    if len(names) > limit:
+        raise ConfigError(
+            f"streams.{names[limit]}.source: {camera} feeds {' and '.join(names[:limit])} already; allowed: "
+            f"{limit} stream{'s' if limit > 1 else ''} of this camera; take another camera, or another source"
+        )
+
+
+def _check_sizes(streams: Mapping[str, CameraStream]) -> None:
+    """libcamera's `lores` is scaled down from what `main` shows."""
+    (large_name, large), *rest = streams.items()
+    for name, stream in rest:
+        for key, side, limit in (("width", stream.width, large.width), ("height", stream.height, large.height)):
+            if side > limit:
+                raise ConfigError(
+                    f"streams.{name}.{key}: {side} is more than streams.{large_name}.{key}, and one camera makes the "
+                    f"smaller picture from the larger; allowed: up to {limit}"
+                )
+
+
+def _check_formats(streams: Mapping[str, DeviceStream], first: DeviceStream) -> None:
+    for name, stream in streams.items():
+        if stream.format != first.format:
+            raise ConfigError(
+                f'streams.{name}.format: "{stream.format}" is not allowed beside "{first.format}": {stream.device} '
+                "delivers one format for all its streams; write the same for each"
+            )

@@ -1,0 +1,62 @@
+"""Which cameras libcamera finds, with the modes of each, for `edge-streamer probe`. Prints nothing.
+
+Run it in a process of its own: it opens each camera for a moment, and imports all of picamera2.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from edge_streamer.sources.camera_log import silence
+from edge_streamer.sources.camera_modes import SensorMode
+
+
+def list_libcamera_cameras() -> list[dict[str, Any]]:
+    """Return kind, number, id, model and modes (width, height, fps, format) of each camera; [] without picamera2.
+
+    A camera that is in use has no modes.
+    """
+    silence()
+    try:
+        from picamera2 import Picamera2
+    except ImportError:
+        return []
+    return [
+        {
+            "kind": "picamera2",
+            "number": number,
+            "id": info["Id"],
+            "model": str(info.get("Model", "")),
+            "modes": [_described(mode) for mode in _modes(number)],
+        }
+        for number, info in enumerate(Picamera2.global_camera_info())
+    ]
+
+
+def _described(mode: SensorMode) -> dict[str, Any]:
+    return {"width": mode.width, "height": mode.height, "fps": mode.fps, "format": mode.format}
+
+
+def _modes(number: int) -> tuple[SensorMode, ...]:
+    from edge_streamer.sources.camera_rig import open_camera, reported_modes
+    from edge_streamer.sources.ending import SourceError
+
+    try:
+        camera = open_camera(number)
+    except SourceError:
+        return ()
+    try:
+        return reported_modes(camera) or tuple(_scaled_modes(camera))
+    finally:
+        camera.close()
+
+
+def _scaled_modes(camera: Any) -> Iterator[SensorMode]:
+    """Yield the sizes of a camera without a raw sensor (USB, virtual), at the rate of its current configuration."""
+    from libcamera import StreamRole
+
+    limits = camera.camera_controls.get("FrameDurationLimits")
+    fps = round(1e6 / limits[0], 2) if limits else 0.0
+    formats = camera.camera.generate_configuration([StreamRole.VideoRecording]).at(0).formats
+    for pixel_format in formats.pixel_formats:
+        for size in formats.sizes(pixel_format):
+            yield SensorMode(size.width, size.height, fps, format=str(pixel_format))

@@ -1,0 +1,54 @@
+"""A camera of libcamera's through picamera2: one or two outputs, encoded at once.
+
+Called by `__main__`, in a process of its own that ends when the camera fails. The parts:
+
+    camera_session     the main thread: sleeps in `Link.wait`, obeys the server, hands on what `camera_mailbox` has
+    camera_feed        one output; camera_snapshot: one JPEG
+    camera_lane        a frame's way through an encoder, in picamera2's threads; camera_health: whether all live
+    camera_rig, _h264  the only ones that import picamera2 (and camera_list, for `probe`); camera_roles is their seam
+    camera_controls, _modes, _encoders, _pace, _clock   what to ask for, and arithmetic
+"""
+
+import traceback
+from typing import Final
+
+from edge_streamer.sources.camera_encoders import choose_encoders
+from edge_streamer.sources.camera_health import abandon, exit_after, hear_threads_die
+from edge_streamer.sources.camera_log import quieten
+from edge_streamer.sources.camera_mailbox import Mailbox
+from edge_streamer.sources.camera_session import CameraSession
+from edge_streamer.sources.ending import SourceError, SourceStopped
+from edge_streamer.sources.link import Link
+from edge_streamer.sources.request import CameraOptions, Output
+
+STOP_S: Final = 1.0
+
+
+def run_picamera2(link: Link, outputs: tuple[Output, ...], options: CameraOptions) -> None:
+    """Feed all outputs until SourceStopped. A failure is told by the note `failed` and ends the process at once.
+
+    ImportError without picamera2.
+    """
+    quieten()
+    from edge_streamer.sources.camera_h264 import hardware_absence
+    from edge_streamer.sources.camera_rig import CameraRig
+
+    mailbox = Mailbox()
+    hear_threads_die(mailbox)
+    camera: CameraRig | None = None
+    try:
+        choices = choose_encoders(outputs, hardware_absence())
+        camera = CameraRig(outputs, options)
+        if not camera.is_flipped_as_asked:
+            link.send_note(0, event="warning", text=f"the camera {camera.model} cannot flip its picture as configured")
+        CameraSession(link, camera, mailbox, outputs, choices).run()
+    except SourceStopped:
+        exit_after(STOP_S)
+        if camera is not None:
+            camera.stop()
+        raise
+    except SourceError as error:
+        abandon(link, str(error))
+    except Exception as error:  # noqa: BLE001  # the program's boundary: `__main__` would end it by way of picamera2
+        traceback.print_exc()
+        abandon(link, f"the camera source has a fault: {error!r}")

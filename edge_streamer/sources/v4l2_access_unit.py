@@ -1,0 +1,73 @@
+"""Buffers of H.264 as access units that a viewer can start with (ITU-T H.264 B.1, 7.4.1).
+
+Some devices give their parameter sets in a buffer of their own or before the first IDR only: they are kept, and put
+before every IDR that lacks them. No slice is read. Used by `v4l2_native` and `v4l2_m2m`.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from edge_streamer.media.frame import MAX_ACCESS_UNIT_BYTES
+from edge_streamer.sources.v4l2_health import TornPictureError
+
+_START_CODE: Final = b"\0\0\1"
+_SLICE, _IDR_SLICE, _SPS, _PPS = 1, 5, 7, 8  # nal_unit_type, table 7-1
+_MAX_NAL_UNITS: Final = 64
+"""Before a picture's first slice there are a handful; a buffer full of others is rubbish."""
+_MAX_HEADER_BYTES: Final = 16 << 10
+"""Parameter sets are put before a picture while they are shorter than this; a hundred bytes is usual."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessUnit:
+    """A whole coded picture; a key frame is an IDR, with its parameter sets where any were ever seen."""
+
+    data: bytes
+    is_key_frame: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Content:
+    header_bytes: int  # up to the start code of the first slice
+    has_parameter_sets: bool
+    slice_type: int  # nal_unit_type, 0: no slice
+
+
+class AccessUnitReader:
+    """Takes the buffers of one stream, in order."""
+
+    def __init__(self) -> None:
+        self._parameter_sets = b""
+
+    def read(self, data: bytes) -> AccessUnit | None:
+        """Return the access unit of a buffer, None when it holds parameter sets only; TornPictureError: neither."""
+        content = _look_into(data)
+        if content.has_parameter_sets and content.header_bytes <= _MAX_HEADER_BYTES:
+            self._parameter_sets = data[: content.header_bytes]
+        if not content.slice_type:
+            if not content.has_parameter_sets:
+                raise TornPictureError
+            return None
+        is_key_frame = content.slice_type == _IDR_SLICE
+        lacks_sets = is_key_frame and not content.has_parameter_sets
+        return AccessUnit(self._parameter_sets + data if lacks_sets else data, is_key_frame)
+
+
+def _look_into(data: bytes) -> _Content:
+    """Read NAL headers up to the first slice; TornPictureError for what does not begin as Annex B or is too long."""
+    start = data.find(_START_CODE, 0, 8)
+    if start < 0 or data[:start].strip(b"\0") or len(data) > MAX_ACCESS_UNIT_BYTES - _MAX_HEADER_BYTES:
+        raise TornPictureError
+    has_parameter_sets = False
+    for _ in range(_MAX_NAL_UNITS):
+        if not 0 <= start < len(data) - len(_START_CODE):
+            break
+        header = data[start + len(_START_CODE)]
+        if header & 0x80:  # forbidden_zero_bit, 7.4.1
+            raise TornPictureError
+        kind = header & 0x1F
+        if _SLICE <= kind <= _IDR_SLICE:
+            return _Content(start, has_parameter_sets, kind)
+        has_parameter_sets = has_parameter_sets or kind in (_SPS, _PPS)
+        start = data.find(_START_CODE, start + len(_START_CODE))
+    return _Content(len(data), has_parameter_sets, 0)

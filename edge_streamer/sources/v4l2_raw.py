@@ -1,0 +1,183 @@
+"""A camera that gives pictures: MJPEG, YUYV or NV12, for one output or two, each scaled, drawn on and encoded.
+
+Every buffer becomes one picture; every output makes its own of it when one is due. Encoding is inline: one thread, no
+queue but the encoder's own. Driven by `v4l2`.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import Final
+
+import av
+
+from edge_streamer.media.frame import SourceCommand
+from edge_streamer.sources.ending import SourceError
+from edge_streamer.sources.frame_pace import FramePace
+from edge_streamer.sources.jpeg import jpeg_of_picture
+from edge_streamer.sources.link import Link
+from edge_streamer.sources.overlay import overlay_of
+from edge_streamer.sources.request import Output
+from edge_streamer.sources.v4l2_abi import PixelFormat
+from edge_streamer.sources.v4l2_camera import Camera, Capture
+from edge_streamer.sources.v4l2_encoders import open_encoder
+from edge_streamer.sources.v4l2_health import TornPictureError
+from edge_streamer.sources.v4l2_kernel import Kernel
+from edge_streamer.sources.v4l2_modes import RATE_TOLERANCE
+from edge_streamer.sources.v4l2_pixels import PictureReader, Scaler, jpeg_of
+from edge_streamer.sources.v4l2_timing import encoded_frame
+from edge_streamer.sources.wall_clock import wall_ns_of
+
+MAX_REASON_CHARACTERS: Final = 256  # SourceReady.encoder_reason
+_SMPTE_170M: Final = 6  # matrix_coefficients of ITU-T H.273 table 4: what webcams mean, and JPEG
+
+
+class RawPipeline:
+    """From one camera's buffers to the access units of all outputs."""
+
+    def __init__(self, link: Link, kernel: Kernel, camera: Camera, outputs: Sequence[Output]) -> None:
+        """Open the outputs' encoders and say that they are ready; SourceError when one cannot be had."""
+        self._camera = camera
+        self._reader = PictureReader(camera.picture)
+        self._feeds: list[_Feed] = []
+        try:
+            self._feeds += (_Feed(link, kernel, camera, number, output) for number, output in enumerate(outputs))
+        except SourceError:
+            self.close()
+            raise
+        for feed in self._feeds:
+            feed.announce()
+
+    @property
+    def wake_fds(self) -> list[int]:
+        """The descriptors of encoders that give their access units later."""
+        return [feed.encoder.fd for feed in self._feeds if feed.encoder.fd is not None]
+
+    def take(self, capture: Capture) -> bool:
+        """Encode the buffer for every output that is due; False when it held no whole picture."""
+        try:
+            jpeg = jpeg_of(bytes(capture.data)) if self._reader.is_jpeg else b""
+            picture = self._reader.read(jpeg or capture.data)
+        except TornPictureError:
+            self._camera.discards.add("torn")
+            return False
+        for feed in self._feeds:
+            feed.take(picture, jpeg, capture.captured_ns)
+        return True
+
+    def collect(self) -> None:
+        """Send what the encoders gave since."""
+        for feed in self._feeds:
+            feed.collect()
+
+    def obey(self, command: SourceCommand) -> None:
+        """Do what the server asks of one output, or say why not."""
+        self._feeds[command.output].obey(command)
+
+    def close(self) -> None:
+        """Close the encoders."""
+        for feed in self._feeds:
+            feed.encoder.close()
+
+
+class _Feed:
+    """One output."""
+
+    def __init__(self, link: Link, kernel: Kernel, camera: Camera, number: int, output: Output) -> None:
+        self._link, self._camera = link, camera
+        self._number, self._output = number, output
+        self._overlay = overlay_of(output)
+        is_nv12 = camera.picture.pixel_format == PixelFormat.NV12
+        chosen = open_encoder(kernel, output, prefers_nv12=is_nv12)
+        self.encoder, self._reason = chosen.encoder, chosen.reason
+        self._scaler = Scaler(output.width, output.height, self.encoder.pixel_format)
+        self._pace = FramePace(output.fps, float(camera.rate_hz))
+        self._is_key_frame_asked = False
+        self._is_snapshot_asked = False
+        self._has_warned = False
+
+    def announce(self) -> None:
+        """Say what will come."""
+        self._link.send_note(
+            self._number,
+            event="ready",
+            encoder=self.encoder.name,
+            encoder_reason=self._reason[:MAX_REASON_CHARACTERS],
+            camera=self._camera.device.name,
+            width=self._output.width,
+            height=self._output.height,
+            fps=self._output.fps,
+            can_force_key_frame=self.encoder.can_force_key_frame,
+            can_set_bitrate=self.encoder.can_set_bitrate,
+            can_set_fps=True,
+        )
+
+    def take(self, picture: av.VideoFrame, jpeg: bytes, captured_ns: int) -> None:
+        """Encode the camera's picture, whose file is `jpeg` where it has one, if one is due."""
+        if not self._pace.takes(captured_ns):
+            return
+        own = self._scaler.scale(picture)
+        if self._overlay is not None:
+            self._overlay.draw(memoryview(own.planes[0]), own.planes[0].line_size, wall_ns_of(captured_ns))
+        if self._is_snapshot_asked:
+            self._is_snapshot_asked = False
+            self._send_snapshot(own, jpeg)
+        is_key_frame = self._is_key_frame_asked or self._link.wants_key_frame(self._number)
+        self._is_key_frame_asked = False
+        if not self.encoder.submit(own, captured_ns, is_key_frame=is_key_frame):
+            self._warn_of_slowness()
+        self.collect()
+
+    def collect(self) -> None:
+        """Send the access units that are there."""
+        for unit in self.encoder.collect():
+            self._link.send_frame(self._number, encoded_frame(unit.data, unit.captured_ns, unit.is_key_frame))
+
+    def obey(self, command: SourceCommand) -> None:
+        """Do what the server asks, or say why not."""
+        try:
+            self._obey(command)
+        except SourceError as refusal:
+            self._refuse(command.command, str(refusal))
+
+    def _obey(self, command: SourceCommand) -> None:
+        match command:
+            case SourceCommand(command="force_key_frame") if self.encoder.can_force_key_frame:
+                self._is_key_frame_asked = True
+            case SourceCommand(command="snapshot"):
+                self._is_snapshot_asked = True
+            case SourceCommand(command="set_bitrate", bitrate_bps=int(bitrate_bps)):
+                in_effect = self.encoder.set_bitrate(bitrate_bps)
+                self._link.send_note(self._number, event="changed", bitrate_bps=in_effect)
+            case SourceCommand(command="set_fps", fps=float(fps)):
+                self._set_fps(fps)
+            case _:
+                raise SourceError("neither the camera nor its encoder can do it")
+
+    def _set_fps(self, fps: float) -> None:
+        """Leave frames out; the camera's own rate is everybody's and cannot change while it streams."""
+        rate_hz = Fraction(fps).limit_denominator(1001)
+        if rate_hz > self._camera.rate_hz * (1 + RATE_TOLERANCE):
+            raise SourceError(f"the camera was opened at {float(self._camera.rate_hz):g} fps: no more can be had")
+        self.encoder.set_fps(fps)
+        self._pace = FramePace(fps, float(self._camera.rate_hz))
+        self._link.send_note(self._number, event="changed", fps=fps)
+
+    def _send_snapshot(self, own: av.VideoFrame, jpeg: bytes) -> None:
+        """The camera's own JPEG is the best there is, where it shows what this output shows."""
+        is_same = (own.width, own.height) == (self._camera.picture.width, self._camera.picture.height)
+        try:
+            if not (jpeg and is_same and self._overlay is None):
+                own.colorspace = _SMPTE_170M
+                jpeg = jpeg_of_picture(own)
+            self._link.send_snapshot(self._number, jpeg)
+        except SourceError as refusal:
+            self._refuse("snapshot", str(refusal))
+
+    def _warn_of_slowness(self) -> None:
+        if not self._has_warned:
+            text = f"{self.encoder.name} is slower than the camera and leaves pictures out; choose a lower rate or size"
+            self._link.send_note(self._number, event="warning", text=text)
+        self._has_warned = True
+
+    def _refuse(self, command: str, reason: str) -> None:
+        self._link.send_note(self._number, event="unsupported", command=command, reason=reason)

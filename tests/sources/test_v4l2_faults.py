@@ -1,0 +1,158 @@
+"""What a camera does wrong, and what the source makes of it: survived and counted, or an end with a reason."""
+
+import errno
+import time
+
+import pytest
+
+from edge_streamer.media.frame import SourceDiscarded, SourceNote
+from edge_streamer.sources import v4l2_m2m
+from edge_streamer.sources.ending import SourceError
+from edge_streamer.sources.request import Output, V4l2Options
+from edge_streamer.sources.v4l2 import run_v4l2
+from edge_streamer.sources.v4l2_abi import BufferFlags, PixelFormat
+from tests.support.frame_number import read_frame_number
+from tests.support.v4l2_recording import MAIN, RecordingLink, camera_of, failure, film, run
+from tests.support.v4l2_stand_in import Shot, StandInKernel
+from tests.support.v4l2_stand_in_codec import StandInCodec
+
+SUB = Output(name="sub", width=160, height=120, fps=15, bitrate_bps=200_000, gop_s=1)
+
+
+@pytest.fixture
+def kernel(tmp_path):
+    return StandInKernel(tmp_path)
+
+
+def numbers(frames, decode):
+    return [read_frame_number(picture) for picture in decode(frames)]
+
+
+def test_bad_buffers_are_counted_and_never_sent(kernel, decode):
+    shots = film(PixelFormat.YUYV, 6)
+    shots[1:1] = [
+        Shot(),
+        Shot(shots[0].data[:-1]),
+        Shot(shots[0].data, BufferFlags.ERROR | BufferFlags.TIMESTAMP_MONOTONIC),
+        Shot(error=errno.EIO),
+        Shot(),
+    ]
+    link = run(kernel, camera_of(PixelFormat.YUYV, shots), enough=6)
+    assert numbers(link.frames[0], decode) == list(range(6))
+    assert {values["reason"] for values in link.notes_of("discarded")} == {"empty", "torn", "error"}
+    for values in link.notes_of("discarded"):
+        SourceNote(0, values).read_as(SourceDiscarded)
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "rubbish"),
+    [
+        (PixelFormat.MJPEG, b"\xff\xd8 torn"),
+        (PixelFormat.MJPEG, b"no JPEG \xff\xd9"),
+        (PixelFormat.MJPEG, b"\xff\xd8\xff\xd9"),
+        (PixelFormat.H264, b"\0\0\1"),
+        (PixelFormat.H264, b"\0\0\1\x09\x10"),
+        (PixelFormat.H264, b"\0\0\1\xe5\x10"),
+        (PixelFormat.H264, b"no Annex B \0\0\1\x65"),
+        (PixelFormat.H264, b"\0\0\0\1\x65".ljust(76_800, b"\xaa")),  # the buffer's end cut it off
+    ],
+)
+def test_torn_pictures_are_counted_and_never_sent(kernel, decode, pixel_format, rubbish):
+    shots = film(pixel_format, 6)
+    shots.insert(1, Shot(rubbish))
+    link = run(kernel, camera_of(pixel_format, shots), enough=6)
+    assert numbers(link.frames[0], decode) == list(range(6))
+    assert link.notes_of("discarded") == [{"event": "discarded", "reason": "torn", "buffers": 1}]
+
+
+def test_padding_behind_a_jpeg_is_no_fault(kernel, decode):
+    shots = [Shot(shot.data + bytes(100)) for shot in film(PixelFormat.MJPEG, 4)]
+    link = run(kernel, camera_of(PixelFormat.MJPEG, shots), enough=4)
+    assert numbers(link.frames[0], decode) == list(range(4))
+
+
+def test_pictures_that_were_missed_are_warned_of_once(kernel):
+    shots = film(PixelFormat.YUYV, 9)
+    shots[3].missed, shots[6].missed = 2, 1
+    [warning] = run(kernel, camera_of(PixelFormat.YUYV, shots), enough=9).notes_of("warning")
+    assert "has pictures that nobody took" in warning["text"]
+
+
+def test_a_driver_that_does_not_count_has_missed_nothing(kernel):
+    shots = film(PixelFormat.YUYV, 4)
+    for shot in shots:
+        shot.missed = -1
+    assert not run(kernel, camera_of(PixelFormat.YUYV, shots), enough=4).notes_of("warning")
+
+
+def test_an_encoder_that_stalls_is_warned_of_and_then_named(kernel, monkeypatch):
+    codec = StandInCodec()
+    codec.is_stalled = True
+    kernel.plug(11, codec)
+    monkeypatch.setattr(v4l2_m2m, "patience_ns", lambda rate_hz: 300_000_000)
+    shots = film(PixelFormat.YUYV) * 40
+    device = kernel.plug(0, camera_of(PixelFormat.YUYV, shots))
+    link = RecordingLink(lambda link: False)
+    assert "stalled: nothing came out of it for 0." in failure(kernel, device, link=link)
+    [warning] = link.notes_of("warning")
+    assert "is slower than the camera and leaves pictures out" in warning["text"]
+
+
+def test_an_unplugged_camera_is_named_and_so_is_the_one_that_is_not_back(kernel):
+    shots = [*film(PixelFormat.YUYV, 3), Shot(error=errno.ENODEV)]
+    device = kernel.plug(0, camera_of(PixelFormat.YUYV, shots), by_id="usb-Stand-in")
+    link = RecordingLink(lambda link: False)
+    assert failure(kernel, device, link=link) == f"the camera was unplugged ({device})"
+    assert len(link.frames[0]) == 3
+    missing = device.replace("Stand-in", "Other")
+    assert failure(kernel, missing).startswith(f"waiting for the camera: {missing} is not there")
+
+
+def test_a_camera_that_falls_silent_is_said_to(kernel):
+    device = kernel.plug(0, camera_of(PixelFormat.YUYV, film(PixelFormat.YUYV, 3)))
+    before = time.monotonic()
+    assert failure(kernel, device) == f"the camera stopped delivering: no picture from {device} for 1.1 s"
+    assert 1.1 <= time.monotonic() - before < 3
+
+
+def test_a_stream_that_only_fails_is_the_end(kernel):
+    device = kernel.plug(0, camera_of(PixelFormat.YUYV, [Shot(error=errno.EIO)] * 9))
+    assert "input/output error at the reading of a picture; check the cable" in failure(kernel, device)
+
+
+def test_a_stream_that_the_driver_ended_is_the_end(kernel):
+    device = kernel.plug(0, camera_of(PixelFormat.YUYV, [Shot(error=errno.EINVAL)]))
+    assert failure(kernel, device) == f"the driver of {device} stopped the stream by itself (invalid argument)"
+
+
+@pytest.mark.parametrize(
+    ("request_name", "code", "said"),
+    [
+        ("OPEN", errno.EACCES, "add the service's user to the group `video`"),
+        ("OPEN", errno.EBUSY, "is in use by another program"),
+        ("QUERYCAP", errno.ENOTTY, "is no V4L2 device"),
+        ("S_FMT", errno.EBUSY, "is in use by another program"),
+        ("S_FMT", errno.EINVAL, "refuses the format YUYV 320x240 (invalid argument)"),
+        ("REQBUFS", errno.ENOMEM, "no memory for the start of the stream"),
+        ("STREAMON", errno.ENOSPC, "the USB bus has no bandwidth left"),
+        ("STREAMON", errno.EMFILE, "the start of the stream failed"),
+        ("QBUF", errno.ENODEV, "the camera was unplugged"),
+    ],
+)
+def test_what_the_kernel_refuses_is_said_with_what_to_do(kernel, request_name, code, said):
+    camera = camera_of(PixelFormat.YUYV)
+    camera.errors[request_name] = [code]
+    device = kernel.plug(0, camera, by_id="usb-Stand-in")
+    assert said in failure(kernel, device)
+
+
+def test_a_device_by_its_number_is_warned_of(kernel):
+    link = RecordingLink(lambda link: False)
+    with pytest.raises(SourceError, match="waiting for the camera"):
+        run_v4l2(link, (MAIN,), V4l2Options("/dev/video7"), kernel)
+    [warning] = link.notes_of("warning")
+    assert warning["text"].startswith("/dev/video7 may be another camera after a restart")
+
+
+def test_a_stable_path_is_not_warned_of(kernel):
+    assert not run(kernel, camera_of(PixelFormat.YUYV)).notes_of("warning")

@@ -1,0 +1,171 @@
+"""A supervisor with a real child process: a tiny program that sends bytes made here, on a clock turned by hand.
+
+    def test_something(supervise, clock):
+        source = supervise("send(READY, KEY); wait()")
+        source.wait_for_frames(1)
+
+A program has `READY`, `KEY` and `FRAME` to `send`, `note(event=..., ...)`, `picture(jpeg)`, `command()` for what the
+server says next, `wait()` for its end, and `ignore_sigterm()`. The next start runs the next program; the last one is
+repeated.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from textwrap import dedent
+
+import pytest
+
+from edge_streamer.media.frame import EncodedFrame, encode_frame_header, encode_note, encode_snapshot_header
+from edge_streamer.media.stream import Stream
+from edge_streamer.runtime.loop import Loop
+from edge_streamer.services.source_times import SourceTimes
+from edge_streamer.services.status import StreamStatus
+from edge_streamer.services.supervisor import OutputSpec, SourceSupervisor, StreamPolicy
+from tests.support.frames import frame, key_frame
+from tests.support.loop import turn_until
+
+MAIN = OutputSpec("main", 640, 360, 30.0, 1_000_000, 2.0)
+CAN_ALL = encode_note(0, event="ready", encoder="x264", fps=30, can_set_bitrate=True, can_set_fps=True)
+
+
+def message(encoded: EncodedFrame, output: int = 0) -> bytes:
+    return encode_frame_header(output, encoded) + encoded.data
+
+
+PRELUDE = f"""
+import json, os, signal, socket, sys, time
+server = socket.socket(fileno=int(sys.argv[2]))
+KEY = {message(key_frame(0))!r}
+FRAME = {message(frame(3000))!r}
+READY = {encode_note(0, event="ready", encoder="x264", width=640, height=360, fps=30, can_force_key_frame=True)!r}
+CAN_ALL = {CAN_ALL!r}
+
+def send(*parts):
+    server.sendall(b"".join(parts))
+
+def note(**values):
+    body = json.dumps(values).encode()
+    send({encode_note(0, x=1)[:8]!r}, len(body).to_bytes(4, "little"), bytes(32), body)
+
+def picture(jpeg, output=0):
+    header = {encode_snapshot_header(0, b"x")[:8]!r}
+    send(header[:3], bytes([output]), header[4:], len(jpeg).to_bytes(4, "little"), bytes(32), jpeg)
+
+def command():
+    line = b""
+    while not line.endswith(b"\\n"):
+        line += server.recv(1) or sys.exit(0)
+    return json.loads(line)
+
+def ignore_sigterm():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+def wait():
+    while server.recv(1000):
+        pass
+"""
+
+
+@dataclass
+class Programs:
+    """What the supervisor takes for a `SourceSpec`; `started` has the outputs of each start."""
+
+    texts: list[str]
+    outputs: tuple[OutputSpec, ...] = (OutputSpec("main", fps=30.0),)
+    kind: str = "testpattern"
+    started: list[tuple[OutputSpec, ...]] = field(default_factory=list)
+
+    @property
+    def starts(self) -> int:
+        return len(self.started)
+
+    def arguments(self) -> list[str]:
+        text = self.texts[min(self.starts, len(self.texts) - 1)]
+        self.started.append(self.outputs)
+        return [sys.executable, "-I", "-S", "-c", PRELUDE + dedent(text)]
+
+
+class Viewer:
+    """Keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.frames = []
+
+    def start(self, first) -> None: ...
+
+    def deliver(self, packetized) -> None:
+        self.frames.append(packetized)
+
+    def on_fault(self, error: Exception) -> None:
+        raise error
+
+
+class Supervised:
+    """A supervisor, its streams, and what it told."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        *texts: str,
+        outputs: tuple[OutputSpec, ...] = Programs.outputs,
+        policies: tuple[StreamPolicy, ...] = (),
+    ) -> None:
+        self.loop = loop
+        self.programs = Programs(list(texts), outputs)
+        self.streams = [Stream(output.name, link_bitrate_bps=output.bitrate_bps) for output in outputs]
+        self.times = SourceTimes()
+        self.ended: list[str] = []
+        self.supervisor = SourceSupervisor(
+            loop, self.programs, self.streams, self.times, lambda stream: self.ended.append(stream.name), policies
+        )
+        self.supervisor.start()
+
+    @property
+    def stream(self) -> Stream:
+        return self.streams[0]
+
+    @property
+    def status(self) -> StreamStatus:
+        return self.supervisor.statuses()[0]
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        return dict(self.supervisor.restarts)
+
+    @property
+    def is_running(self) -> bool:
+        return self.supervisor.pid is not None
+
+    def say(self, what: bytes = b"x") -> None:
+        """Write to the child, for programs that go on when they hear something."""
+        assert self.supervisor._child.send(what)
+
+    def hear_again(self) -> None:
+        """Have the child send one more frame, unless it is being ended."""
+        supervisor, frames = self.supervisor, self.stream.counters.frames
+        if self.is_running and not supervisor._ending_reason:
+            self.say()
+            turn_until(self.loop, lambda: supervisor._ending_reason or self.stream.counters.frames > frames)
+
+    def wait_for_frames(self, count: int) -> None:
+        turn_until(self.loop, lambda: self.stream.counters.frames >= count)
+
+    def wait_for_end(self) -> None:
+        turn_until(self.loop, lambda: self.supervisor.pid is None)
+
+
+@pytest.fixture
+def supervise(no_descriptor_left, loop) -> Iterator[Callable[..., Supervised]]:
+    """Return a function that starts supervisors, stopped after the test."""
+    made = []
+
+    def start(*texts: str, **arguments) -> Supervised:
+        made.append(Supervised(loop, *texts, **arguments))
+        return made[-1]
+
+    yield start
+    for supervised in made:
+        supervised.supervisor.stop()
+        supervised.supervisor.kill()
+        turn_until(loop, lambda supervised=supervised: supervised.supervisor.is_stopped)
