@@ -4,20 +4,23 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 VENV := .venv/.for-running
+# picamera2 and libcamera come from the distribution (python3-picamera2): where they are, the environment must see them.
+SYSTEM_SITE = $(PYTHON) -c 'import importlib.util as u; print("--system-site-packages" if u.find_spec("picamera2") else "")'
 STAMP := .venv/.for-developing
 PACKAGES := ffmpeg iproute2 prometheus gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
             gstreamer1.0-plugins-bad gstreamer1.0-libav gstreamer1.0-rtsp
+LAB_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs
 
-.PHONY: help run test check lint format types imports unit interop fuzz bench reliability docs packages clean
+.PHONY: help run test roots test-camera test-guest check lint format types imports unit interop fuzz bench reliability docs packages clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 $(VENV): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'edge_streamer needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ...'; exit 1; }
 	@echo '-- setting up .venv (once)'
-	@$(PYTHON) -m venv .venv || { echo 'Python cannot make a virtual environment: apt install python3-venv'; exit 1; }
+	@$(PYTHON) -m venv $$($(SYSTEM_SITE)) .venv || { echo 'Python cannot make a virtual environment: apt install python3-venv'; exit 1; }
 	@$(PIP) --editable '.[video]'
 	@touch $@
 
@@ -30,7 +33,17 @@ run: $(VENV) ## start the service with a test picture (or your camera) and print
 	@exec $(BIN)/edge-streamer serve $(ARGS)
 
 test: packages $(STAMP) lint types imports ## everything CI checks: needs ffmpeg, GStreamer, Prometheus (installed if root)
-	$(BIN)/pytest
+	$(BIN)/pytest --ignore=tests/camera --ignore=tests/guest
+
+roots: $(STAMP) # the trees that test-camera and test-guest need, made once
+	@$(MAKE) packages PACKAGES='$(PACKAGES) $(LAB_PACKAGES)'
+	@$(BIN)/python -m tests.camera.root & $(BIN)/python -m tests.guest.root && wait $$!
+
+test-camera: roots ## picamera2 and libcamera with a virtual camera (root); EDGE_STREAMER_CAMERA=1: with this board's
+	$(BIN)/pytest tests/camera
+
+test-guest: roots ## V4L2 cameras of real kernel drivers, in an emulated machine (root)
+	$(BIN)/pytest tests/guest
 
 check: $(STAMP) lint types imports ## the inner loop: no outside programs, about a minute
 	$(BIN)/pytest -q -m quick
@@ -82,4 +95,4 @@ packages:
 	  >$$log 2>&1 || { tail -20 $$log; exit 1; }
 
 clean: ## remove what make made
-	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/.cache
+	rm -rf .venv build *.egg-info $${TMPDIR:-/tmp}/edge_streamer-{guest,camera-root}-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/.cache

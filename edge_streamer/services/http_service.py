@@ -2,11 +2,12 @@
 
 One request a turn is answered, whoever asks: a scrape takes milliseconds, and media waits for the end of the turn.
 The others wait in one queue, in the order in which they came, at most one of each connection (`max_connections`). What
-a source has to be asked for is answered when it has said it, and keeps nobody else waiting.
+a source has to be asked for is answered when it has said it, keeps nobody else waiting, and then takes its turn too.
 """
 
 import logging
 import socket
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Final, Protocol
@@ -15,7 +16,7 @@ from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.protocol.http.server import HttpServerProtocol
 from edge_streamer.runtime.listener import ConnectionGate, TcpListener
 from edge_streamer.runtime.loop import Loop, Timer
-from edge_streamer.runtime.tcp import CloseReason, TcpConnection
+from edge_streamer.runtime.tcp import DEFAULT_WRITE_LIMIT_BYTES, CloseReason, TcpConnection
 from edge_streamer.services.http_access import Refusal
 from edge_streamer.services.http_answers import DeferredResponse, refuse
 
@@ -54,7 +55,7 @@ class HttpService:
         self._access = access
         self._listeners: list[TcpListener] = []
         self._connections: set[HttpConnection] = set()
-        self._waiting: dict[HttpConnection, HttpRequest] = {}
+        self._waiting: dict[HttpConnection, Callable[[], None]] = {}
         self._is_turn_taken = False
 
     def listen(self, host: str, port: int) -> tuple[str, int]:
@@ -72,9 +73,9 @@ class HttpService:
         self._connections.add(made)
         return made
 
-    def answer_in_turn(self, connection: "HttpConnection", request: HttpRequest) -> None:
+    def answer_in_turn(self, connection: "HttpConnection", answer: Callable[[], None]) -> None:
         """Have `connection` answer: at once when no request has been answered in this turn, else in one to come."""
-        self._waiting[connection] = request
+        self._waiting[connection] = answer
         if not self._is_turn_taken:
             self._answer_next()
 
@@ -84,7 +85,7 @@ class HttpService:
         if self._is_turn_taken:
             self._loop.post(self._answer_next)
             connection = next(iter(self._waiting))
-            connection.answer(self._waiting.pop(connection))
+            connection.take_turn(self._waiting.pop(connection))
 
     def forget_connection(self, connection: "HttpConnection", peer_host: str) -> None:
         """Let go of a connection that is over."""
@@ -113,7 +114,9 @@ class HttpConnection:
         self._connection = connection
         self._protocol = HttpServerProtocol(now=loop.now())
         self._timer: Timer | None = None
+        self._largest_answer_bytes = 0
         connection.set_send_buffer(SEND_BUFFER_BYTES)
+        connection.add_write_limit(self._write_limit_bytes)
         self._watch()
 
     def on_data(self, data: bytes) -> None:
@@ -124,12 +127,12 @@ class HttpConnection:
         """Have requests answered; the protocol hands out one, and the next when that is answered."""
         self._flush()
         for request in requests:
-            self._service.answer_in_turn(self, request)
+            self._service.answer_in_turn(self, partial(self._answer, request))
 
-    def answer(self, request: HttpRequest) -> None:
+    def take_turn(self, answer: Callable[[], None]) -> None:
         """Answer or refuse, in the service's turn. Whatever raises ends this connection: the queue is everybody's."""
         if self._connection.is_open:
-            self._loop.guard(partial(self._answer, request), self._connection)
+            self._loop.guard(answer, self._connection)
 
     def _answer(self, request: HttpRequest) -> None:
         refusal = self._access.refusal(request, self._connection.peer_host, self._loop.now())
@@ -143,12 +146,12 @@ class HttpConnection:
                 self._respond(response)
 
     def _await_response(self, deferred: DeferredResponse) -> None:
-        """Respond with the first response that is given, or say that none was; in a turn of the connection's own."""
+        """Respond with the first response that is given, in the service's turn, or say that none was."""
 
         def respond(response: HttpResponse) -> None:
             if limit.callback is not None:
                 limit.cancel()
-                self._loop.post(partial(self._respond, response), self._connection)
+                self._service.answer_in_turn(self, partial(self._respond, response))
 
         late = refuse(HTTPStatus.GATEWAY_TIMEOUT, "There was no answer in time.")
         limit = self._loop.call_later(DEFERRED_LIMIT_S, lambda: self._respond(late), self._connection)
@@ -176,8 +179,14 @@ class HttpConnection:
         """Hang up."""
         self._connection.close(CloseReason.SHUTDOWN)
 
+    def _write_limit_bytes(self) -> int:
+        """A snapshot alone may be larger than what else may wait."""
+        return DEFAULT_WRITE_LIMIT_BYTES + self._largest_answer_bytes
+
     def _flush(self) -> None:
-        self._connection.send(self._protocol.data_to_send())
+        data = self._protocol.data_to_send()
+        self._largest_answer_bytes = max(self._largest_answer_bytes, len(data))
+        self._connection.send(data)
         if self._protocol.closing:
             self._connection.close_when_sent(CloseReason.LOCAL)
 

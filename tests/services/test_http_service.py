@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from edge_streamer.media.frame import MAX_SNAPSHOT_BYTES
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.runtime.tcp import LINGER_S
 from edge_streamer.services.http_access import Refusal
@@ -207,6 +208,14 @@ def test_a_long_answer_to_a_slow_client_is_not_cut_by_the_end_that_follows(house
     assert client.received.count(b"x") == 900_000
 
 
+def test_an_answer_as_large_as_a_snapshot_may_be_arrives_whole(house):
+    house.routes.answer = lambda request: HttpResponse(200, (), b"x" * MAX_SNAPSHOT_BYTES)
+    client = house.client()
+    for count in (1, 2):
+        client.get("/picture")
+        turn_until(house.loop, lambda count=count: client.read().count(b"x") == count * MAX_SNAPSHOT_BYTES)
+
+
 def test_a_client_that_asks_and_never_reads_is_closed(house):
     house.routes.answer = lambda request: HttpResponse(200, (), b"x" * 900_000)
     client = house.client(buffer_bytes=4096)
@@ -291,6 +300,18 @@ def test_only_the_first_response_counts_and_a_late_one_answers_no_other_request(
     client.wait_for("504", "200")
     house.loop.turn()
     assert client.statuses == ["504", "200"]
+
+
+def test_responses_that_come_together_are_sent_one_a_turn(house):
+    """A picture that everybody waits for is copied for each, and media waits for the end of the turn."""
+    later = Later(house)
+    clients = ask_together(house, *["/later"] * 3)
+    turn_until(house.loop, lambda: len(later.responds) == 3)
+    for respond in later.responds:
+        respond(HttpResponse(200))
+    for answered in range(1, 4):
+        house.loop.turn()
+        assert sum(len(client.statuses) for client in clients) == answered
 
 
 def test_who_leaves_before_the_response_is_not_answered(house, clock):
