@@ -259,7 +259,7 @@ def test_a_wall_clock_set_back_by_a_year_changes_nothing_but_the_date(tmp_path):
             assert ended(service) == {"teardown": 1}
         for witness in witnesses.values():
             check_reports(check_noticed_nothing(witness), set_back)
-        assert not [name for name in service.metrics() if "source_restarts_total" in name]
+        assert not any(count for name, count in service.metrics().items() if "source_restarts_total" in name)
         assert total(service, "handler_faults_total") == 0
 
 
