@@ -223,7 +223,7 @@ def test_what_it_cannot_do_is_said_and_nothing_else_happens(start_source):
     said = sorted((note.values["command"], note.values.get("reason", "")) for note in source.notes_of("unsupported"))
     assert said == [
         ("dance", "unknown, or its value is missing"),
-        ("no command", ""),
+        ("no command", "it is no command of a source"),
         ("set_bitrate", "Expected `int` <= 200000000 - at `$.bitrate_bps`"),
         ("set_bitrate", "unknown, or its value is missing"),
         ("set_fps", "Expected `float` <= 240.0 - at `$.fps`"),
