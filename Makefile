@@ -32,10 +32,10 @@ $(STAMP): $(VENV)
 run: $(VENV) ## start the service with a test picture (or your camera) and print the URLs to open
 	@exec $(BIN)/edge-streamer serve $(ARGS)
 
-test: packages $(STAMP) lint types imports ## everything CI checks: needs ffmpeg, GStreamer, Prometheus (installed if root)
-	$(BIN)/pytest --ignore=tests/camera --ignore=tests/guest
+test: $(STAMP) roots lint types imports ## everything CI checks; root, and it installs the Debian packages it needs
+	$(BIN)/pytest
 
-roots: $(STAMP) # the trees that test-camera and test-guest need, made once
+roots: $(STAMP) # the trees of Debian packages that test-camera and test-guest need, made once
 	@$(MAKE) packages PACKAGES='$(PACKAGES) $(LAB_PACKAGES)'
 	@$(BIN)/python -m tests.camera.root & $(BIN)/python -m tests.guest.root && wait $$!
 
