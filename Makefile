@@ -8,10 +8,11 @@ VENV := .venv/.for-running
 SYSTEM_SITE = $(PYTHON) -c 'import importlib.util as u; print("--system-site-packages" if u.find_spec("picamera2") else "")'
 STAMP := .venv/.for-developing
 PACKAGES := ffmpeg iproute2 prometheus gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
-            gstreamer1.0-plugins-bad gstreamer1.0-libav gstreamer1.0-rtsp
-LAB_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs
+            gstreamer1.0-plugins-bad gstreamer1.0-libav gstreamer1.0-rtsp chromium chromium-driver
+PEER_PACKAGES := mmdebstrap gir1.2-gst-rtsp-server-1.0 python3-gi
+LAB_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs systemd systemd-container
 
-.PHONY: help run test roots test-camera test-guest check lint format types imports unit interop fuzz bench reliability docs packages clean
+.PHONY: help run test roots test-camera test-guest test-systemd check lint format types imports unit interop fuzz bench hotpath reliability docs dashboards packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -37,13 +38,16 @@ test: $(STAMP) roots lint types imports ## everything CI checks; root, and it in
 
 roots: $(STAMP) # the trees of Debian packages that test-camera and test-guest need, made once
 	@$(MAKE) packages PACKAGES='$(PACKAGES) $(LAB_PACKAGES)'
-	@$(BIN)/python -m tests.camera.root & $(BIN)/python -m tests.guest.root && wait $$!
+	@$(BIN)/python -m tests.camera.root & $(BIN)/python -m tests.guest.root && $(BIN)/python -m tests.systemd.root && wait $$!
 
 test-camera: roots ## picamera2 and libcamera with a virtual camera (root); EDGE_STREAMER_CAMERA=1: with this board's
 	$(BIN)/pytest tests/camera
 
 test-guest: roots ## V4L2 cameras of real kernel drivers, in an emulated machine (root)
 	$(BIN)/pytest tests/guest
+
+test-systemd: roots ## the installed units under a real systemd, in a container (root)
+	$(BIN)/pytest tests/systemd
 
 check: $(STAMP) lint types imports ## the inner loop: no outside programs, about a minute
 	$(BIN)/pytest -q -m quick
@@ -72,8 +76,12 @@ fuzz: $(STAMP) ## feed the RTSP parser to atheris for FUZZ_S seconds (default 60
 	$(PIP) atheris
 	$(BIN)/python -m tests.fuzz.fuzz_rtsp -max_total_time=$(or $(FUZZ_S),60)
 
-bench: $(STAMP) ## CPU per gigabit beside the bare send() loop, and memory
+bench: $(STAMP) ## CPU per gigabit, lateness and memory beside live555 and gst-rtsp-server (35 minutes; ARGS='--rounds 1')
+	@-$(MAKE) packages PACKAGES='$(PEER_PACKAGES)'
 	$(BIN)/python -m benchmarks.fanout $(ARGS)
+
+hotpath: $(STAMP) ## microbenchmarks of parsing, packetizing, publishing and scraping, with what they allocate
+	$(BIN)/pytest benchmarks/hotpath.py --benchmark-columns=min,median,mean,rounds
 
 reliability: packages $(STAMP) ## measure dead and living readers in network namespaces (root, 9 minutes), write docs/reliability.md
 	$(BIN)/python -m tests.support.reliability_report
@@ -82,6 +90,10 @@ docs: $(STAMP) ## write the generated parts of docs/ anew
 	$(BIN)/python -m tests.support.generated_docs
 	$(BIN)/python -m tests.support.configuration_docs
 	$(BIN)/python -m tests.support.metrics_docs
+	$(BIN)/python -m tests.support.log_docs
+
+dashboards: $(STAMP) ## write deploy/grafana/*.json anew
+	$(BIN)/python -m deploy.grafana.make_dashboards
 
 packages:
 	@missing=$$(for p in $(PACKAGES); do dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
@@ -95,4 +107,4 @@ packages:
 	  >$$log 2>&1 || { tail -20 $$log; exit 1; }
 
 clean: ## remove what make made
-	rm -rf .venv build *.egg-info $${TMPDIR:-/tmp}/edge_streamer-{guest,camera-root}-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/.cache
+	rm -rf .venv build *.egg-info $${TMPDIR:-/tmp}/edge_streamer-{guest,camera-root,systemd-root,live555-root}-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/.cache

@@ -5,14 +5,16 @@ This is the map. Read it, then `app.py`, then one protocol folder.
     cli, app      argv -> Config -> App.run(); the composition root
     config        TOML + hardware profile + command line -> one frozen Config; its parts: *_config, encoder_limits, toml
     source_plan   which source process feeds which streams, here `auto` becomes a camera or the test pattern
+    app_settings  what streams and services are given, from the configuration
+    reload        what a changed configuration changes; reloader reads it, running_sources changes sources over
     users         who may log in: the file, and `edge-streamer user` (user_commands) to change it
     profiles      which board is this, and what can it do; probe tells people
-    services/     rtsp (who watches what), supervisor (the source processes), http (metrics, health), metrics
+    services/     rtsp (who watches what), supervisor (the source processes), http (API, page, live video), metrics
     media/        EncodedFrame, Stream (fan-out and key-frame cache), StreamRegistry, WriteBudget
-    device/       what belongs to the board: its identity, cameras and their inventory, serial ports
+    device/       what belongs to the machine: board, cameras and their inventory, serial ports, systemd, the journal
     runtime/      the only sockets, selectors, child processes and clocks: loop, tcp (and dead_peer), udp, multicast,
-                  children, and a log that never makes the loop wait
-    protocol/     sans-IO: bytes and `now` in, values out. rtsp/, rtp/, http/, sdp, digest
+                  children, and a log that never makes the loop wait; log_events names what is worth a line
+    protocol/     sans-IO: bytes and `now` in, values out. rtsp/, rtp/, http/ (and WebSocket), mp4, sdp, digest
     sources/      programs of their own (`python -m edge_streamer.sources KIND`): picamera2, v4l2, testpattern, file
 
 Imports go one way, and import-linter checks it:

@@ -6,8 +6,8 @@ whom, the order of start and end, and what people see first: the URLs to open.
 
 import gc
 import logging
+import os
 import resource
-import secrets
 import signal
 import socket
 import sys
@@ -17,31 +17,34 @@ from functools import partial
 from types import FrameType
 from typing import Final
 
-from edge_streamer.config import Config
+from edge_streamer import __version__
+from edge_streamer.app_settings import access_rules, authorizer_maker, limits_in_effect, rtsp_settings
+from edge_streamer.config import ListenAddress
+from edge_streamer.device.health import BoardSensors
+from edge_streamer.device.journal import new_log_handler
+from edge_streamer.device.systemd import NO_SOCKETS, Notifier, Sockets
 from edge_streamer.media.registry import StreamRegistry
-from edge_streamer.media.stream import Stream
-from edge_streamer.multicast_config import group_places
-from edge_streamer.protocol.digest import Algorithm, LoginRules
-from edge_streamer.protocol.http.auth import HttpAuthenticator
-from edge_streamer.protocol.rtsp.auth import ALLOW_ALL, Authorizer, LoginAuthorizer
+from edge_streamer.reload import InEffect, ReloadOutcome, plan_reload
+from edge_streamer.reloader import Loaded, Reloader
+from edge_streamer.running_sources import RunningSources
 from edge_streamer.runtime.address import bracketed
-from edge_streamer.runtime.log_stream import StderrHandler
+from edge_streamer.runtime.log_events import ServiceStarted, ServiceStopping, log_event
 from edge_streamer.runtime.loop import Loop
-from edge_streamer.runtime.multicast import GroupAddress
-from edge_streamer.runtime.turns import TimeHistogram
 from edge_streamer.services.http import HttpRoutes
 from edge_streamer.services.http_access import HttpAccess
+from edge_streamer.services.http_control import ControlRoutes, OnReloaded
 from edge_streamer.services.http_service import HttpService
+from edge_streamer.services.http_sessions import SessionRoutes
+from edge_streamer.services.http_status import StatusRoutes
+from edge_streamer.services.http_streams import StreamRoutes
+from edge_streamer.services.live_video import LiveRoutes
 from edge_streamer.services.login_failures import LoginFailures
 from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
-from edge_streamer.services.rtsp.service import RtspService, RtspSettings
-from edge_streamer.services.source_spec import StreamPolicy
-from edge_streamer.services.source_times import SourceTimes
-from edge_streamer.services.status import EndReason, Histogram, Limit, LimitValue, ServiceStatus
-from edge_streamer.services.supervisor import SourceSupervisor
-from edge_streamer.source_plan import PlannedSource
-from edge_streamer.stream_config import DeviceStream, FileStream, StreamConfig
-from edge_streamer.users import Role
+from edge_streamer.services.openapi import ApiDescription
+from edge_streamer.services.page import PageRoutes
+from edge_streamer.services.rtsp.service import RtspService
+from edge_streamer.services.status import Histogram, Limit, ServiceStatus
+from edge_streamer.services.unit_reports import UnitReporter, UnitState
 
 log = logging.getLogger(__name__)
 
@@ -53,13 +56,18 @@ FLUSH_S: Final = 0.2
 """What BYE and last replies get to leave; who does not read them by then will not read them later."""
 
 
-def run(config: Config, sources: Sequence[PlannedSource], *, log_level: str = "info") -> int:
-    """Serve the streams of `sources` until SIGTERM or SIGINT; return the exit code."""
+def run(load: Callable[[], Loaded], *, inherited: Sockets = NO_SOCKETS, log_level: str = "info") -> int:
+    """Serve what `load` reads, now and at each reload, until SIGTERM or SIGINT; return the exit code.
+
+    ConfigError when the configuration has a mistake at the start. Where `inherited` has sockets of a service's name
+    (systemd's), those are served in place of its addresses.
+    """
+    config, sources = load()
     _set_up_logging(log_level)
     if config.users.warning:
         log.warning("%s", config.users.warning)
     loop = Loop()
-    app = App(loop, config, sources)
+    app = App(loop, InEffect.from_start(config, sources), load, inherited)
     try:
         app.start()
     except OSError as error:
@@ -76,74 +84,89 @@ def run(config: Config, sources: Sequence[PlannedSource], *, log_level: str = "i
 
 def _set_up_logging(level: str) -> None:
     """Log to standard error; to nobody when that was closed at our start, because its number is then anybody's."""
-    handler = StderrHandler(sys.stderr.fileno()) if sys.stderr else logging.NullHandler()
-    logging.basicConfig(
-        level=level.upper(), handlers=[handler], format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=level.upper(), handlers=[new_log_handler(sys.stderr, os.environ)])
 
 
 class App:
     """Everything that runs, on one loop."""
 
-    def __init__(self, loop: Loop, config: Config, sources: Sequence[PlannedSource]) -> None:
+    def __init__(
+        self, loop: Loop, running: InEffect, load: Callable[[], Loaded], inherited: Sockets = NO_SOCKETS
+    ) -> None:
+        config = running.config
         self._loop = loop
-        self._config = config
+        self._running = running
+        self._inherited = inherited
         self._started_wall_s = time.time()
         self._streams = StreamRegistry()
-        self._times = SourceTimes()
-        self._sources = [self._new_source(source) for source in sources]
+        self._sensors = BoardSensors(loop.now)
         self._login_failures = LoginFailures()
         self._rtsp = RtspService(
             loop,
             self._streams,
-            _rtsp_settings(config),
-            new_authorizer=_authorizer_maker(config),
+            rtsp_settings(config, running.places),
+            new_authorizer=authorizer_maker(config),
             login_failures=self._login_failures,
         )
-        sources_by_stream = {name: source for source in self._sources for name in source.streams}
-        metrics = MetricsExposition(ServiceCollector(self.status))
-        routes = HttpRoutes(self.status, metrics, self.stream_urls, sources_by_stream)
-        access = _http_access(config, self._login_failures)
+        self._sources = RunningSources(loop, self._streams, config.link.dead_after_s, self._rtsp)
+        self._sources.take(running.sources)
+        self._reloader = Reloader(loop, load, self._apply)
+        self._access = HttpAccess(access_rules(config), self._login_failures)
         self._http = HttpService(
             loop,
-            routes,
-            access,
+            self._http_routes(),
+            self._access,
             max_connections=config.http.max_connections,
             max_connections_per_address=config.http.max_connections_per_address,
         )
         self._rtsp_addresses: list[tuple[str, int]] = []
         self._http_addresses: list[tuple[str, int]] = []
         self._signals = 0
+        self._had_terminal = _has_terminal()
+        notifier = Notifier.from_environment()
+        self._unit = UnitReporter(loop, notifier, self._unit_state) if notifier else None
 
-    def _new_source(self, source: PlannedSource) -> SourceSupervisor:
-        streams = [_new_stream(name, stream, self._config.link.dead_after_s) for name, stream in source.streams.items()]
-        for stream in streams:
-            stream.on_format_changed = partial(self._end_stream, EndReason.STREAM_REPLACED, stream)
-            self._streams.add(stream)
-        return SourceSupervisor(
-            self._loop,
-            source.spec,
-            streams,
-            self._times,
-            partial(self._end_stream, EndReason.STREAM_ENDED),
-            [_policy(stream) for stream in source.streams.values()],
+    def _http_routes(self) -> HttpRoutes:
+        described = (
+            StatusRoutes(self.status, MetricsExposition(ServiceCollector(self.status))),
+            StreamRoutes(self.status, self._sources.by_stream),
+            SessionRoutes(self.status, self._rtsp.kick),
+            ControlRoutes(self.reload),
+            LiveRoutes(self._loop, self._streams, self.status),
         )
-
-    def _end_stream(self, reason: EndReason, stream: Stream) -> None:
-        self._rtsp.end_all(reason, stream)
+        description = ApiDescription([route for each in described for route in each.routes], self._access)
+        return HttpRoutes((*described, description, PageRoutes(self.stream_urls)))
 
     # --- start
 
     def start(self) -> None:
         """Listen, then start the sources. OSError, naming the address, when one cannot be had."""
         _raise_descriptor_limit()
-        self._rtsp_addresses = [_listen(self._rtsp.listen, "RTSP", a.host, a.port) for a in self._config.rtsp.listen]
-        self._http_addresses = [_listen(self._http.listen, "HTTP", a.host, a.port) for a in self._config.http.listen]
+        self._rtsp_addresses = self._open("rtsp", self._rtsp, self._running.config.rtsp.listen)
+        self._http_addresses = self._open("http", self._http, self._running.config.http.listen)
         signal.set_wakeup_fd(self._loop.wake_writer.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
-        for source in self._sources:
-            source.start()
+        signal.signal(signal.SIGHUP, self._on_hangup)
+        self._tell_start()
+        self._sources.start()
+        if self._unit is not None:
+            self._unit.start()
+
+    def _tell_start(self) -> None:
+        rtsp, http = (
+            tuple(f"{bracketed(host)}:{port}" for host, port in addresses)
+            for addresses in (self._rtsp_addresses, self._http_addresses)
+        )
+        streams = tuple(stream.name for stream in self._streams)
+        log_event(log, ServiceStarted(version=__version__, rtsp=rtsp, http=http, streams=streams))
+
+    def _open(
+        self, name: str, service: RtspService | HttpService, listen: Sequence[ListenAddress]
+    ) -> list[tuple[str, int]]:
+        if name in self._inherited:
+            return [service.serve_on(each) for each in self._inherited[name]]
+        return [_listen(service.listen, name.upper(), address.host, address.port) for address in listen]
 
     def stream_urls(self, host: str) -> list[str]:
         """Return the URLs for a client that reached us as `host` (empty: as we are bound)."""
@@ -160,6 +183,41 @@ class App:
         for url in (*self.stream_urls(""), *pages):
             print(f"  {url}", flush=True)
 
+    # --- reload
+
+    def _on_hangup(self, number: int, frame: FrameType | None) -> None:
+        if self._had_terminal and not _has_terminal():
+            self._on_signal(number, frame)  # its window was closed: nobody would end the service any more
+        else:
+            self._loop.post(lambda: self.reload(lambda _outcome: None))
+
+    def reload(self, on_done: OnReloaded) -> None:
+        """Read the configuration again and apply it; call `on_done` with what came of it."""
+
+        def finish(outcome: ReloadOutcome) -> None:
+            if self._unit is not None:
+                self._unit.end_reload()
+            on_done(outcome)
+
+        if self._unit is not None:
+            self._unit.begin_reload()
+        self._reloader.reload(finish)
+
+    def _apply(self, loaded: Loaded) -> ReloadOutcome:
+        plan = plan_reload(self._running, *loaded)
+        if self._signals:
+            return plan.outcome  # the service leaves: nothing is begun any more
+        self._running = plan.after
+        config = plan.after.config
+        if config.users.warning:
+            log.warning("%s", config.users.warning)
+        self._rtsp.apply(rtsp_settings(config, plan.after.places), authorizer_maker(config))
+        self._access.apply(access_rules(config))
+        gate = self._http.gate
+        gate.total, gate.per_address = config.http.max_connections, config.http.max_connections_per_address
+        self._sources.apply(plan)
+        return plan.outcome
+
     # --- end
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
@@ -172,17 +230,17 @@ class App:
 
     def _leave(self, number: int) -> None:
         """Say goodbye to viewers, end the sources, and stop when both are done or time is up."""
-        log.info("%s: leaving", signal.Signals(number).name)
+        log_event(log, ServiceStopping(signal=signal.Signals(number).name))
+        if self._unit is not None:
+            self._unit.leave()
         self._rtsp.close()
         self._http.close()
-        for source in self._sources:
-            source.stop()
+        self._sources.stop()
         self._leave_when_done(self._loop.now() + FLUSH_S, self._loop.now() + LEAVE_WITHIN_S)
 
     def _leave_when_done(self, earliest: float, latest: float) -> None:
         now = self._loop.now()
-        are_stopped = all(source.is_stopped for source in self._sources)
-        if now >= latest or (now >= earliest and are_stopped):
+        if now >= latest or (now >= earliest and self._sources.is_stopped):
             self._loop.stop()
         else:
             self._loop.call_later(0.02, lambda: self._leave_when_done(earliest, latest))
@@ -190,26 +248,27 @@ class App:
     def close(self) -> None:
         """Give back the process's signals and the loop's descriptors."""
         signal.set_wakeup_fd(-1)
-        for source in self._sources:
-            source.kill()
+        self._sources.kill()
+        if self._unit is not None:
+            self._unit.close()
         self._loop.close()
 
     # --- what is known
 
     def status(self) -> ServiceStatus:
         """Return a snapshot of everything."""
-        counters, traffic = self._rtsp.counters, self._rtsp.traffic()
+        config, times = self._running.config, self._sources.times
+        counters, traffic, board = self._rtsp.counters, self._rtsp.traffic(), self._sensors.health()
         return ServiceStatus(
             started_wall_s=self._started_wall_s,
             sessions=self._rtsp.sessions(),
-            streams=tuple(status for source in self._sources for status in source.statuses()),
-            sessions_limit=self._config.rtsp.max_sessions,
-            write_budget_s=self._config.link.dead_after_s,
+            streams=self._sources.statuses(),
+            sessions_limit=config.rtsp.max_sessions,
+            write_budget_s=config.link.dead_after_s,
             worst_turn_s=self._loop.turn_times.worst_s,
-            loop_turns=_histogram(self._loop.turn_times),
-            frame_handoff=_histogram(self._times.handoff),
-            capture_to_send=_histogram(self._times.capture_to_send),
-            time_to_first_frame=_histogram(self._times.first_frame),
+            loop_turns=Histogram.of(self._loop.turn_times),
+            capture_to_send=Histogram.of(times.capture_to_send),
+            time_to_first_frame=Histogram.of(times.first_frame),
             sessions_started=counters.sessions_started,
             sessions_ended=counters.sessions_ended,
             rtsp_connections=self._rtsp.gate.accepted,
@@ -218,14 +277,20 @@ class App:
             rtsp_protocol_errors=counters.protocol_errors,
             rtsp_auth_failures=self._login_failures.counts["rtsp"],
             http_auth_failures=self._login_failures.counts["http"],
-            limits=_limits(self._config),
+            limits=limits_in_effect(config),
             limits_reached=self._limits_reached(),
             connections_open={"rtsp": self._rtsp.gate.open, "http": self._http.gate.open},
             sent_bytes=traffic.sent_bytes,
             sent_packets=traffic.sent_packets,
             discarded_frames=traffic.discarded_frames,
             handler_faults=self._loop.faults,
+            board_temperature_c=board.temperature_c,
+            board_throttled=board.throttled,
         )
+
+    def _unit_state(self) -> UnitState:
+        """What systemd is told: a status of all sessions ten times a second would be too much."""
+        return UnitState(self._sources.statuses(), self._rtsp.session_count, self._sources.stuck())
 
     def _limits_reached(self) -> Mapping[Limit, int]:
         rtsp, http = self._rtsp.gate.refused, self._http.gate.refused
@@ -239,104 +304,6 @@ class App:
         }
 
 
-# --- from the configuration to what runs
-
-
-def _policy(stream: StreamConfig) -> StreamPolicy:
-    return StreamPolicy(stream.on_demand, stream.linger_s, stream.give_up_after_s)
-
-
-def _new_stream(name: str, stream: StreamConfig, dead_after_s: float) -> Stream:
-    return Stream(
-        name,
-        dead_after_s=dead_after_s,
-        link_bitrate_bps=stream.link_bitrate_bps or _encoder_bps(stream),
-        skips_for_slow_readers=stream.slow_readers == "skip",
-    )
-
-
-def _encoder_bps(stream: StreamConfig) -> int:
-    """The rate that we ask an encoder for; 0 where pictures come encoded and the rate has to be measured."""
-    match stream:
-        case FileStream() | DeviceStream(format="h264"):
-            return 0
-        case _:
-            return stream.bitrate_bps
-
-
-def _rtsp_settings(config: Config) -> RtspSettings:
-    rtsp = config.rtsp
-    return RtspSettings(
-        transports=tuple(rtsp.transports),
-        session_timeout_s=rtsp.session_timeout_s,
-        max_sessions=rtsp.max_sessions,
-        max_sessions_per_address=rtsp.max_sessions_per_address,
-        max_connections=rtsp.max_connections,
-        max_connections_per_address=rtsp.max_connections_per_address,
-        setup_within_s=rtsp.setup_within_s,
-        max_pending_describes=rtsp.max_pending_describes,
-        max_header_bytes=rtsp.max_header_bytes,
-        max_body_bytes=rtsp.max_body_bytes,
-        udp_ports=(rtsp.udp_ports.first, rtsp.udp_ports.last),
-        groups=_multicast_groups(config),
-        dead_after_s=config.link.dead_after_s,
-    )
-
-
-def _multicast_groups(config: Config) -> Mapping[str, GroupAddress]:
-    multicast = config.multicast
-    places = group_places(multicast, config.streams)
-    return {name: GroupAddress(*place, multicast.ttl, multicast.interface or "") for name, place in places.items()}
-
-
-def _limits(config: Config) -> Mapping[str, LimitValue]:
-    rtsp, http = config.rtsp, config.http
-    return {
-        Limit.SESSIONS: rtsp.max_sessions,
-        Limit.SESSIONS_PER_ADDRESS: rtsp.max_sessions_per_address,
-        Limit.RTSP_CONNECTIONS: rtsp.max_connections,
-        Limit.RTSP_CONNECTIONS_PER_ADDRESS: rtsp.max_connections_per_address,
-        Limit.SETUP_WITHIN: rtsp.setup_within_s,
-        Limit.PENDING_DESCRIBES: rtsp.max_pending_describes,
-        Limit.UDP_PORTS: rtsp.udp_ports.to_toml(),
-        Limit.HTTP_CONNECTIONS: http.max_connections,
-        Limit.HTTP_CONNECTIONS_PER_ADDRESS: http.max_connections_per_address,
-        Limit.DESCRIPTORS: resource.getrlimit(resource.RLIMIT_NOFILE)[0],
-        "rtsp.max_header_bytes": rtsp.max_header_bytes,
-        "rtsp.max_body_bytes": rtsp.max_body_bytes,
-        "rtsp.session_timeout_s": rtsp.session_timeout_s,
-    }
-
-
-def _login_rules(config: Config) -> LoginRules:
-    algorithms = (Algorithm.MD5, Algorithm.SHA_256) if config.auth.sha256 else (Algorithm.MD5,)
-    return LoginRules(config.users, algorithms, basic=config.auth.basic == "always")
-
-
-def _authorizer_maker(config: Config) -> Callable[[], Authorizer]:
-    if config.auth.anonymous or not config.users:
-        return lambda: ALLOW_ALL
-    rules = _login_rules(config)
-    return lambda: LoginAuthorizer(rules, secrets.token_hex(16))
-
-
-def _http_access(config: Config, failures: LoginFailures) -> HttpAccess:
-    return HttpAccess(
-        config.users,
-        HttpAuthenticator(_login_rules(config), secrets.token_bytes(32)),
-        failures,
-        everybodys_role=_everybodys_role(config),
-        monitoring_networks=config.auth.metrics_networks,
-    )
-
-
-def _everybodys_role(config: Config) -> Role | None:
-    """Return what is allowed without logging in. Without users only this machine reaches the service (`config`)."""
-    if config.auth.anonymous:
-        return Role.VIEWER
-    return None if config.users else Role.ADMIN
-
-
 def _listen(listen: Callable[[str, int], tuple[str, int]], what: str, host: str, port: int) -> tuple[str, int]:
     try:
         return listen(host, port)
@@ -346,6 +313,11 @@ def _listen(listen: Callable[[str, int], tuple[str, int]], what: str, host: str,
             f"cannot listen for {what} on {bracketed(host)}:{port}: {reason}; is another server running there? "
             f"(--{what.lower()} ADDR:PORT takes another address)"
         ) from None
+
+
+def _has_terminal() -> bool:
+    """Whether a standard stream is a terminal that is still there."""
+    return any(os.isatty(descriptor) for descriptor in (0, 1, 2))
 
 
 def _raise_descriptor_limit() -> None:
@@ -359,11 +331,3 @@ def _shown_host(bound: str, reached: str) -> str:
     if bound in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         return reached or socket.gethostname()
     return bracketed(bound)
-
-
-def _histogram(times: TimeHistogram) -> Histogram:
-    counts, total = [], 0
-    for count in times.counts:
-        total += count
-        counts.append(total)
-    return Histogram((*times.bounds_s, float("inf")), tuple(counts), times.sum_s)

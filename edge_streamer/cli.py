@@ -11,12 +11,14 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from edge_streamer.config import Config, ConfigError, Overrides, check_encoders, load_config
+from edge_streamer.config import Config, ConfigError, ListenAddress, Overrides, check_encoders, load_config
 from edge_streamer.device.board import read_board
 from edge_streamer.device.cameras import find_cameras
+from edge_streamer.device.systemd import NO_SOCKETS, Sockets, inherited_sockets
 from edge_streamer.profiles import Profile, select_profile
 from edge_streamer.source_plan import PlannedSource, plan_sources
 from edge_streamer.user_commands import add_user_commands
@@ -38,12 +40,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
-    profile = _profile(arguments)
-    config = _load(arguments, profile)
-    sources = _plan(config, profile)
+    inherited = _inherited()
     from edge_streamer.app import run
 
-    return run(config, sources, log_level=arguments.log_level)
+    return run(partial(_load_all, arguments, inherited), inherited=inherited, log_level=arguments.log_level)
+
+
+def _load_all(arguments: argparse.Namespace, inherited: Sockets) -> tuple[Config, tuple[PlannedSource, ...]]:
+    """Return what is to run; ConfigError when that cannot be."""
+    profile = _profile(arguments)
+    config = _load(arguments, profile, inherited)
+    return config, _plan(config, profile)
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -77,8 +84,20 @@ def _profile(arguments: argparse.Namespace) -> Profile:
     return select_profile(arguments.profile, read_board())
 
 
-def _load(arguments: argparse.Namespace, profile: Profile) -> Config:
-    return load_config(arguments.config, profile=profile, overrides=Overrides(arguments.rtsp, arguments.http))
+def _inherited() -> Sockets:
+    """Return the sockets that systemd listens on for us, none where it does not."""
+    try:
+        return inherited_sockets()
+    except OSError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _load(arguments: argparse.Namespace, profile: Profile, inherited: Sockets = NO_SOCKETS) -> Config:
+    addresses = {
+        name: tuple(ListenAddress(*each.getsockname()[:2]) for each in sockets) for name, sockets in inherited.items()
+    }
+    overrides = Overrides(arguments.rtsp, arguments.http, addresses)
+    return load_config(arguments.config, profile=profile, overrides=overrides)
 
 
 def _plan(config: Config, profile: Profile) -> tuple[PlannedSource, ...]:

@@ -7,7 +7,7 @@ This module opens no socket and starts nothing. Called by `cli` and `app`; servi
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeAlias
@@ -69,6 +69,8 @@ __all__ = [
 ]
 
 MAX_LISTENERS: Final = 16
+INHERITED_NAMES: Final = ("rtsp", "http")
+"""What socket units may call what they listen on for us (`device.systemd`)."""
 
 
 _ADDRESS: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Za-z:.%_-]+)\]|(?P<v4>[0-9.]+)):(?P<port>[0-9]{1,5})")
@@ -292,10 +294,12 @@ SECTIONS: Final[Mapping[str, type[Struct]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What the command line says over the file: `ADDR:PORT` as typed, None for not given."""
+    """What stands over the file: `ADDR:PORT` as typed on the command line, None for not given; over both stands where
+    systemd listens for us already, by the name that its socket unit gives (FileDescriptorName=)."""
 
     rtsp: str | None = None
     http: str | None = None
+    inherited: Mapping[str, Listen] = field(default_factory=dict)
 
 
 def load_config(path: Path | None, *, profile: Profile | None, overrides: Overrides) -> Config:
@@ -308,13 +312,14 @@ def load_config(path: Path | None, *, profile: Profile | None, overrides: Overri
 def build_config(tables: Mapping[str, Any], *, profile: Profile | None, overrides: Overrides, folder: Path) -> Config:
     """Return the configuration of parsed TOML `tables`; `folder` is what relative paths are relative to."""
     check_keys(tables, [*SECTIONS, "streams", "cameras"])
+    _check_inherited(overrides.inherited)
     rtsp = read_struct(tables.get("rtsp", {}), RtspConfig, "rtsp")
     http = read_struct(tables.get("http", {}), HttpConfig, "http")
     auth = read_auth(tables.get("auth", {}), folder)
     streams = read_streams(tables.get("streams"), _inherited_streams(profile), folder)
     config = Config(
-        rtsp=msgspec.structs.replace(rtsp, listen=_overridden(rtsp.listen, overrides.rtsp, "--rtsp")),
-        http=msgspec.structs.replace(http, listen=_overridden(http.listen, overrides.http, "--http")),
+        rtsp=msgspec.structs.replace(rtsp, listen=_listen(rtsp.listen, overrides, "rtsp", overrides.rtsp)),
+        http=msgspec.structs.replace(http, listen=_listen(http.listen, overrides, "http", overrides.http)),
         link=read_struct(tables.get("link", {}), LinkConfig, "link"),
         auth=auth,
         multicast=read_struct(tables.get("multicast", {}), MulticastConfig, "multicast"),
@@ -349,13 +354,25 @@ def _used_cameras(streams: Iterable[StreamConfig]) -> frozenset[int]:
     return frozenset(stream.camera for stream in streams if isinstance(stream, AutoStream | CameraStream))
 
 
-def _overridden(listen: Listen, typed: str | None, option: str) -> Listen:
+def _check_inherited(inherited: Iterable[str]) -> None:
+    """A socket that nobody accepts from would let its clients wait for ever."""
+    for name in inherited:
+        if name not in INHERITED_NAMES:
+            raise ConfigError(
+                f"systemd hands over a socket called {shown(name)} that nothing here serves; allowed as "
+                f"FileDescriptorName= of its unit: {', '.join(INHERITED_NAMES)}"
+            )
+
+
+def _listen(written: Listen, overrides: Overrides, name: str, typed: str | None) -> Listen:
+    if name in overrides.inherited:
+        return overrides.inherited[name]
     if typed is None:
-        return listen
+        return written
     try:
         return (ListenAddress.from_toml(typed),)
     except ValueError:
-        raise ConfigError(f"{option}: {shown(typed)} is not allowed; allowed: {_ALLOWED_ADDRESS}") from None
+        raise ConfigError(f"--{name}: {shown(typed)} is not allowed; allowed: {_ALLOWED_ADDRESS}") from None
 
 
 def _check_reachability(config: Config) -> None:

@@ -1,20 +1,19 @@
 """Which source processes feed the streams of a configuration, on a machine where certain cameras are.
 
-One process is one camera, one file, or all test patterns: a camera is opened once, however many streams it feeds. It
-decides and starts nothing; the command lines it makes are those of `edge_streamer.sources`. Called by `cli`: `serve`
-hands the result to `app`, `check` only wants to know that there is one.
+One process is one camera, one file, or one test pattern: a camera is opened once, however many streams it feeds, and
+nothing else is shared, so that a change of one stream (`reload`) touches no other. It decides and starts nothing; the
+command lines it makes are those of `edge_streamer.sources`. Called by `cli`: `serve` hands the result to `app`, `check`
+only wants to know that there is one.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Final, TypeVar
 
 import msgspec
 
 from edge_streamer.camera_config import CameraConfig
 from edge_streamer.device.cameras import FoundCamera
-from edge_streamer.media.frame import MAX_OUTPUTS
 from edge_streamer.services.source_spec import OutputSpec, SourceSpec
 from edge_streamer.stream_config import (
     CameraStream,
@@ -30,7 +29,7 @@ from edge_streamer.toml import ConfigError
 STREAMS_A_CAMERA: Final = 2
 """libcamera scales a picture into `main` and `lores` at once; a V4L2 camera gives one, which is scaled once at most."""
 
-_Kind = TypeVar("_Kind", PatternStream, CameraStream, DeviceStream)
+_Kind = TypeVar("_Kind", CameraStream, DeviceStream)
 _Camera = TypeVar("_Camera", CameraStream, DeviceStream)
 
 
@@ -53,7 +52,7 @@ def plan_sources(
     return (
         *(_camera_source(group, cameras) for group in _groups(decided, CameraStream, lambda stream: stream.camera)),
         *(_device_source(group) for group in _groups(decided, DeviceStream, lambda stream: stream.device)),
-        *(_pattern_source(group) for group in _groups(decided, PatternStream, _number_of_process())),
+        *(_pattern_source(name, stream) for name, stream in decided.items() if isinstance(stream, PatternStream)),
         *(_file_source(name, stream) for name, stream in decided.items() if isinstance(stream, FileStream)),
     )
 
@@ -67,12 +66,6 @@ def _groups(
         if isinstance(stream, kind):
             groups.setdefault(process_of(stream), {})[name] = stream
     yield from groups.values()
-
-
-def _number_of_process() -> Callable[[PatternStream], Hashable]:
-    """One process for all test patterns, as one camera feeds `main` and `sub`, and another where that is full."""
-    number = count()
-    return lambda _stream: next(number) // MAX_OUTPUTS
 
 
 def _camera_source(group: Mapping[str, CameraStream], cameras: Mapping[int, CameraConfig]) -> PlannedSource:
@@ -91,11 +84,13 @@ def _device_source(group: Mapping[str, DeviceStream]) -> PlannedSource:
     _check_formats(streams, first)
     _check_number_of_streams(group, first.device, 1 if first.format == "h264" else STREAMS_A_CAMERA)
     outputs = tuple(_output(name, stream, stream.encoder) for name, stream in streams.items())
-    return PlannedSource(SourceSpec("v4l2", outputs, {"device": first.device, "format": first.format}), streams)
+    fastest_fps = max(stream.fps for stream in streams.values())  # still the camera's when a stream was made slower
+    options = {"device": first.device, "format": first.format, "fps": fastest_fps}
+    return PlannedSource(SourceSpec("v4l2", outputs, options), streams)
 
 
-def _pattern_source(group: Mapping[str, PatternStream]) -> PlannedSource:
-    return PlannedSource(SourceSpec("testpattern", tuple(_output(name, each) for name, each in group.items())), group)
+def _pattern_source(name: str, stream: PatternStream) -> PlannedSource:
+    return PlannedSource(SourceSpec("testpattern", (_output(name, stream),)), {name: stream})
 
 
 def _file_source(name: str, stream: FileStream) -> PlannedSource:

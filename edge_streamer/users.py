@@ -31,6 +31,9 @@ MAX_PASSWORD_CHARACTERS: Final = 128
 USER_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 """What a name may be: nothing that a log line, a header or the file would have to escape."""
 
+NO_USERS_FILE: Final = b"# none"
+"""The credential `rtsp-users` where /etc/edge_streamer/users does not exist: SetCredential= in the unit."""
+
 _ALLOWED_NAME: Final = "1 to 64 of the characters A-Z a-z 0-9 . _ -"
 _HEX: Final = re.compile(r"[0-9a-f]+")
 _LINE: Final = "NAME ROLE MD5=HA1 SHA-256=HA1"
@@ -130,10 +133,21 @@ def _check_password(password: str) -> None:
 
 
 def default_users_path(environment: Mapping[str, str]) -> Path:
-    """Return where the users are when nobody says: the unit's credential `rtsp-users` (systemd.exec), or /etc."""
+    """Return where the users are when nobody says: the unit's credential `rtsp-users` (systemd.exec), or /etc.
+
+    The unit gives a stand-in where that file is not there (`NO_USERS_FILE`), since it cannot start with nothing.
+    """
     folder = environment.get("CREDENTIALS_DIRECTORY")
     credential = Path(folder, "rtsp-users") if folder else None
-    return credential if credential and os.path.exists(credential) else Path("/etc/edge_streamer/users")
+    return credential if credential and _is_file_of_users(credential) else Path("/etc/edge_streamer/users")
+
+
+def _is_file_of_users(credential: Path) -> bool:
+    try:
+        with credential.open("rb") as file:
+            return file.read(len(NO_USERS_FILE) + 1) != NO_USERS_FILE
+    except FileNotFoundError:
+        return False
 
 
 def read_users(path: Path) -> Users | None:

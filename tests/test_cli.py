@@ -1,10 +1,11 @@
 """The command line: what reaches `app.run`, what is printed, and the exit codes."""
 
 import os
+import socket
 import subprocess
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +15,7 @@ from edge_streamer import cli
 from edge_streamer.cli import main
 from edge_streamer.config import Config, ListenAddress
 from edge_streamer.device.cameras import FoundCamera
+from edge_streamer.device.systemd import Sockets
 from edge_streamer.source_plan import PlannedSource
 
 
@@ -22,9 +24,11 @@ class RecordedApp(ModuleType):
 
     exit_code = 0
 
-    def run(self, config: Config, sources: Sequence[PlannedSource], *, log_level: str) -> int:
-        self.config = config
-        self.sources = sources
+    def run(
+        self, load: Callable[[], tuple[Config, Sequence[PlannedSource]]], *, inherited: Sockets, log_level: str
+    ) -> int:
+        self.config, self.sources = load()
+        self.inherited = inherited
         self.log_level = log_level
         return self.exit_code
 
@@ -47,6 +51,45 @@ def test_serve_without_arguments_runs_the_defaults(app: RecordedApp) -> None:
     assert list(app.config.streams) == ["main", "sub"]
     assert app.config.rtsp.listen == (ListenAddress("127.0.0.1", 8554),)
     assert app.log_level == "info"
+
+
+@pytest.fixture
+def inherited(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, list[socket.socket]]]:
+    """Sockets that systemd listens on for the service, on this machine only."""
+    sockets = {name: [socket.create_server(("127.0.0.1", 0))] for name in ("rtsp", "http")}
+    monkeypatch.setattr(cli, "inherited_sockets", lambda: sockets)
+    yield sockets
+    for each in (*sockets["rtsp"], *sockets["http"]):
+        each.close()
+
+
+def test_serve_takes_what_systemd_listens_on_over_all_that_is_written(app, inherited, tmp_path) -> None:
+    config = write(tmp_path, '[rtsp]\nlisten = "127.0.0.1:554"')
+    assert main(["serve", "--config", config, "--rtsp", "127.0.0.1:8555"]) == 0
+    assert app.inherited is inherited
+    assert app.config.rtsp.listen == (ListenAddress(*inherited["rtsp"][0].getsockname()),)
+    assert app.config.http.listen == (ListenAddress(*inherited["http"][0].getsockname()),)
+
+
+def test_what_systemd_opened_to_everybody_needs_users_too(app, inherited, capsys) -> None:
+    inherited["rtsp"].append(socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True))
+    assert main(["serve"]) == 2
+    assert "can be reached from other machines" in capsys.readouterr().err
+
+
+def test_a_socket_of_another_name_is_a_mistake(app, inherited, capsys) -> None:
+    inherited["edge_streamer-rtsp.socket"] = inherited["rtsp"]
+    assert main(["serve"]) == 2
+    assert 'a socket called "edge_streamer-rtsp.socket" that nothing here serves' in capsys.readouterr().err
+
+
+def test_a_socket_that_does_not_listen_is_a_mistake(app, monkeypatch, capsys) -> None:
+    def refuse() -> Sockets:
+        raise OSError('systemd hands over a socket called "rtsp" that does not listen for TCP')
+
+    monkeypatch.setattr(cli, "inherited_sockets", refuse)
+    assert main(["serve"]) == 2
+    assert "does not listen" in capsys.readouterr().err
 
 
 def test_serve_takes_file_profile_addresses_and_level(app: RecordedApp, tmp_path: Path) -> None:
@@ -77,7 +120,7 @@ def test_serve_takes_the_camera_that_is_found(
 ) -> None:
     monkeypatch.setattr(cli, "find_cameras", lambda: found)
     assert main(["serve"]) == 0
-    assert [source.spec.kind for source in app.sources] == [kind]
+    assert {source.spec.kind for source in app.sources} == {kind}
 
 
 @pytest.mark.parametrize("command", ["serve", "check"])

@@ -55,16 +55,19 @@ def as_the_child_reads_it(spec: SourceSpec) -> Request:
     return parse_request(words[0], outputs, options, None)
 
 
-@pytest.mark.parametrize(
-    ("found", "kind"), [((), "testpattern"), ((CSI,), "picamera2"), ((USB,), "v4l2"), ((CSI, USB), "picamera2")]
-)
+@pytest.mark.parametrize(("found", "kind"), [((CSI,), "picamera2"), ((USB,), "v4l2"), ((CSI, USB), "picamera2")])
 def test_the_built_in_streams_share_the_camera_there_is(found: tuple[FoundCamera, ...], kind: str) -> None:
     sources = plan({"main": AutoStream(), "sub": AutoStream(**SMALL)}, *found)
     assert names(sources) == [(kind, ["main", "sub"])]
     assert not any(isinstance(stream, AutoStream) for stream in sources[0].streams.values())
 
 
-def test_each_camera_each_file_and_all_patterns_have_a_process() -> None:
+def test_without_a_camera_the_built_in_streams_are_test_patterns() -> None:
+    sources = plan({"main": AutoStream(), "sub": AutoStream(**SMALL)})
+    assert names(sources) == [("testpattern", ["main"]), ("testpattern", ["sub"])]
+
+
+def test_each_camera_each_file_and_each_pattern_has_a_process() -> None:
     streams: dict[str, StreamConfig] = {
         "clip": FileStream(path="/a.mp4", loop=False),
         "pattern": PatternStream(),
@@ -82,15 +85,11 @@ def test_each_camera_each_file_and_all_patterns_have_a_process() -> None:
         ("picamera2", ["back"]),
         ("v4l2", ["usb", "usb-sub"]),
         ("v4l2", ["other-usb"]),
-        ("testpattern", ["pattern", "auto"]),
+        ("testpattern", ["pattern"]),
+        ("testpattern", ["auto"]),
         ("file", ["clip"]),
         ("file", ["same-clip"]),
     ]
-
-
-def test_more_patterns_than_one_process_makes_have_two() -> None:
-    sources = plan({f"p{number}": PatternStream() for number in range(9)})
-    assert [len(source.streams) for source in sources] == [8, 1]
 
 
 @pytest.mark.parametrize("order", list(permutations(["large", "small"])))
@@ -140,10 +139,16 @@ def test_a_camera_without_a_table_is_taken_as_it_is() -> None:
 def test_a_device_is_told_its_path_and_format() -> None:
     (planned,) = plan({"usb": DeviceStream(device=WEBCAM, format="mjpeg", encoder="software", overlay="{name}")})
     request = as_the_child_reads_it(planned.spec)
-    assert request.options == V4l2Options(WEBCAM, "mjpeg")
+    assert request.options == V4l2Options(WEBCAM, "mjpeg", fps=30)
     assert (request.outputs[0].encoder, request.outputs[0].overlay) == ("software", "{name}")
     (found,) = plan({"main": AutoStream()}, USB)
-    assert as_the_child_reads_it(found.spec).options == V4l2Options(WEBCAM)
+    assert as_the_child_reads_it(found.spec).options == V4l2Options(WEBCAM, fps=30)
+
+
+def test_a_device_is_opened_at_the_rate_of_its_fastest_stream() -> None:
+    slow, fast = DeviceStream(device=WEBCAM, fps=5), DeviceStream(device=WEBCAM, width=640, height=360, fps=15)
+    (planned,) = plan({"slow": slow, "fast": fast})
+    assert planned.spec.options["fps"] == 15
 
 
 def test_a_pattern_and_a_file_are_told_what_they_know() -> None:

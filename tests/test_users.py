@@ -14,6 +14,7 @@ from edge_streamer.protocol.digest import Algorithm, compute_ha1
 from edge_streamer.users import (
     MAX_FILE_BYTES,
     MAX_USERS,
+    NO_USERS_FILE,
     Role,
     User,
     UserError,
@@ -319,6 +320,8 @@ def test_where_the_users_are_when_nobody_says(tmp_path: Path) -> None:
     assert default_users_path({"CREDENTIALS_DIRECTORY": str(tmp_path)}) == etc
     (tmp_path / "rtsp-users").touch()
     assert default_users_path({"CREDENTIALS_DIRECTORY": str(tmp_path)}) == tmp_path / "rtsp-users"
+    (tmp_path / "rtsp-users").write_bytes(NO_USERS_FILE)
+    assert default_users_path({"CREDENTIALS_DIRECTORY": str(tmp_path)}) == etc
 
 
 def test_no_users() -> None:

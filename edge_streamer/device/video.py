@@ -16,15 +16,19 @@ _ENCODER: Final = re.compile(r"\benc|encoder", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class VideoDevice:
-    """A `/dev/video*` node and the driver's name for it."""
+    """A `/dev/video*` node and the driver's name for it.
+
+    `is_virtual` when no hardware is behind it: a v4l2loopback, which bears whatever name people gave it.
+    """
 
     path: str
     name: str
+    is_virtual: bool = False
 
     @property
     def is_encoder(self) -> bool:
         """Whether the name says that it makes video of pictures."""
-        return bool(_ENCODER.search(self.name)) and not _IMAGE_ENCODER.search(self.name)
+        return not self.is_virtual and bool(_ENCODER.search(self.name)) and not _IMAGE_ENCODER.search(self.name)
 
 
 def list_video_devices(root: Path = Path("/")) -> tuple[VideoDevice, ...]:
@@ -32,7 +36,12 @@ def list_video_devices(root: Path = Path("/")) -> tuple[VideoDevice, ...]:
     folder = video_class_folder(root)
     names = (entry.name.removeprefix("video") for entry in folder.glob("video*"))
     numbers = sorted(int(name) for name in names if name.isdecimal())
-    return tuple(VideoDevice(f"/dev/video{number}", read_name(folder / f"video{number}")) for number in numbers)
+    return tuple(_video_device(folder / f"video{number}") for number in numbers)
+
+
+def _video_device(node: Path) -> VideoDevice:
+    is_virtual = node.resolve().parent.parent.name == "virtual"  # /sys/devices/virtual/video4linux/videoN
+    return VideoDevice(f"/dev/{node.name}", read_name(node), is_virtual)
 
 
 def video_class_folder(root: Path) -> Path:

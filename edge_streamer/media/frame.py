@@ -25,12 +25,15 @@ MAX_SNAPSHOT_BYTES: Final = 16 << 20
 """A 12-megapixel JPEG of the best quality is about 8 MiB."""
 MAX_OUTPUTS: Final = 8
 """Streams that one source may feed: `main` and `sub` of one camera are two."""
+MIN_FPS: Final = 0.001
 MAX_FPS: Final = 1000.0
+"""Beyond these no silence can be told from a pause."""
 MAX_COUNT: Final = 2**31
 """No picture is wider and no gap longer: what a note says beyond is no number to reckon with."""
 
 _HEADER: Final = struct.Struct("<2sBBBxxxIqqqq")
 _MAGIC: Final = b"eF"
+_Fps = Annotated[float, msgspec.Meta(ge=MIN_FPS, le=MAX_FPS)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
 _T = TypeVar("_T")
 _KEY_FRAME: Final = 1
@@ -112,7 +115,7 @@ class SourceReady(msgspec.Struct, frozen=True):
     camera: Annotated[str, msgspec.Meta(max_length=128)] = ""
     width: _Count = 0
     height: _Count = 0
-    fps: Annotated[float, msgspec.Meta(gt=0, le=MAX_FPS)] = 0.0
+    fps: _Fps = 0.0
     can_force_key_frame: bool = False
     can_set_bitrate: bool = False
     can_set_fps: bool = False
@@ -122,7 +125,7 @@ class SourceChanged(msgspec.Struct, frozen=True):
     """What a note `changed` says: the bit rate or the frame rate that is in effect now; None is as before."""
 
     bitrate_bps: Annotated[int, msgspec.Meta(ge=1, le=MAX_COUNT)] | None = None
-    fps: Annotated[float, msgspec.Meta(gt=0, le=MAX_FPS)] | None = None
+    fps: _Fps | None = None
 
 
 class SourceDropped(msgspec.Struct, frozen=True):
@@ -177,7 +180,7 @@ class SourceCommand(msgspec.Struct, frozen=True, omit_defaults=True):
     command: str
     output: Annotated[int, msgspec.Meta(ge=0, lt=MAX_OUTPUTS)] = 0
     bitrate_bps: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    fps: Annotated[float, msgspec.Meta(gt=0, le=MAX_FPS)] | None = None
+    fps: _Fps | None = None
 
     def encode(self) -> bytes:
         """Return the command as one JSON line."""

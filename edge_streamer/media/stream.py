@@ -13,7 +13,7 @@ session's own deadline.
 """
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -33,7 +33,7 @@ from edge_streamer.protocol.rtp.rtcp import goodbye, middle_32_bits, ntp_from_wa
 
 IP_UDP_HEADER_BYTES: Final = 28
 MAX_CAPTURE_DELAY_S: Final = 10.0
-"""A frame that says that it was exposed longer ago than this, or later than now, is not believed."""
+"""A frame that says that it was exposed, or encoded, longer ago than this, or later than now, is not believed."""
 SENDER_REPORTS_KEPT: Final = 8
 """A receiver report refers to one of the last few sender reports; older ones would give no useful round trip."""
 
@@ -49,6 +49,35 @@ class Viewer(Protocol):
 
     def on_fault(self, error: Exception) -> None:
         """End yourself: one of your calls raised."""
+
+    @property
+    def batch_kind(self) -> "BatchKind | None":
+        """What makes it one of many that are sent the same bytes; None for a viewer that is sent its own."""
+
+
+class Batch(Protocol):
+    """Viewers that are sent the same bytes, in one loop without a call for each."""
+
+    def add(self, viewer: Viewer) -> None:
+        """Deliver to `viewer` too."""
+
+    def remove(self, viewer: Viewer) -> None:
+        """Stop."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody is left."""
+
+    def deliver(self, frame: PacketizedFrame) -> Iterable[tuple[Viewer, Exception]]:
+        """Send a frame to all; return whose handling raised, and what."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchKind:
+    """Viewers of a stream with the same `key` share the batch that `new` makes for the first of them."""
+
+    key: Hashable
+    new: Callable[[], Batch]
 
 
 Deliver = Callable[[PacketizedFrame], None]
@@ -116,7 +145,9 @@ class Stream:
         self._next_peak: PeakRateMeter | None = None  # of what was sent since another setting
         self._next_peak_from = 0.0
         self._cache = KeyFrameCache()
-        self._playing: dict[Viewer, Deliver] = {}
+        self._playing: dict[Viewer, Batch | None] = {}
+        self._batches: dict[Hashable, Batch] = {}
+        self._alone: dict[Viewer, Deliver] = {}  # those of no batch
         self._waiting: list[Viewer] = []
         self._awaiting_description: list[Callable[[], None]] = []
 
@@ -158,7 +189,12 @@ class Stream:
         elif self._waiting and not self.key_frame_requests.is_pending(now):
             self._start_impatient()
         self._cache.add(packetized, is_key_frame=frame.is_key_frame)  # not before: who starts now gets it below, once
-        self._deliver(packetized, tuple(self._playing.items()))
+        for key, batch in tuple(self._batches.items()):
+            for viewer, error in batch.deliver(packetized):
+                self._fail(viewer, error)
+            if batch.is_empty:
+                del self._batches[key]
+        self._deliver(packetized, tuple(self._alone.items()))
 
     def _packetize(self, frame: EncodedFrame, now: float) -> PacketizedFrame | None:
         nal_units = split_access_unit(frame.data)
@@ -166,7 +202,7 @@ class Stream:
         prepared = prepare_access_unit(nal_units, self.parameter_sets, is_key_frame=frame.is_key_frame)
         if not prepared:
             return None  # delimiters and filler only
-        self._captured_at = _captured_at(frame, now)
+        self._captured_at = now - (believed_age_s(frame.captured_ns, now) or 0.0)
         self._media_time = self._clock.advance(
             frame.media_time, self._captured_at, reordered=frame.reordered, restarted=self._restarted
         )
@@ -300,7 +336,10 @@ class Stream:
 
     def leave(self, viewer: Viewer) -> None:
         """Stop delivering to `viewer`; nothing happens when it does not watch."""
-        self._playing.pop(viewer, None)
+        batch = self._playing.pop(viewer, None)
+        self._alone.pop(viewer, None)
+        if batch is not None:
+            batch.remove(viewer)
         if viewer in self._waiting:
             self._waiting.remove(viewer)
 
@@ -322,19 +361,28 @@ class Stream:
                 self.start_from_cache(viewer)
 
     def _start(self, viewer: Viewer, first: PacketizedFrame) -> None:
-        self._playing[viewer] = viewer.deliver
+        kind = viewer.batch_kind
+        batch = self._playing[viewer] = self._batch(kind) if kind else None
+        if batch is None:
+            self._alone[viewer] = viewer.deliver
+        else:
+            batch.add(viewer)
         try:
             viewer.start(first)
         except Exception as error:  # noqa: BLE001 - as in _deliver
             self._fail(viewer, error)
 
+    def _batch(self, kind: BatchKind) -> Batch:
+        if kind.key not in self._batches:
+            self._batches[kind.key] = kind.new()
+        return self._batches[kind.key]
 
-def _captured_at(frame: EncodedFrame, now: float) -> float:
-    """Return when the frame was exposed, in `now`'s seconds; when it came, if it does not say or cannot be believed."""
-    if not frame.captured_ns:
-        return now
-    captured_at = frame.captured_ns / 1e9
-    return captured_at if now - MAX_CAPTURE_DELAY_S <= captured_at <= now else now
+
+def believed_age_s(instant_ns: int, now: float) -> float | None:
+    """Return how long ago an instant of CLOCK_MONOTONIC was that a source tells; None for one that it does not tell (0)
+    or that cannot be: of the future, or too long ago."""
+    age_s = now - instant_ns / 1e9
+    return age_s if instant_ns and 0.0 <= age_s <= MAX_CAPTURE_DELAY_S else None
 
 
 def _picture(parameter_sets: ParameterSets) -> tuple[int, int, int] | None:

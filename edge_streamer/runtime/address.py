@@ -4,6 +4,7 @@ import socket
 from ipaddress import IPv6Address
 from typing import Any, Final
 
+_MAPPED: Final = "::ffff:"
 _IPV6_NETWORK: Final = -1 << 64
 _IPV6_LOOPBACK: Final = "::1"
 
@@ -16,7 +17,13 @@ def family_of(host: str) -> socket.AddressFamily:
 def host_of(sockaddr: Any) -> str:
     """Return the host of a socket address: `::ffff:192.0.2.1` becomes `192.0.2.1`, a zone (`%eth0`) stays."""
     host = str(sockaddr[0])
-    return host.removeprefix("::ffff:") if "." in host else host
+    return host.removeprefix(_MAPPED) if "." in host else host
+
+
+def undressed(sockaddr: Any) -> Any:
+    """Return the socket address as an IPv4 socket has it, if one that takes both families (systemd's do) dressed it."""
+    host = host_of(sockaddr)
+    return sockaddr if host == sockaddr[0] else (host, sockaddr[1])
 
 
 def network_key(host: str) -> str:

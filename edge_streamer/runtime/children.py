@@ -4,7 +4,6 @@ The child gets its end of the socketpair as `--fd N`. When the server dies, howe
 file in the child, which then ends: no orphan survives. Nothing here waits for the child.
 """
 
-import logging
 import os
 import signal
 import socket
@@ -14,8 +13,6 @@ from typing import Final, Protocol
 
 from edge_streamer.runtime.log_limits import LineBudget, printable
 from edge_streamer.runtime.loop import Loop
-
-log = logging.getLogger(__name__)
 
 READ_BYTES: Final = 1 << 16
 """Most frames arrive with one read; from 128 KiB on, the allocator would map and unmap pages for each."""

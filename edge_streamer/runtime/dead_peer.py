@@ -15,8 +15,9 @@ timer no later than the time-out's end (since 4.19), so a time-out that is alway
 """
 
 import socket
-from struct import unpack_from
 from typing import Final
+
+from edge_streamer.runtime.tcp_info import BYTES_ACKED, LAST_ACK_RECEIVED, UNACKED, field_of, read_raw
 
 PROBE_INTERVAL_S: Final = 1
 """Both for the first probe and between probes: an idle connection costs a packet a second."""
@@ -32,11 +33,6 @@ SLIDE_AFTER_S: Final = 0.6
 SLIDE_AHEAD_S: Final = 0.9
 """More than the interval in which we look and a loop turn held up for half a second. A turn held up for longer, during
 a stall, on a kernel before 6.15, ends the reader that stalls: a time-out further ahead would retransmit too late."""
-
-_TCP_INFO_BYTES: Final = 128
-_UNACKED_OFFSET: Final = 24  # struct tcp_info of linux/tcp.h: __u32 tcpi_unacked, packets
-_LAST_ACK_RECEIVED_OFFSET: Final = 56  # __u32 tcpi_last_ack_recv, milliseconds ago
-_BYTES_ACKED_OFFSET: Final = 120  # __u64 tcpi_bytes_acked
 
 
 class DeadPeerClock:
@@ -65,20 +61,19 @@ class DeadPeerClock:
         if is_sending and not self._slides:
             self._set_user_timeout(self._dead_after_s)
             return False
-        info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_BYTES)
+        info = read_raw(self._socket)
         if self._slides:
             self._slide(info, now, self._dead_after_s if is_sending else self._dead_after_s + BACKSTOP_S)
         else:
             self._set_user_timeout(self._dead_after_s + BACKSTOP_S)
         if is_sending:
             return False
-        silent_s: float = unpack_from("=I", info, _LAST_ACK_RECEIVED_OFFSET)[0] / 1000
+        silent_s = (field_of(info, LAST_ACK_RECEIVED) or 0) / 1000
         return silent_s > self._dead_after_s + IDLE_GRACE_S
 
     def _slide(self, info: bytes, now: float, most_s: float) -> None:
-        unacked: int = unpack_from("=I", info, _UNACKED_OFFSET)[0]
-        acked_bytes: int = unpack_from("=Q", info, _BYTES_ACKED_OFFSET)[0]
-        if not unacked or acked_bytes != self._acked_bytes:
+        acked_bytes = field_of(info, BYTES_ACKED) or 0
+        if not field_of(info, UNACKED) or acked_bytes != self._acked_bytes:
             self._acked_bytes = acked_bytes
             self._progress_at = now
         idle_s = now - self._progress_at

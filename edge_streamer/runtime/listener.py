@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from edge_streamer.runtime.address import family_of, host_of, network_key
+from edge_streamer.runtime.log_events import AcceptingPaused, log_event
 from edge_streamer.runtime.loop import Loop, Registration, Timer
 
 log = logging.getLogger(__name__)
@@ -64,15 +65,19 @@ class ConnectionGate:
 
 
 class TcpListener:
-    """One listen address. `on_accepted` gets a socket whose peer has passed the gate."""
+    """One listen address. `on_accepted` gets a socket whose peer has passed the gate.
+
+    `listening` does not block and is the listener's to close: made by `open_listening_socket`, or one that somebody
+    else listened on before us (`device.systemd`) and whose waiting peers are served like all others.
+    """
 
     def __init__(
-        self, loop: Loop, host: str, port: int, gate: ConnectionGate, on_accepted: Callable[[socket.socket], None]
+        self, loop: Loop, listening: socket.socket, gate: ConnectionGate, on_accepted: Callable[[socket.socket], None]
     ) -> None:
         self._loop = loop
         self._gate = gate
         self._on_accepted = on_accepted
-        self._socket = _listening_socket(host, port)
+        self._socket = listening
         self._spare: int | None = _spare_descriptor()
         self._pause: Timer | None = None
         self._registration: Registration = loop.register(self._socket, self)
@@ -114,9 +119,7 @@ class TcpListener:
     def _give_up_one(self, error: OSError) -> None:
         """Drop one waiting peer with the help of the spare descriptor, then pause."""
         self._gate.refused["descriptors"] += 1
-        log.warning(
-            "cannot accept: %s; pausing for %.2f s (raise LimitNOFILE or lower rtsp.max_connections)", error, PAUSE_S
-        )
+        log_event(log, AcceptingPaused(pause_s=PAUSE_S, detail=error.strerror or str(error)))
         if self._spare is not None:
             os.close(self._spare)
             self._spare = None
@@ -156,7 +159,8 @@ def _spare_descriptor() -> int | None:
         return None  # none left: the next pause tries again
 
 
-def _listening_socket(host: str, port: int) -> socket.socket:
+def open_listening_socket(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on a literal address, port 0 for any free one; OSError when it cannot be had."""
     listening = socket.socket(family_of(host), socket.SOCK_STREAM)
     try:
         listening.setblocking(False)

@@ -20,6 +20,7 @@ from itertools import count
 from math import isfinite
 from typing import Final, Protocol
 
+from edge_streamer.runtime.log_events import HandlerFailed, log_event
 from edge_streamer.runtime.turns import TurnTimes
 
 log = logging.getLogger(__name__)
@@ -228,12 +229,12 @@ class Loop:
     def report_fault(self, error: Exception, owner: Handler | None) -> None:
         """Count and log a fault of `owner`, and let it end itself."""
         self.faults += 1
-        log.error("fault in %s", type(owner).__name__ if owner else "a posted call", exc_info=error)
+        log_event(log, HandlerFailed(handler=type(owner).__name__ if owner else "a posted call"), error)
         try:
             if owner is not None:
                 owner.on_fault(error)
-        except Exception:
-            log.exception("%s could not end itself", type(owner).__name__)
+        except Exception as second:  # noqa: BLE001 - the same boundary: it could not even end itself
+            log_event(log, HandlerFailed(handler=f"{type(owner).__name__}.on_fault"), second)
 
 
 class _WakeUp:

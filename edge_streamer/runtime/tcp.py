@@ -3,9 +3,9 @@
 It knows nothing of RTSP or HTTP; services give it a delegate and bytes. The write side has two ways in:
 
 - `send` for replies: they wait only for the frame that is partly on the wire, never for the backlog behind it;
-- `send_frame` for media: one `send()` when nothing waits, else the image itself is queued, without a copy. The images
-  belong to the stream's frame and are shared by all its readers; a queue holds references and, for the one image that
-  is partly on the wire, a memoryview.
+- `send_frame` for media, `send_frame_to_all` for many readers of the same: one `send()` when nothing waits, else the
+  image itself is queued, without a copy. The images belong to the stream's frame and are shared by all its readers; a
+  queue holds references and, for the one image that is partly on the wire, a memoryview.
 
 What waits counts against `write_limit_bytes`, together with what the kernel still holds (SIOCOUTQ): past it the reader
 is dead. Whoever finds a connection dead deep in a call stack calls `close`: the end itself happens in the next turn,
@@ -13,22 +13,18 @@ when no frame of the stack can still hold the object.
 """
 
 import errno
-import logging
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
-from fcntl import ioctl
 from itertools import count
-from struct import pack, unpack
-from termios import TIOCOUTQ
+from struct import pack
 from typing import Any, Final, Protocol
 
-from edge_streamer.runtime.address import host_of
+from edge_streamer.runtime.address import host_of, undressed
 from edge_streamer.runtime.dead_peer import DeadPeerClock
 from edge_streamer.runtime.loop import Loop, Registration, Timer
-
-log = logging.getLogger(__name__)
+from edge_streamer.runtime.tcp_info import TcpInfo, held_bytes, read_tcp_info
 
 READ_BYTES: Final = 4096
 """One read per turn and connection: what a flood of one peer can cost the others in a turn. The dearest bytes to parse
@@ -40,7 +36,6 @@ LINGER_S: Final = 1.0
 """How long a connection that has said its last word waits for the peer to hang up first (a close with unread bytes
 would reset the connection and could take the reply with it)."""
 DEAD_AFTER_S: Final = 8.0
-_SIOCOUTQ: Final = TIOCOUTQ  # the same number on Linux: bytes the peer has not acknowledged yet
 
 _connection_ids = count(1)
 
@@ -92,6 +87,7 @@ class TcpConnection:
         "_delegate",
         "_frames",
         "_frames_bytes",
+        "_info_at_end",
         "_is_close_posted",
         "_is_closed",
         "_is_finishing",
@@ -122,8 +118,8 @@ class TcpConnection:
         accepted.setblocking(False)
         accepted.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.connection_id = next(_connection_ids)
-        self.peer_address: Any = accepted.getpeername()
-        self.local_address: Any = accepted.getsockname()
+        self.peer_address: Any = undressed(accepted.getpeername())
+        self.local_address: Any = undressed(accepted.getsockname())
         self.sent_bytes = 0
         self.on_overflow: Callable[[], None] = self.close_for_backlog
         self._dead_after_s = dead_after_s
@@ -143,6 +139,7 @@ class TcpConnection:
         self._is_finishing = False
         self._is_closed = False
         self._kernel_bytes_at_end = 0
+        self._info_at_end: TcpInfo | None = None
         self._timer: Timer | None = None
         self._delegate: ConnectionDelegate = delegate_for(self)
         self._registration: Registration = loop.register(accepted, self)
@@ -186,21 +183,8 @@ class TcpConnection:
 
     def send_frame(self, image: bytes) -> None:
         """Send media. `image` is shared: it is queued by reference, never copied."""
-        if self._unfinished is not None or self._frames or self._replies:
-            self._queue_frame(image)
-            return
-        if self._close_reason is not None:
-            return
-        try:
-            sent = self._socket.send(image)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError as error:
-            self.close(self._reason_of(error))
-            return
-        self.sent_bytes += sent
-        if sent != len(image):
-            self._keep(memoryview(image)[sent:], self._loop.now())
+        for _connection, error in send_frame_to_all((self,), image):
+            raise error
 
     def _queue_frame(self, image: bytes) -> None:
         if self.is_open:
@@ -271,10 +255,11 @@ class TcpConnection:
         return self.queued_bytes + self._kernel_bytes()
 
     def _kernel_bytes(self) -> int:
-        if self._is_closed:
-            return self._kernel_bytes_at_end
-        held: int = unpack("i", ioctl(self._socket, _SIOCOUTQ, b"\0\0\0\0"))[0]
-        return held
+        return self._kernel_bytes_at_end if self._is_closed else held_bytes(self._socket)
+
+    def info(self) -> TcpInfo:
+        """Ask the kernel about the path to the peer; after the end, what was true then."""
+        return self._info_at_end or read_tcp_info(self._socket)
 
     def oldest_unsent_age_s(self, now: float) -> float:
         """Age of the oldest byte that waits here; 0 when none does."""
@@ -388,6 +373,7 @@ class TcpConnection:
         if self._is_closed:
             return
         self._kernel_bytes_at_end = self._kernel_bytes()
+        self._info_at_end = self.info()
         self._is_closed = True
         self._close_reason = self._close_reason or reason
         if self._timer is not None:
@@ -409,3 +395,28 @@ class TcpConnection:
 
 
 DelegateFactory = Callable[[TcpConnection], ConnectionDelegate]
+
+
+def send_frame_to_all(connections: Iterable[TcpConnection], image: bytes) -> list[tuple[TcpConnection, Exception]]:
+    """Send media to many: one `send()` a connection, and no other call while nothing waits, since after each the
+    processor finds its caches taken by the kernel. Return whose handling raised, and what: it ends nobody else's.
+    """
+    size_bytes = len(image)
+    faults: list[tuple[TcpConnection, Exception]] = []
+    for connection in connections:
+        try:
+            if connection._unfinished is not None:  # with nothing unfinished, nothing waits behind it
+                connection._queue_frame(image)
+            elif connection._close_reason is None:
+                try:
+                    sent_bytes = connection._socket.send(image)
+                except (BlockingIOError, InterruptedError):
+                    sent_bytes = 0
+                connection.sent_bytes += sent_bytes
+                if sent_bytes != size_bytes:
+                    connection._keep(memoryview(image)[sent_bytes:], connection._loop.now())
+        except OSError as error:
+            connection.close(connection._reason_of(error))
+        except Exception as error:  # noqa: BLE001 - the boundary between readers: one must not end the others
+            faults.append((connection, error))
+    return faults

@@ -1,65 +1,106 @@
-"""Writes metric families as text: the classic Prometheus format 0.0.4 and OpenMetrics 1.0.
+"""Writes samples as text: the classic Prometheus format 0.0.4 and OpenMetrics 1.0.
 
-Called by `services.metrics`, on the loop, which is why it exists: prometheus_client's own writers check and escape
-every name of every sample, which made a scrape of 64 sessions two to four times dearer. Here names are the ASCII
-identifiers of `services.metrics_table` and need neither. The output is theirs byte for byte, which a test asserts;
-timestamps, exemplars and native histograms are not written because no family has them.
+Called by `services.metrics`, on the loop, which is why it exists: prometheus_client's own writers make an object of
+every sample, and check and escape every name, which made a scrape of 64 sessions several times dearer. Here names are
+the ASCII identifiers of `services.metrics_table` and need neither, and what a label set looks like is remembered from
+scrape to scrape. It reads as theirs does, which a test asserts; timestamps, exemplars and native histograms are not
+written because no family has them.
 """
 
 import math
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from functools import lru_cache
+from typing import Final, cast
 
 from prometheus_client.metrics_core import Metric
-from prometheus_client.samples import Sample
 
-_CLASSIC_NAME_SUFFIX: Final = {"counter": "_total", "info": "_info"}
-_CLASSIC_KIND: Final = {"info": "gauge"}
+from edge_streamer.services.metric_families import PREFIX, MetricFamily, MetricKind, Sample
+from edge_streamer.services.status import Histogram
+
+_NumberSample = tuple[tuple[str, ...], float]
+_LABEL_SETS_KEPT: Final = 2048
+"""More than a scrape has; those that are rarest, of sessions that have ended, are forgotten first."""
 
 
-def write_classic(metrics: Iterable[Metric]) -> bytes:
-    """Return the families in the text format 0.0.4, which names a counter with its suffix and has no info."""
-    parts: list[str] = []
+class TextFormat(Enum):
+    """How a scrape is written."""
+
+    CLASSIC = "text/plain"
+    OPENMETRICS = "application/openmetrics-text"
+
+
+def write_families(families: Iterable[tuple[MetricFamily, Iterable[Sample]]], text_format: TextFormat) -> str:
+    """Return the families with their samples. TypeError when a value is not of its family's kind."""
+    lines: list[str] = []
+    for family, samples in families:
+        lines.append(_head(family, text_format))
+        name = PREFIX + family.name
+        if family.kind is MetricKind.HISTOGRAM:
+            for labels, value in samples:
+                lines += _histogram_lines(name, family.labels, labels, value)
+        else:
+            lines += _number_lines(name, family.labels, cast("Iterable[_NumberSample]", samples))
+    return "".join(lines)
+
+
+def write_metrics(metrics: Iterable[Metric], text_format: TextFormat) -> str:
+    """Return prometheus_client's own families, as its `ProcessCollector` makes them."""
+    lines: list[str] = []
     for metric in metrics:
-        name = metric.name + _CLASSIC_NAME_SUFFIX.get(metric.type, "")
-        _write_family(parts, name, _CLASSIC_KIND.get(metric.type, metric.type), metric)
-    return "".join(parts).encode()
+        lines.append(_head_of(metric.name, metric.type, metric.documentation, text_format))
+        lines += [
+            f"{sample.name}{_label_set(tuple(sample.labels), tuple(sample.labels.values()))} {sample.value + 0.0}\n"
+            for sample in metric.samples
+        ]
+    return "".join(lines)
 
 
-def write_openmetrics(metrics: Iterable[Metric]) -> bytes:
-    """Return the families as OpenMetrics 1.0, which names a counter without its suffix and ends with a mark."""
-    parts: list[str] = []
-    for metric in metrics:
-        _write_family(parts, metric.name, metric.type, metric)
-    parts.append("# EOF\n")
-    return "".join(parts).encode()
+def _head(family: MetricFamily, text_format: TextFormat) -> str:
+    name = (PREFIX + family.name).removesuffix("_total").removesuffix("_info")
+    return _head_of(name, family.kind, family.help, text_format)
 
 
-def _write_family(parts: list[str], name: str, kind: str, metric: Metric) -> None:
-    parts.append(f"# HELP {name} {metric.documentation}\n# TYPE {name} {kind}\n")
-    parts += [_line(sample) for sample in metric.samples]
+@lru_cache(maxsize=512)
+def _head_of(name: str, kind: str, help_text: str, text_format: TextFormat) -> str:
+    """OpenMetrics names a counter without its suffix; the classic format with it, and it has no info."""
+    if text_format is TextFormat.CLASSIC:
+        name += {"counter": "_total", "info": "_info"}.get(kind, "")
+        kind = {"info": "gauge"}.get(kind, kind)
+    return f"# HELP {name} {help_text}\n# TYPE {name} {kind}\n"
 
 
-def _line(sample: Sample) -> str:
-    value = _number(sample.value)
-    if not sample.labels:
-        return f"{sample.name} {value}\n"
-    labels = ",".join([f'{name}="{_escaped(text)}"' for name, text in sorted(sample.labels.items())])
-    return f"{sample.name}{{{labels}}} {value}\n"
+def _number_lines(name: str, names: tuple[str, ...], samples: Iterable[_NumberSample]) -> list[str]:
+    """A float's text is its shortest. What is neither a number nor a truth value cannot be added to, and raises."""
+    return [f"{name}{_label_set(names, labels)} {value + 0.0}\n" for labels, value in samples]
+
+
+def _histogram_lines(name: str, names: tuple[str, ...], labels: tuple[str, ...], value: float | Histogram) -> list[str]:
+    if not isinstance(value, Histogram):
+        raise TypeError(f"{name}: a number in a family of histograms")
+    bucket_names = (*names, "le")
+    lines = [
+        f"{name}_bucket{_label_set(bucket_names, (*labels, _bound(bound_s)))} {count + 0.0}\n"
+        for bound_s, count in zip(value.bounds_s, value.counts, strict=True)
+    ]
+    label_set = _label_set(names, labels)
+    lines.append(f"{name}_count{label_set} {value.counts[-1] + 0.0}\n")
+    lines.append(f"{name}_sum{label_set} {value.sum_s + 0.0}\n")
+    return lines
+
+
+@lru_cache(maxsize=_LABEL_SETS_KEPT)
+def _label_set(names: Sequence[str], values: Sequence[str]) -> str:
+    if not names:
+        return ""
+    pairs = sorted(zip(names, values, strict=True))
+    return "{" + ",".join([f'{name}="{_escaped(text)}"' for name, text in pairs]) + "}"
 
 
 def _escaped(text: str) -> str:
     return text.replace("\\", r"\\").replace("\n", r"\n").replace('"', r"\"")
 
 
-def _number(number: float) -> str:
-    """Return a number as prometheus_client writes it: an exponent from a million on, as Go's %g does."""
-    value = float(number)
-    if not math.isfinite(value):
-        return {math.inf: "+Inf", -math.inf: "-Inf"}.get(value, "NaN")
-    text = repr(value)
-    point = text.find(".")
-    if value > 0 and point > 6:
-        mantissa = f"{text[0]}.{text[1:point]}{text[point + 1 :]}".rstrip("0.")
-        return f"{mantissa}e+{point - 1:02d}"
-    return text
+def _bound(bound_s: float) -> str:
+    """Return a bucket's label, which is a series' name: the same for ever, and +Inf as both formats spell it."""
+    return "+Inf" if math.isinf(bound_s) else repr(float(bound_s))

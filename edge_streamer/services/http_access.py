@@ -1,12 +1,12 @@
-"""Who may ask what over HTTP: a request in, a refusal out, or None to let it pass.
+"""Who may ask what over HTTP: a request in, and out the same request with who asks in it, or a refusal.
 
 Called by `services.http_service` for each request, before the routes see it. Reading needs a viewer; everything that
 is neither GET nor HEAD changes something and needs an operator. Metrics and health may be read from listed networks
 without logging in: Prometheus speaks no Digest, and load balancers do not log in at all.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from ipaddress import ip_address, ip_network
 from typing import Final
@@ -29,38 +29,62 @@ class Refusal:
     delay_s: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class AccessRules:
+    """Who may log in, and what may be had without: `everybodys_role` is what a peer may do then, None for nothing."""
+
+    users: Users
+    authenticator: HttpAuthenticator
+    everybodys_role: Role | None
+    monitoring_networks: Sequence[str] = ()
+
+
 class HttpAccess:
-    """See the module. `everybodys_role` is what a peer may do without logging in, None for nothing at all."""
+    """See the module. `apply` takes other rules, for the next request."""
 
-    def __init__(
-        self,
-        users: Users,
-        authenticator: HttpAuthenticator,
-        failures: LoginFailures,
-        *,
-        everybodys_role: Role | None,
-        monitoring_networks: Iterable[str] = (),
-    ) -> None:
-        self._users = users
-        self._authenticator = authenticator
+    def __init__(self, rules: AccessRules, failures: LoginFailures) -> None:
         self._failures = failures
-        self._everybodys_role = everybodys_role
-        self._monitoring_networks = [ip_network(network) for network in monitoring_networks]
+        self.apply(rules)
 
-    def refusal(self, request: HttpRequest, peer_host: str, now: float) -> Refusal | None:
-        """Return None to let the request pass, else what to answer and when."""
-        needed = Role.VIEWER if request.method in READING_METHODS else Role.OPERATOR
-        if self._everybodys_role is not None and needed <= self._everybodys_role:
-            return None
+    def apply(self, rules: AccessRules) -> None:
+        """Go by `rules` from now on."""
+        self._users = rules.users
+        self._authenticator = rules.authenticator
+        self._everybodys_role = rules.everybodys_role
+        self._monitoring_networks = [ip_network(network) for network in rules.monitoring_networks]
+
+    @property
+    def login_schemes(self) -> tuple[str, ...]:
+        """How one can log in, as HTTP calls it; empty where there is nobody who could."""
+        if not self._users:
+            return ()
+        return ("digest", "basic") if self._authenticator.offers_basic else ("digest",)
+
+    def needs_login(self, method: str) -> bool:
+        """Whether `method` is only for who has logged in, monitoring apart."""
+        return self._everybodys_role is None or _needed_role(method) > self._everybodys_role
+
+    def admit(self, request: HttpRequest, peer_host: str, now: float) -> HttpRequest | Refusal:
+        """Return the request to be answered, with its user and role, else what to answer and when.
+
+        Who need not log in, and does all the same, is that user: a role may be more than everybody's. It has to be the
+        right password then, or guesses would be answered here without delay.
+        """
+        needed = _needed_role(request.method)
         if needed is Role.VIEWER and request.path in MONITORING_PATHS and self._is_monitoring(peer_host):
-            return None
-        return self._refusal_of_user(request, peer_host, needed, now)
+            return replace(request, role=str(Role.VIEWER))
+        is_logging_in = len(self._users) > 0 and "authorization" in request.headers
+        if self._everybodys_role is not None and needed <= self._everybodys_role and not is_logging_in:
+            return replace(request, role=str(self._everybodys_role))
+        return self._admit_user(request, peer_host, needed, now)
 
-    def _refusal_of_user(self, request: HttpRequest, peer_host: str, needed: Role, now: float) -> Refusal | None:
+    def _admit_user(self, request: HttpRequest, peer_host: str, needed: Role, now: float) -> HttpRequest | Refusal:
         outcome = self._authenticator.identify(request, peer_host, now)
         if isinstance(outcome, Identified):
             role = self._users[outcome.user].role
-            return None if needed <= role else _refuse(HTTPStatus.FORBIDDEN, f"This needs the role {needed}.")
+            if needed <= role:
+                return replace(request, user=outcome.user, role=str(role))
+            return _refuse(HTTPStatus.FORBIDDEN, f"This needs the role {needed}.")
         delay_s = 0.0
         if outcome.failed_user is not None:
             delay_s = self._failures.note("http", peer_host, outcome.failed_user, now)
@@ -69,6 +93,10 @@ class HttpAccess:
     def _is_monitoring(self, peer_host: str) -> bool:
         peer = ip_address(peer_host)
         return any(peer in network for network in self._monitoring_networks)
+
+
+def _needed_role(method: str) -> Role:
+    return Role.VIEWER if method in READING_METHODS else Role.OPERATOR
 
 
 def _refuse(

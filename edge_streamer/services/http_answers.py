@@ -1,4 +1,5 @@
-"""Our answers over HTTP: responses with the headers that all of them have, and those that come later.
+"""Our answers over HTTP: responses with the headers that all of them have, those that come later, and the one after
+which the connection speaks another protocol.
 
 Used by the routes, by `http_access` and by `http_service`, which begins what is deferred, and answers by itself when
 nothing comes.
@@ -7,9 +8,10 @@ nothing comes.
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from edge_streamer.protocol.http.messages import HttpResponse, problem
+from edge_streamer.runtime.tcp import ConnectionDelegate, TcpConnection
 
 SECURITY_HEADERS: Final = (
     ("x-content-type-options", "nosniff"),
@@ -28,6 +30,25 @@ class DeferredResponse:
     and may respond at once."""
 
     begin: Callable[[Respond], None]
+
+
+class Successor(ConnectionDelegate, Protocol):
+    """Who has a connection after HTTP: a WebSocket."""
+
+    def close(self) -> None:
+        """Say goodbye and hang up: the service ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchAnswer:
+    """A 101 with `headers`, which name the protocol. `begin` is given the connection once that is sent, and returns
+    who has it from now on; it may send at once."""
+
+    headers: tuple[tuple[str, str], ...]
+    begin: Callable[[TcpConnection], Successor]
+
+
+HttpAnswer: TypeAlias = HttpResponse | DeferredResponse | SwitchAnswer
 
 
 def ok(content_type: str, body: bytes, *headers: tuple[str, str]) -> HttpResponse:

@@ -3,9 +3,9 @@
 One request a turn is answered, whoever asks: a scrape takes milliseconds, and media waits for the end of the turn.
 The others wait in one queue, in the order in which they came, at most one of each connection (`max_connections`). What
 a source has to be asked for is answered when it has said it, keeps nobody else waiting, and then takes its turn too.
+An answer may leave its connection to a successor, which speaks another protocol; it counts as HTTP's until its end.
 """
 
-import logging
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -14,13 +14,11 @@ from typing import Final, Protocol
 
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.protocol.http.server import HttpServerProtocol
-from edge_streamer.runtime.listener import ConnectionGate, TcpListener
+from edge_streamer.runtime.listener import ConnectionGate, TcpListener, open_listening_socket
 from edge_streamer.runtime.loop import Loop, Timer
 from edge_streamer.runtime.tcp import DEFAULT_WRITE_LIMIT_BYTES, CloseReason, TcpConnection
 from edge_streamer.services.http_access import Refusal
-from edge_streamer.services.http_answers import DeferredResponse, refuse
-
-log = logging.getLogger(__name__)
+from edge_streamer.services.http_answers import DeferredResponse, HttpAnswer, Successor, SwitchAnswer, refuse
 
 LOOK_AGAIN_S: Final = 8.0
 DEFERRED_LIMIT_S: Final = 6.0
@@ -32,15 +30,16 @@ SEND_BUFFER_BYTES: Final = 128 << 10
 class Routes(Protocol):
     """What answers requests."""
 
-    def handle(self, request: HttpRequest) -> HttpResponse | DeferredResponse:
-        """Return the response, or who will give it; it is computed on the loop, so it must be quick."""
+    def handle(self, request: HttpRequest) -> HttpAnswer:
+        """Return the response, or who will give it, or has the connection from then on; it is computed on the loop, so
+        it must be quick."""
 
 
 class Access(Protocol):
     """What says who may ask."""
 
-    def refusal(self, request: HttpRequest, peer_host: str, now: float) -> Refusal | None:
-        """Return None to let the request pass, else what to answer and when."""
+    def admit(self, request: HttpRequest, peer_host: str, now: float) -> HttpRequest | Refusal:
+        """Return the request with who asks in it, else what to answer and when."""
 
 
 class HttpService:
@@ -60,7 +59,11 @@ class HttpService:
 
     def listen(self, host: str, port: int) -> tuple[str, int]:
         """Listen on one more address; return it with its real port. OSError when it cannot be had."""
-        listener = TcpListener(self._loop, host, port, self.gate, self._on_accepted)
+        return self.serve_on(open_listening_socket(host, port))
+
+    def serve_on(self, listening: socket.socket) -> tuple[str, int]:
+        """Serve who connects to a socket that listens and does not block; return its address."""
+        listener = TcpListener(self._loop, listening, self.gate, self._on_accepted)
         self._listeners.append(listener)
         address = listener.address
         return address[0], address[1]
@@ -113,6 +116,7 @@ class HttpConnection:
         self._access = access
         self._connection = connection
         self._protocol = HttpServerProtocol(now=loop.now())
+        self._successor: Successor | None = None
         self._timer: Timer | None = None
         self._largest_answer_bytes = 0
         connection.set_send_buffer(SEND_BUFFER_BYTES)
@@ -121,6 +125,9 @@ class HttpConnection:
 
     def on_data(self, data: bytes) -> None:
         """Answer what `data` completes."""
+        if self._successor is not None:
+            self._successor.on_data(data)
+            return
         self._take(self._protocol.receive(data, self._loop.now()))
 
     def _take(self, requests: list[HttpRequest]) -> None:
@@ -135,13 +142,15 @@ class HttpConnection:
             self._loop.guard(answer, self._connection)
 
     def _answer(self, request: HttpRequest) -> None:
-        refusal = self._access.refusal(request, self._connection.peer_host, self._loop.now())
-        if refusal is not None:
-            self._refuse(refusal)
+        admitted = self._access.admit(request, self._connection.peer_host, self._loop.now())
+        if isinstance(admitted, Refusal):
+            self._refuse(admitted)
             return
-        match self._routes.handle(request):
+        match self._routes.handle(admitted):
             case DeferredResponse() as deferred:
                 self._await_response(deferred)
+            case SwitchAnswer() as switch:
+                self._switch(switch)
             case response:
                 self._respond(response)
 
@@ -165,18 +174,32 @@ class HttpConnection:
         if self._connection.is_open:
             self._take(self._protocol.respond(response, self._loop.now()))
 
+    def _switch(self, answer: SwitchAnswer) -> None:
+        """Leave the connection to its successor, whose write limit takes the place of ours."""
+        data = self._protocol.switch_protocols(answer.headers)
+        self._flush()
+        self._successor = answer.begin(self._connection)
+        self._connection.remove_write_limit(self._write_limit_bytes)
+        if data:
+            self._successor.on_data(data)
+
     def on_sent_all(self) -> None:
-        """Nothing to do."""
+        """Nothing to do for HTTP."""
+        if self._successor is not None:
+            self._successor.on_sent_all()
 
     def on_closed(self, reason: CloseReason) -> None:
         """Let go."""
-        del reason
         if self._timer is not None:
             self._timer.cancel()
         self._service.forget_connection(self, self._connection.peer_host)
+        if self._successor is not None:
+            self._successor.on_closed(reason)
 
     def close(self) -> None:
         """Hang up."""
+        if self._successor is not None:
+            self._successor.close()
         self._connection.close(CloseReason.SHUTDOWN)
 
     def _write_limit_bytes(self) -> int:

@@ -4,29 +4,37 @@ Called by `services.http`, which knows the other routes and answers 405. What on
 it has said it. Who may do what is decided before (`http_access`): PATCH needs an operator.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from http import HTTPStatus
-from typing import Final, Protocol, TypeAlias
+from typing import Annotated, Any, Final, Protocol
 
 import msgspec
 from msgspec import UNSET
 
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.services.http_answers import JSON, DeferredResponse, Respond, ok, refuse
+from edge_streamer.services.http_routes import Answer, Operation, PathParameter, Resource, Route
 from edge_streamer.services.source_questions import OnChange, OnSnapshot, SourceFailure, StreamChange
 from edge_streamer.services.status import ServiceStatus
-from edge_streamer.services.status_document import stream_document, streams_document
+from edge_streamer.services.status_document import StreamDocument, stream_document, streams_document
 
 STREAMS_PATH: Final = "/api/v1/streams"
-_STREAM: Final = re.compile(rf"{STREAMS_PATH}/([^/]+)(/snapshot\.jpg)?")
 _ALLOWED: Final = "Allowed: bitrate_bps (a whole number, 16000 to 200000000), fps (1 to 240), one of them at least."
 _SAME_ORIGIN: Final = ("cross-origin-resource-policy", "same-origin")  # no page of elsewhere may show our pictures
-
-Handler: TypeAlias = Callable[[HttpRequest], HttpResponse | DeferredResponse]
-Resource: TypeAlias = Mapping[str, Handler]
-"""Handlers by method; GET's answers HEAD as well."""
+STREAM_NAME: Final = PathParameter("name", "A stream's name.", "[A-Za-z0-9_-]{1,32}")
+_NO_STREAM: Final = {HTTPStatus.NOT_FOUND: "There is no stream of this name."}
+_CHANGE: Final = Annotated[StreamChange, msgspec.Meta(extra_json_schema={"minProperties": 1})]
+_LISTED: Final = {
+    HTTPStatus.OK: Answer(
+        "In the order of the sources.",
+        list[StreamDocument],
+        links=dict.fromkeys(("getStream", "changeStream", "getSnapshot"), "$response.body#/0/name"),
+    )
+}
+_SHOWN: Final = {HTTPStatus.OK: Answer("The stream.", StreamDocument)}
+_CHANGED: Final = {HTTPStatus.OK: Answer("The change is in effect; this is the stream now.", StreamDocument)}
+_PICTURED: Final = {HTTPStatus.OK: Answer("The picture.", bytes, ("image/jpeg",))}
 
 
 class StreamSource(Protocol):
@@ -43,19 +51,44 @@ class StreamRoutes:
     """The resources of the streams that `sources` names."""
 
     def __init__(self, take_status: Callable[[], ServiceStatus], sources: Mapping[str, StreamSource]) -> None:
+        """`sources` by the names of the streams that they feed, now and whenever it is looked at."""
         self._take_status = take_status
         self._sources = sources
+        self.routes: Final = (
+            Route(STREAMS_PATH, {"GET": Operation("listStreams", "All streams.", self._list, _LISTED)}),
+            Route(f"{STREAMS_PATH}/{{name}}", {"GET": self._showing(), "PATCH": self._changing()}, STREAM_NAME),
+            Route(f"{STREAMS_PATH}/{{name}}/snapshot.jpg", {"GET": self._picturing()}, STREAM_NAME),
+        )
+
+    def _showing(self) -> Operation:
+        return Operation("getStream", "One stream.", self._show, _SHOWN, _NO_STREAM)
+
+    def _changing(self) -> Operation:
+        problems = {
+            HTTPStatus.BAD_REQUEST: f"It is no change. {_ALLOWED}",
+            HTTPStatus.CONFLICT: "The source cannot do that, or is not up, or another change is under way.",
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE: f"The body is not {JSON}.",
+            HTTPStatus.GATEWAY_TIMEOUT: "The source did not answer in time.",
+        }
+        summary = "Change a stream's bit rate or frame rate, where its source can."
+        return Operation("changeStream", summary, self._change, _CHANGED, _NO_STREAM | problems, _CHANGE)
+
+    def _picturing(self) -> Operation:
+        problems = {
+            HTTPStatus.SERVICE_UNAVAILABLE: "The source has no picture now.",
+            HTTPStatus.GATEWAY_TIMEOUT: "The source did not answer in time.",
+        }
+        summary = "The stream's picture of now, never more than a second old."
+        return Operation("getSnapshot", summary, self._snapshot, _PICTURED, _NO_STREAM | problems)
 
     def find(self, path: str) -> Resource | None:
         """Return the resource at `path`; None when there is nothing."""
-        if path == STREAMS_PATH:
-            return {"GET": self._list}
-        match = _STREAM.fullmatch(path)
-        if match is None or match[1] not in self._sources:
-            return None
-        if match[2]:
-            return {"GET": partial(self._snapshot, match[1])}
-        return {"GET": partial(self._show, match[1]), "PATCH": partial(self._change, match[1])}
+        every, *of_one = self.routes
+        if (resource := every.resource_at(path)) is not None:
+            return resource
+        name = path.removeprefix(f"{STREAMS_PATH}/").partition("/")[0]
+        is_one = name in self._sources
+        return next((resource for route in of_one if is_one and (resource := route.resource_at(path))), None)
 
     def _list(self, _request: HttpRequest) -> HttpResponse:
         return ok(JSON, streams_document(self._take_status()))
@@ -79,7 +112,7 @@ class StreamRoutes:
             # RFC 5789 section 2.2: a 415 says which types are taken.
             return refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The body must be {JSON}.", ("accept-patch", JSON))
         try:
-            change = msgspec.json.decode(request.body, type=StreamChange)
+            change = _read_change(request.body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return refuse(HTTPStatus.BAD_REQUEST, f"{error}. {_ALLOWED}")
         if change.bitrate_bps is UNSET and change.fps is UNSET:
@@ -95,6 +128,16 @@ class StreamRoutes:
                 respond(refuse(status, failure.reason))
 
         self._sources[name].change(name, change, on_answer)
+
+
+def _read_change(body: bytes) -> StreamChange:
+    """Return the change that JSON asks for: a whole number may be written 500000.0 there (RFC 8259 section 6)."""
+    written = msgspec.json.decode(body, type=dict[str, Any])
+    return msgspec.convert({key: _whole(value) for key, value in written.items()}, StreamChange)
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _picture(answer: bytes | SourceFailure) -> HttpResponse:

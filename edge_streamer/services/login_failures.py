@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from edge_streamer.runtime.address import network_key
+from edge_streamer.runtime.log_events import LoginFailed, log_event
 from edge_streamer.users import USER_NAME
 
 log = logging.getLogger(__name__)
@@ -50,10 +51,8 @@ class LoginFailures:
         address.failed_at = now
         if now - address.logged_at >= LOG_INTERVAL_S:
             address.logged_at = now
-            log.warning(
-                "login failed protocol=%s peer=%s user=%s failures=%d",
-                protocol, peer_host, _shown_user(user), address.failures,
-            )  # fmt: skip
+            shown, failures = _shown_user(user), address.failures
+            log_event(log, LoginFailed(protocol=protocol, peer=peer_host, user=shown, failures=failures))
         return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(address.failures - 1, 16))
 
     def _address(self, key: str) -> _Address:

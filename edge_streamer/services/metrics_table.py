@@ -9,32 +9,30 @@ clients coming and going make no new series; who sits in the slot is on `session
 """
 
 import platform
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Final, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from edge_streamer import __version__
 from edge_streamer.protocol.rtsp.faults import STATUS_OF_KIND
-from edge_streamer.services.status import (
-    EndReason,
-    Histogram,
-    Limit,
-    RestartReason,
-    ServiceStatus,
-    SessionStatus,
-    StreamStatus,
+from edge_streamer.services.metric_families import (
+    MAX_EXPORTED_SESSIONS,
+    MetricFamily,
+    MetricKind,
+    Reader,
+    Sample,
+    by_label,
+    by_slot,
+    by_source,
+    by_source_and_reason,
+    counter,
+    exported_sessions,
+    gauge,
+    histogram,
+    if_known,
+    info,
+    one,
 )
-
-PREFIX: Final = "edge_streamer_"
-MAX_EXPORTED_SESSIONS: Final = 64
-"""Sessions that get series of their own, ten each: the scrape stays under 1,000 series and a few milliseconds."""
-
-Sample = tuple[tuple[str, ...], float | Histogram]
-"""The label values, in the order of the family's labels, and the value."""
-Read = Callable[[ServiceStatus], Iterable[Sample]]
-
-_Value = TypeVar("_Value", bound=str)
+from edge_streamer.services.status import EndReason, Limit, RestartReason, ServiceStatus, SessionStatus
 
 _TRANSPORTS: Final = ("tcp", "udp", "multicast")
 _DISCARD_REASONS: Final = ("empty", "torn", "error")  # as `media.frame.SourceDiscarded` has them
@@ -42,37 +40,10 @@ _METHODS: Final = (
     "DESCRIBE", "GET_PARAMETER", "OPTIONS", "PAUSE", "PLAY", "SETUP", "SET_PARAMETER", "TEARDOWN", "other",
 )  # fmt: skip
 
-
-class MetricKind(StrEnum):
-    """The OpenMetrics types in use."""
-
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-    INFO = "info"
-
-
-@dataclass(frozen=True, slots=True)
-class MetricFamily:
-    """One family. `name` is without `PREFIX` and with the suffix that queries use (`_total`, `_info`)."""
-
-    name: str
-    kind: MetricKind
-    help: str
-    labels: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class StatusFamily(MetricFamily):
-    """A family whose samples come from a `ServiceStatus`."""
-
-    read: Read
-
-
 COLLECTOR_SECONDS: Final = MetricFamily(
     "collector_seconds",
     MetricKind.GAUGE,
-    "Time that collecting this scrape took, without writing it out.",
+    "Time that this scrape took, without the process's own families and without compressing.",
     ("collector",),
 )
 COLLECTOR_ERRORS: Final = MetricFamily(
@@ -81,63 +52,6 @@ COLLECTOR_ERRORS: Final = MetricFamily(
     "Scrapes that lack the collector's families because it failed; the traceback is in the journal.",
     ("collector",),
 )
-
-
-def exported_sessions(status: ServiceStatus) -> list[SessionStatus]:
-    """Return the sessions that get series of their own: those in the lowest slots."""
-    return sorted(status.sessions, key=lambda session: session.slot)[:MAX_EXPORTED_SESSIONS]
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    labels: tuple[str, ...]
-    read: Read
-
-
-def _one(value: Callable[[ServiceStatus], float | Histogram]) -> _Reader:
-    return _Reader((), lambda status: [((), value(status))])
-
-
-def _by_label(
-    label: str, counts: Callable[[ServiceStatus], Mapping[_Value, int]], known: Iterable[_Value] = ()
-) -> _Reader:
-    zeros = dict.fromkeys(known, 0)
-
-    def read(status: ServiceStatus) -> Iterable[Sample]:
-        return [((str(value),), count) for value, count in sorted({**zeros, **counts(status)}.items())]
-
-    return _Reader((label,), read)
-
-
-def _by_source(value: Callable[[StreamStatus], float | None]) -> _Reader:
-    def read(status: ServiceStatus) -> Iterable[Sample]:
-        return [((stream.name,), sample) for stream in status.streams if (sample := value(stream)) is not None]
-
-    return _Reader(("source",), read)
-
-
-def _by_slot(value: Callable[[SessionStatus], float | None]) -> _Reader:
-    def read(status: ServiceStatus) -> Iterable[Sample]:
-        sessions = exported_sessions(status)
-        return [((str(session.slot),), sample) for session in sessions if (sample := value(session)) is not None]
-
-    return _Reader(("slot",), read)
-
-
-def _counter(name: str, help_text: str, reader: _Reader) -> StatusFamily:
-    return StatusFamily(name, MetricKind.COUNTER, help_text, reader.labels, reader.read)
-
-
-def _gauge(name: str, help_text: str, reader: _Reader) -> StatusFamily:
-    return StatusFamily(name, MetricKind.GAUGE, help_text, reader.labels, reader.read)
-
-
-def _histogram(name: str, help_text: str, reader: _Reader) -> StatusFamily:
-    return StatusFamily(name, MetricKind.HISTOGRAM, help_text, reader.labels, reader.read)
-
-
-def _info(name: str, help_text: str, reader: _Reader) -> StatusFamily:
-    return StatusFamily(name, MetricKind.INFO, help_text, reader.labels, reader.read)
 
 
 def _build_info(_status: ServiceStatus) -> Iterable[Sample]:
@@ -151,20 +65,17 @@ def _source_info(status: ServiceStatus) -> Iterable[Sample]:
         yield (stream.name, stream.source_kind, stream.camera, *encoder, *size), 1
 
 
-def _by_source_and_reason(counts: Callable[[StreamStatus], Mapping[str, int]], known: Iterable[str]) -> _Reader:
-    zeros = {str(reason): 0 for reason in known}
-
-    def read(status: ServiceStatus) -> Iterable[Sample]:
-        for stream in status.streams:
-            for reason, count in sorted({**zeros, **counts(stream)}.items()):
-                yield (stream.name, str(reason)), count
-
-    return _Reader(("source", "reason"), read)
-
-
 def _session_info(status: ServiceStatus) -> Iterable[Sample]:
     for s in exported_sessions(status):
         yield (str(s.slot), s.session_id, s.peer_ip, s.transport, s.client, s.stream), 1
+
+
+def _round_trip_s(session: SessionStatus) -> float | None:
+    return session.round_trip_s if session.kernel_round_trip_s is None else session.kernel_round_trip_s
+
+
+def _bytes_per_second(bitrate_bps: float | None) -> float | None:
+    return bitrate_bps / 8 if bitrate_bps else None
 
 
 def _requests_by_method(status: ServiceStatus) -> Mapping[str, int]:
@@ -177,221 +88,272 @@ def _requests_by_method(status: ServiceStatus) -> Mapping[str, int]:
 
 
 _BUILD: Final = (
-    _info("build_info", "The version that is running, and its Python.", _Reader(("version", "python"), _build_info)),
+    info("build_info", "The version that is running, and its Python.", Reader(("version", "python"), _build_info)),
 )
 
 _SOURCES: Final = (
-    _info(
+    info(
         "source_info",
         "What each source makes, with which camera and encoder, and why with this one; fps is nominal.",
-        _Reader(("source", "kind", "camera", "encoder", "encoder_reason", "width", "height", "fps"), _source_info),
+        Reader(("source", "kind", "camera", "encoder", "encoder_reason", "width", "height", "fps"), _source_info),
     ),
-    _gauge("source_up", "Whether the source delivers frames: 1 or 0.", _by_source(lambda stream: stream.is_up)),
-    _gauge(
+    gauge("source_up", "Whether the source delivers frames: 1 or 0.", by_source(lambda stream: stream.is_up)),
+    gauge(
         "source_wanted",
         "Whether the source is to deliver frames: 0 for one on demand that nobody watches, else 1.",
-        _by_source(lambda stream: stream.is_wanted),
+        by_source(lambda stream: stream.is_wanted),
     ),
-    _counter("source_frames_total", "Frames that arrived from the source.", _by_source(lambda stream: stream.frames)),
-    _counter(
+    counter("source_frames_total", "Frames that arrived from the source.", by_source(lambda stream: stream.frames)),
+    counter(
         "source_keyframes_total",
         "Key frames among the frames that arrived from the source.",
-        _by_source(lambda stream: stream.key_frames),
+        by_source(lambda stream: stream.key_frames),
     ),
-    _counter(
-        "source_bytes_total", "Encoded bytes that arrived from the source.", _by_source(lambda stream: stream.bytes)
+    counter(
+        "source_bytes_total", "Encoded bytes that arrived from the source.", by_source(lambda stream: stream.bytes)
     ),
-    _counter(
+    counter(
         "source_dropped_frames_total",
         "Frames that the source process dropped because the server did not read in time.",
-        _by_source(lambda stream: stream.dropped_frames),
+        by_source(lambda stream: stream.dropped_frames),
     ),
-    _counter(
+    counter(
         "source_restarts_total",
         "Times the source process was started again, by reason.",
-        _by_source_and_reason(lambda stream: stream.restarts, RestartReason),
+        by_source_and_reason(lambda stream: stream.restarts, RestartReason),
     ),
-    _counter(
+    counter(
         "source_discarded_buffers_total",
         "Buffers of the camera that held no whole picture, by what was wrong.",
-        _by_source_and_reason(lambda stream: stream.discarded_buffers, _DISCARD_REASONS),
+        by_source_and_reason(lambda stream: stream.discarded_buffers, _DISCARD_REASONS),
     ),
-    _gauge(
+    gauge(
         "source_last_frame_timestamp_seconds",
         "When the last frame arrived, in Unix time; absent before the first one.",
-        _by_source(lambda stream: stream.last_frame_wall_s),
+        by_source(lambda stream: stream.last_frame_wall_s),
     ),
-    _gauge(
+    gauge(
+        "source_nominal_frames_per_second",
+        "Frame rate that the encoder is set to, or that the file has; the true one is the rate of source_frames_total.",
+        by_source(lambda stream: stream.nominal_fps),
+    ),
+    gauge(
+        "source_nominal_bytes_per_second",
+        "Bit rate that the encoder is set to, in bytes; absent where pictures come encoded. The true one is the rate "
+        "of source_bytes_total.",
+        by_source(lambda stream: _bytes_per_second(stream.bitrate_bps)),
+    ),
+    gauge(
+        "source_key_frame_interval_seconds",
+        "Time between the last two key frames; absent before the second of a running source.",
+        by_source(lambda stream: stream.key_frame_interval_s),
+    ),
+    gauge(
         "link_bytes_per_second",
         "Peak rate that write budgets are computed from.",
-        _by_source(lambda stream: stream.link_bitrate_bps / 8),
+        by_source(lambda stream: stream.link_bitrate_bps / 8),
     ),
-    _histogram(
+    histogram(
         "frame_handoff_seconds",
         "Time from the encoder handing a frame over to the loop reading it.",
-        _one(lambda status: status.frame_handoff),
+        by_source(lambda stream: stream.frame_handoff),
     ),
-    _histogram(
+    histogram(
         "capture_to_send_seconds",
         "Time from a frame's exposure until it was handed to the socket of each of its viewers.",
-        _one(lambda status: status.capture_to_send),
+        one(lambda status: status.capture_to_send),
     ),
-    _histogram(
+    histogram(
         "time_to_first_frame_seconds",
         "Time from the demand for a source that was off to its first frame.",
-        _one(lambda status: status.time_to_first_frame),
+        one(lambda status: status.time_to_first_frame),
     ),
 )
 
 _RTSP: Final = (
-    _counter("rtsp_connections_total", "RTSP connections accepted.", _one(lambda status: status.rtsp_connections)),
-    _counter(
+    counter("rtsp_connections_total", "RTSP connections accepted.", one(lambda status: status.rtsp_connections)),
+    counter(
         "rtsp_requests_total",
         "RTSP requests, by method; unknown methods are counted as other.",
-        _by_label("method", _requests_by_method, _METHODS),
+        by_label("method", _requests_by_method, _METHODS),
     ),
-    _counter(
+    counter(
         "rtsp_responses_total",
         "RTSP responses, by status code.",
-        _by_label("code", lambda status: status.rtsp_responses),
+        by_label("code", lambda status: status.rtsp_responses),
     ),
-    _counter(
+    counter(
         "rtsp_auth_failures_total",
         "RTSP requests refused because of a wrong user or password; being asked to log in is none.",
-        _one(lambda status: status.rtsp_auth_failures),
+        one(lambda status: status.rtsp_auth_failures),
     ),
-    _counter(
+    counter(
         "http_auth_failures_total",
         "HTTP requests refused because of a wrong user or password; being asked to log in is none.",
-        _one(lambda status: status.http_auth_failures),
+        one(lambda status: status.http_auth_failures),
     ),
-    _counter(
+    counter(
         "rtsp_protocol_errors_total",
         "What RTSP peers sent that is not RTSP, by kind.",
-        _by_label("kind", lambda status: status.rtsp_protocol_errors, map(str, STATUS_OF_KIND)),
+        by_label("kind", lambda status: status.rtsp_protocol_errors, map(str, STATUS_OF_KIND)),
     ),
-    _gauge(
+    gauge(
         "connections_open",
         "Connections that are open now, by protocol.",
-        _by_label("protocol", lambda status: status.connections_open, ("http", "rtsp")),
+        by_label("protocol", lambda status: status.connections_open, ("http", "rtsp")),
     ),
-    _counter(
+    counter(
         "limits_reached_total",
         "Times somebody was refused because of a limit, by its configuration key; descriptors is the system's.",
-        _by_label("limit", lambda status: status.limits_reached, Limit),
+        by_label("limit", lambda status: status.limits_reached, Limit),
     ),
 )
 
 _TOTALS: Final = (
-    _gauge("sessions_active", "RTSP sessions that exist now.", _one(lambda status: len(status.sessions))),
-    _gauge("sessions_limit", "RTSP sessions that may exist at once.", _one(lambda status: status.sessions_limit)),
-    _gauge(
+    gauge("sessions_active", "RTSP sessions that exist now.", one(lambda status: len(status.sessions))),
+    gauge("sessions_limit", "RTSP sessions that may exist at once.", one(lambda status: status.sessions_limit)),
+    gauge(
         "sessions_truncated",
         f"Sessions without series of their own, because {MAX_EXPORTED_SESSIONS} have them already.",
-        _one(lambda status: max(0, len(status.sessions) - MAX_EXPORTED_SESSIONS)),
+        one(lambda status: max(0, len(status.sessions) - MAX_EXPORTED_SESSIONS)),
     ),
-    _counter(
+    counter(
         "sessions_started_total",
         "Sessions that were set up, by transport.",
-        _by_label("transport", lambda status: status.sessions_started, _TRANSPORTS),
+        by_label("transport", lambda status: status.sessions_started, _TRANSPORTS),
     ),
-    _counter(
+    counter(
         "sessions_ended_total",
         "Sessions that ended, by reason; each has exactly one.",
-        _by_label("reason", lambda status: status.sessions_ended, EndReason),
+        by_label("reason", lambda status: status.sessions_ended, EndReason),
     ),
-    _counter(
+    counter(
         "sent_bytes_total",
         "Media bytes handed to the kernel for all sessions, ended ones too.",
-        _by_label("transport", lambda status: status.sent_bytes, _TRANSPORTS),
+        by_label("transport", lambda status: status.sent_bytes, _TRANSPORTS),
     ),
-    _counter(
+    counter(
         "sent_packets_total",
         "RTP packets handed to the kernel for all sessions, ended ones too.",
-        _by_label("transport", lambda status: status.sent_packets, _TRANSPORTS),
+        by_label("transport", lambda status: status.sent_packets, _TRANSPORTS),
     ),
-    _counter(
+    counter(
         "discarded_frames_total",
         "Frames that a session was due and did not get, over all sessions.",
-        _by_label("transport", lambda status: status.discarded_frames, _TRANSPORTS),
+        by_label("transport", lambda status: status.discarded_frames, _TRANSPORTS),
     ),
-    _gauge(
+    gauge(
         "write_budget_seconds",
         "How long a stall every live reader survives without loss; a dead one is gone after it.",
-        _one(lambda status: status.write_budget_s),
+        one(lambda status: status.write_budget_s),
     ),
 )
 
 _SESSIONS: Final = (
-    _info(
+    info(
         "session_info",
         "Who sits in the slot now.",
-        _Reader(("slot", "session", "peer_ip", "transport", "client", "source"), _session_info),
+        Reader(("slot", "session", "peer_ip", "transport", "client", "source"), _session_info),
     ),
-    _counter(
+    counter(
         "session_sent_bytes_total",
         "Media bytes sent to all occupants of the slot.",
-        _by_slot(lambda session: session.slot_sent_bytes),
+        by_slot(lambda session: session.slot_sent_bytes),
     ),
-    _counter(
+    counter(
         "session_discarded_frames_total",
         "Frames that occupants of the slot were due and did not get.",
-        _by_slot(lambda session: session.slot_discarded_frames),
+        by_slot(lambda session: session.slot_discarded_frames),
     ),
-    _gauge(
+    gauge(
         "session_backlog_bytes",
         "Bytes waiting for the reader, in the server and in the kernel.",
-        _by_slot(lambda session: session.backlog_bytes),
+        by_slot(lambda session: session.backlog_bytes),
     ),
-    _gauge(
+    gauge(
         "session_backlog_seconds",
         "How long the stream takes at its peak rate to make what waits for the reader.",
-        _by_slot(lambda session: session.backlog_s),
+        by_slot(lambda session: session.backlog_s),
     ),
-    _gauge(
+    gauge(
         "session_backlog_limit_bytes",
         "Write budget: the session ends when more is waiting.",
-        _by_slot(lambda session: session.backlog_limit_bytes),
+        by_slot(lambda session: session.backlog_limit_bytes),
     ),
-    _gauge(
+    gauge(
         "session_rtcp_fraction_lost_ratio",
         "Share of packets lost, 0 to 1, as the reader last reported; absent before that.",
-        _by_slot(lambda session: session.fraction_lost_ratio),
+        by_slot(lambda session: session.fraction_lost_ratio),
     ),
-    _gauge(
+    gauge(
         "session_rtcp_jitter_seconds",
         "Interarrival jitter as the reader last reported; absent before that.",
-        _by_slot(lambda session: session.jitter_s),
+        by_slot(lambda session: session.jitter_s),
     ),
-    _gauge(
+    gauge(
+        "session_oldest_unsent_seconds",
+        "How long the oldest byte that waits in the server has waited.",
+        by_slot(lambda session: session.oldest_unsent_s),
+    ),
+    gauge(
         "session_round_trip_seconds",
-        "Round trip to the reader as last measured; absent before that.",
-        _by_slot(lambda session: session.round_trip_s),
+        "Round trip to the reader: of the TCP connection that carries the media, as the kernel smooths it; for a "
+        "UDP or multicast session, whose RTSP connection may take another way, as the reader last reported by RTCP.",
+        by_slot(_round_trip_s),
     ),
-    _gauge(
+    counter(
+        "session_retransmits_total",
+        "TCP segments sent again to occupants of the slot; media over UDP is never sent again.",
+        by_slot(lambda session: session.slot_retransmits),
+    ),
+    gauge(
+        "session_delivery_bytes_per_second",
+        "Rate at which the network last delivered to the reader, as the kernel measured it: what the link can do while "
+        "there is a backlog, else what there was to send; absent over UDP.",
+        by_slot(lambda session: _bytes_per_second(session.delivery_bps)),
+    ),
+    gauge(
+        "session_unacknowledged_bytes",
+        "Bytes on their way to the reader, sent and not acknowledged; absent over UDP.",
+        by_slot(lambda session: session.unacknowledged_bytes),
+    ),
+    gauge(
         "session_start_timestamp_seconds",
         "When the session in the slot began, in Unix time.",
-        _by_slot(lambda session: session.started_wall_s),
+        by_slot(lambda session: session.started_wall_s),
     ),
 )
 
 _LOOP: Final = (
-    _histogram(
+    histogram(
         "loop_turn_seconds",
         "Time that one turn of the loop took, without waiting.",
-        _one(lambda status: status.loop_turns),
+        one(lambda status: status.loop_turns),
     ),
-    _gauge(
-        "loop_worst_turn_seconds", "Longest turn of the loop since the start.", _one(lambda status: status.worst_turn_s)
+    gauge(
+        "loop_worst_turn_seconds", "Longest turn of the loop since the start.", one(lambda status: status.worst_turn_s)
     ),
-    _counter(
+    counter(
         "handler_faults_total",
         "Connections that the server ended because its own code failed; each is in the journal with its traceback.",
-        _one(lambda status: status.handler_faults),
+        one(lambda status: status.handler_faults),
     ),
 )
 
-STATUS_FAMILIES: Final = (*_BUILD, *_SOURCES, *_RTSP, *_TOTALS, *_SESSIONS, *_LOOP)
+_BOARD: Final = (
+    gauge(
+        "soc_temperature_celsius",
+        "Temperature of the processor; absent where the board has no sensor that says so.",
+        if_known(lambda status: status.board_temperature_c),
+    ),
+    gauge(
+        "soc_throttled",
+        "Whether the board is slowed down now, by cause: 1 or 0; absent on boards whose firmware does not tell.",
+        by_label("kind", lambda status: status.board_throttled),
+    ),
+)
+
+STATUS_FAMILIES: Final = (*_BUILD, *_SOURCES, *_RTSP, *_TOTALS, *_SESSIONS, *_LOOP, *_BOARD)
 """Every family that a `ServiceStatus` fills."""
 FAMILIES: Final[tuple[MetricFamily, ...]] = (*STATUS_FAMILIES, COLLECTOR_SECONDS, COLLECTOR_ERRORS)
 """Every family under `PREFIX`."""

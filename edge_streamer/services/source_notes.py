@@ -4,21 +4,16 @@ Called by the supervisor. What a note means is `source_output`'s and the supervi
 """
 
 import logging
-from typing import Any, Final
+from typing import Final
 
 from edge_streamer.media.frame import SourceNote
+from edge_streamer.runtime.log_events import SourceNoted, SourceWarned, log_event
 from edge_streamer.runtime.log_limits import LineBudget, printable
 
 log = logging.getLogger(__name__)
 
 MAX_NOTE_CHARACTERS: Final = 512
 """As much of a note as is kept and shown."""
-_WHAT: Final = {
-    "ready": "source ready",
-    "changed": "source changed",
-    "unsupported": "source refused",
-    "warning": "source warning",
-}
 _QUIET: Final = frozenset({"waiting", "dropped", "discarded"})
 """They may come many times a second, and are counted instead."""
 
@@ -33,9 +28,8 @@ class NoteLog:
         """Log what `note` says of `stream`, if it is for the log and there is room."""
         event = event_of(note)
         if event not in _QUIET and self._budget.take(1, now):
-            level = logging.WARNING if event == "warning" else logging.INFO
-            what = _WHAT.get(event, "source note")
-            log.log(level, "%s stream=%s %s", what, stream, shown(" ".join(map(_key_value, note.values.items()))))
+            happened = SourceWarned if event == "warning" else SourceNoted
+            log_event(log, happened(stream=stream, note=note.values))
 
 
 def event_of(note: SourceNote) -> str:
@@ -51,7 +45,3 @@ def reason_of(note: SourceNote) -> str:
 def shown(value: object) -> str:
     """Return what a source wrote as one line that is not too long."""
     return printable(str(value)[:MAX_NOTE_CHARACTERS])
-
-
-def _key_value(item: tuple[str, Any]) -> str:
-    return f"{item[0]}={item[1]}"

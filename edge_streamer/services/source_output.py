@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final
 
 from edge_streamer.media.frame import (
+    EncodedFrame,
     SourceChanged,
     SourceCommand,
     SourceDiscarded,
@@ -20,6 +21,7 @@ from edge_streamer.media.frame import (
 from edge_streamer.media.stream import Stream
 from edge_streamer.runtime.log_limits import printable
 from edge_streamer.runtime.loop import Loop
+from edge_streamer.runtime.turns import TimeHistogram
 from edge_streamer.services.source_notes import event_of, reason_of
 from edge_streamer.services.source_questions import (
     Changes,
@@ -30,8 +32,8 @@ from edge_streamer.services.source_questions import (
     StreamChange,
 )
 from edge_streamer.services.source_spec import OutputSpec, StreamPolicy
-from edge_streamer.services.source_times import SourceTimes
-from edge_streamer.services.status import StreamStatus
+from edge_streamer.services.source_times import HANDOFF_BOUNDS_S, SourceTimes, add_age
+from edge_streamer.services.status import Histogram, StreamStatus
 
 SILENCE_FRAMES: Final = 3
 SILENCE_EXTRA_S: Final = 1.0
@@ -39,7 +41,8 @@ UNKNOWN_FPS: Final = 1.0
 
 
 class SourceOutput:
-    """See the module. `is_live`: frames have come since the child was started."""
+    """See the module. `is_live`: frames have come since the child was started. `prepared_at`: when a child without a
+    frame last said that it waits for its first."""
 
     def __init__(
         self,
@@ -55,11 +58,13 @@ class SourceOutput:
         self.policy: Final = policy
         self.spec = spec
         self.is_live = False
+        self.prepared_at = 0.0
         self.snapshots = Snapshots(loop, number, ask)
         self.changes = Changes(loop, number, ask)
         self._ask = ask
         self._loop = loop
         self._ready = SourceReady()
+        self._handoff = TimeHistogram(HANDOFF_BOUNDS_S)  # from the encoder to the loop
         self._fps = 0.0
         self._bitrate_bps = spec.bitrate_bps
         self._least_link_bps = stream.link_bitrate_bps if stream.link_bitrate_bps != spec.bitrate_bps else 0
@@ -70,6 +75,9 @@ class SourceOutput:
         self._demanded_at: float | None = None  # the demand that the first frame answers
         self._awaited_from = 0.0
         self._is_given_up = False
+        self._key_frames = 0
+        self._key_frame_at: float | None = None  # of the child that runs
+        self._key_frame_interval_s: float | None = None
 
     # --- silence
 
@@ -124,6 +132,7 @@ class SourceOutput:
     def on_ended(self) -> None:
         """The child has ended, or was told to: nothing comes from it any more."""
         self.is_live = False
+        self._key_frame_at = self._key_frame_interval_s = None
         self.stream.key_frame_requests.ask = None
 
     def on_failed(self, reason: str) -> None:
@@ -139,16 +148,29 @@ class SourceOutput:
         self.stream.forget_frames()
         self.changes.fail("nobody watches the stream any more")
 
+    def note_arrival(self, frame: EncodedFrame, now: float) -> None:
+        """A frame came from its encoder."""
+        add_age(self._handoff, frame.sent_ns, now)
+
     def on_published(self, now: float, times: SourceTimes) -> None:
         """An access unit came."""
         if self.stream.last_frame_at != now:
             return  # without a picture
         self.is_live = True
         self._is_given_up = False
+        self._note_key_frame(now)
         if self._demanded_at is not None:
             times.first_frame.add(now - self._demanded_at)
             self._demanded_at = None
         self.snapshots.ask_if_awaited()
+
+    def _note_key_frame(self, now: float) -> None:
+        key_frames = self.stream.counters.key_frames
+        if key_frames != self._key_frames:
+            self._key_frames = key_frames
+            if self._key_frame_at is not None:
+                self._key_frame_interval_s = now - self._key_frame_at
+            self._key_frame_at = now
 
     # --- what it says
 
@@ -159,8 +181,10 @@ class SourceOutput:
                 self._take_ready(note.read_as(SourceReady), now)
             case "changed":
                 self._take_changed(note.read_as(SourceChanged), now)
-            case "waiting":
+            case "waiting" if self.is_live:
                 self._waited_at = now
+            case "waiting":
+                self.prepared_at = now
             case "dropped":
                 self._dropped_frames += note.read_as(SourceDropped).frames
             case "discarded":
@@ -190,7 +214,7 @@ class SourceOutput:
 
     def _take_refusal(self, command: str, reason: str) -> None:
         if command == "snapshot":
-            self.snapshots.fail(reason)
+            self.snapshots.refuse(reason)
         elif command == "force_key_frame":
             self.stream.key_frame_requests.ask = None
         else:
@@ -260,4 +284,6 @@ class SourceOutput:
             restarts=restarts,
             last_frame_wall_s=last.wall_ns / 1e9 if last else None,
             last_frame_age_s=now - stream.last_frame_at if last else None,
+            frame_handoff=Histogram.of(self._handoff),
+            key_frame_interval_s=self._key_frame_interval_s,
         )

@@ -62,6 +62,7 @@ class Snapshots:
         self._ask = ask
         self._waiting: dict[Timer, OnSnapshot] = {}
         self._asked_at: float | None = None  # and not answered since
+        self._is_answer_late = False  # the next one may be to a question whose time was over
         self._fresh: bytes | None = None
         self._fresh_until = 0.0
 
@@ -86,23 +87,39 @@ class Snapshots:
 
     def take(self, jpeg: bytes) -> None:
         """Hand a picture to all who wait; it is as old as the question at most, and kept while that makes it fresh."""
+        if self._is_of_before():
+            return
         asked_at, self._asked_at = self._asked_at, None
         if asked_at is None:
-            return  # for those who have given up
+            return  # nobody asked
         self._fresh_until = asked_at + SNAPSHOT_FRESH_S
         if self._loop.now() < self._fresh_until:
             self._fresh = jpeg
             self._loop.call_at(self._fresh_until, partial(self._forget, jpeg))
         self._answer(jpeg)
 
+    def refuse(self, reason: str) -> None:
+        """The source cannot make one."""
+        if not self._is_of_before():
+            self.fail(reason)
+
     def fail(self, reason: str) -> None:
         """Tell all who wait that there will be none."""
-        self._asked_at = None
+        self.ask_again()
         self._answer(SourceFailure(reason))
 
     def ask_again(self) -> None:
         """The source that was asked is gone: ask the next one."""
         self._asked_at = None
+        self._is_answer_late = False
+
+    def _is_of_before(self) -> bool:
+        """Whether an answer may be that of a question whose time was over; who has asked since is answered with another
+        then, for which the source is asked again."""
+        is_late, self._is_answer_late = self._is_answer_late, False
+        if is_late and self._asked_at is not None:
+            self._ask(self._command)
+        return is_late
 
     def _answer(self, answer: bytes | SourceFailure) -> None:
         waiting, self._waiting = self._waiting, {}
@@ -112,8 +129,9 @@ class Snapshots:
 
     def _give_up(self, timer: Timer) -> None:
         callback = self._waiting.pop(timer)
-        if not self._waiting:
+        if not self._waiting and self._asked_at is not None:
             self._asked_at = None  # whoever comes next asks anew
+            self._is_answer_late = True
         callback(SourceFailure(f"the source sent no picture within {SNAPSHOT_LIMIT_S:.0f} s", is_late=True))
 
     def _forget(self, jpeg: bytes) -> None:
@@ -122,7 +140,7 @@ class Snapshots:
 
 
 class Changes:
-    """The changes of one output's encoder: one at a time, so that each answer has its question."""
+    """The changes of one output's encoder: one at a time, so that each answer has its question, a late one too."""
 
     def __init__(self, loop: Loop, output: int, ask: Ask) -> None:
         self._loop = loop
@@ -134,7 +152,7 @@ class Changes:
 
     def request(self, change: StreamChange, callback: OnChange) -> None:
         """Tell the source; `callback` is told when all of it is in effect, or why not."""
-        if self._callback is not None:
+        if self._awaited:
             self._loop.post(partial(callback, SourceFailure("another change is under way")))
             return
         self._callback = callback
@@ -157,10 +175,11 @@ class Changes:
     def refuse(self, command: str, reason: str) -> None:
         """The source cannot, or will not."""
         if command in self._awaited:
-            self._answer(SourceFailure(reason))
+            self.fail(reason)
 
     def fail(self, reason: str) -> None:
         """The source is gone."""
+        self._awaited = {}
         self._answer(SourceFailure(reason))
 
     def _give_up(self) -> None:
@@ -168,7 +187,6 @@ class Changes:
 
     def _answer(self, answer: SourceFailure | None) -> None:
         callback, self._callback = self._callback, None
-        self._awaited = {}
         if self._timer is not None:
             self._timer.cancel()
         if callback is not None:

@@ -1,7 +1,12 @@
-"""How long frames and viewers have waited, over all sources: what the supervisors measure and `app` exports."""
+"""How long frames and viewers have waited, over all sources: what the supervisors measure and `app` exports.
+
+What is kept for each stream apart stands in its `source_output`.
+"""
 
 from typing import Final
 
+from edge_streamer.media.frame import EncodedFrame
+from edge_streamer.media.stream import believed_age_s
 from edge_streamer.runtime.turns import TimeHistogram
 
 HANDOFF_BOUNDS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
@@ -12,12 +17,22 @@ FIRST_FRAME_BOUNDS_S: Final = (0.1, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.
 
 
 class SourceTimes:
-    """`handoff`: from the encoder to the loop. `capture_to_send`: from the exposure until the frame has been given to
-    the socket of each viewer. `first_frame`: from the demand for a source that was off to its first frame."""
+    """`capture_to_send`: from the exposure until the frame has been given to the socket of each viewer. `first_frame`:
+    from the demand for a source that was off to its first frame."""
 
-    __slots__ = ("capture_to_send", "first_frame", "handoff")
+    __slots__ = ("capture_to_send", "first_frame")
 
     def __init__(self) -> None:
-        self.handoff = TimeHistogram(HANDOFF_BOUNDS_S)
         self.capture_to_send = TimeHistogram(CAPTURE_BOUNDS_S)
         self.first_frame = TimeHistogram(FIRST_FRAME_BOUNDS_S)
+
+    def note_sent(self, frame: EncodedFrame, now: float) -> None:
+        """A frame was given to all its viewers."""
+        add_age(self.capture_to_send, frame.captured_ns, now)
+
+
+def add_age(times: TimeHistogram, instant_ns: int, now: float) -> None:
+    """Count how long ago an instant was; one lie would spoil the sum for ever."""
+    age_s = believed_age_s(instant_ns, now)
+    if age_s is not None:
+        times.add(age_s)

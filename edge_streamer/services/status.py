@@ -6,6 +6,12 @@ A snapshot is taken on the loop between two turns; whoever renders it never sees
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import accumulate
+from math import inf
+
+import msgspec
+
+from edge_streamer.runtime.turns import TimeHistogram
 
 
 class EndReason(StrEnum):
@@ -59,9 +65,11 @@ class Limit(StrEnum):
 LimitValue = int | list[int]
 
 
-@dataclass(frozen=True, slots=True)
-class SessionStatus:
-    """One RTSP session. `slot_*` counters belong to the slot and grow over all its occupants (metrics.md B2)."""
+class SessionStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One RTSP session. `slot_*` counters belong to the slot and grow over all its occupants (metrics.md B2).
+
+    A struct, because a scrape makes one of every session: a frozen dataclass takes eight times as long.
+    """
 
     session_id: str
     slot: int
@@ -79,7 +87,30 @@ class SessionStatus:
     backlog_limit_bytes: int
     fraction_lost_ratio: float | None = None  # of the last RTCP receiver report
     jitter_s: float | None = None
-    round_trip_s: float | None = None
+    round_trip_s: float | None = None  # of the last RTCP receiver report
+    duration_s: float = 0.0
+    discarded_frames: int = 0
+    slot_retransmits: int = 0
+    oldest_unsent_s: float = 0.0  # age of the oldest byte that waits here
+    # What the kernel says of the TCP connection that carries the media; None where the media goes over UDP.
+    kernel_round_trip_s: float | None = None
+    retransmits: int | None = None  # segments
+    unacknowledged_bytes: int | None = None  # sent, and no word of the peer yet
+    delivery_bps: float | None = None  # newest measured rate at which the network delivered
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """A cumulative histogram: `counts[i]` observations at most `bounds_s[i]`, the last bound is infinity."""
+
+    bounds_s: tuple[float, ...]
+    counts: tuple[int, ...]
+    sum_s: float
+
+    @classmethod
+    def of(cls, times: TimeHistogram) -> "Histogram":
+        """Return what has been counted so far."""
+        return cls((*times.bounds_s, inf), tuple(accumulate(times.counts)), times.sum_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +143,8 @@ class StreamStatus:
     restarts: Mapping[str, int]  # reason -> how often
     last_frame_wall_s: float | None
     last_frame_age_s: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Histogram:
-    """A cumulative histogram: `counts[i]` observations at most `bounds_s[i]`, the last bound is infinity."""
-
-    bounds_s: tuple[float, ...]
-    counts: tuple[int, ...]
-    sum_s: float
+    frame_handoff: Histogram
+    key_frame_interval_s: float | None = None  # between the last two; None before the second
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +152,12 @@ class ServiceStatus:
     """Everything at one instant."""
 
     started_wall_s: float
-    sessions: tuple[SessionStatus, ...]
+    sessions: tuple[SessionStatus, ...]  # by their slots
     streams: tuple[StreamStatus, ...]
     sessions_limit: int
     write_budget_s: float
     worst_turn_s: float
     loop_turns: Histogram
-    frame_handoff: Histogram
     capture_to_send: Histogram
     time_to_first_frame: Histogram
     sessions_started: Mapping[str, int] = field(default_factory=dict)  # transport -> count
@@ -152,3 +175,5 @@ class ServiceStatus:
     sent_packets: Mapping[str, int] = field(default_factory=dict)
     discarded_frames: Mapping[str, int] = field(default_factory=dict)
     handler_faults: int = 0
+    board_temperature_c: float | None = None
+    board_throttled: Mapping[str, bool] = field(default_factory=dict)  # cause -> whether it is so now

@@ -1,17 +1,23 @@
-"""`/api/v1/status`, `/api/v1/streams`: what a script asks for of a `ServiceStatus`, as JSON whose names are a promise.
+"""The documents under `/api/v1`: what a script asks for of a `ServiceStatus`, as JSON whose names are a promise.
 
-Called by `services.http` and `services.http_streams`. The structs below are the document: a field added to
-`ServiceStatus` does not appear here by itself, and one renamed there keeps its name here. Single sessions have an
-address of their own and are not listed.
+Called by `services.http_status`, `http_streams` and `http_sessions`. The structs below are the documents, and what
+`services.openapi` describes: a field added to `ServiceStatus` does not appear here by itself, and one renamed there
+keeps its name here.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 from edge_streamer import __version__
-from edge_streamer.services.status import EndReason, LimitValue, ServiceStatus, StreamStatus
+from edge_streamer.services.status import EndReason, LimitValue, ServiceStatus, SessionStatus, StreamStatus
+from edge_streamer.users import Role
+
+_Transport: TypeAlias = Annotated[str, Meta(extra_json_schema={"enum": ["tcp", "udp", "multicast"]})]
+_State: TypeAlias = Annotated[str, Meta(extra_json_schema={"enum": ["ready", "playing", "paused"]})]
+_RoleName: TypeAlias = Annotated[str, Meta(extra_json_schema={"enum": [str(role) for role in Role]})]
 
 
 class StreamDocument(msgspec.Struct, frozen=True):
@@ -51,10 +57,48 @@ class SessionsDocument(msgspec.Struct, frozen=True):
     ended: dict[str, int]
 
 
+class SessionDocument(msgspec.Struct, frozen=True):
+    """One viewer. `backlog_s` is its backlog at the stream's rate, `oldest_unsent_s` the age of its oldest byte.
+
+    `fraction_lost_ratio` and `jitter_s` are of its last RTCP report, the rest that may be null of its TCP connection;
+    `round_trip_s` is TCP's where media goes over TCP, else RTCP's.
+    """
+
+    id: str
+    stream: str
+    slot: int
+    peer_ip: str
+    transport: _Transport
+    client: str
+    state: _State
+    started_wall_s: float
+    duration_s: float
+    sent_bytes: int
+    discarded_frames: int
+    backlog_bytes: int
+    backlog_s: float
+    backlog_limit_bytes: int
+    oldest_unsent_s: float
+    fraction_lost_ratio: float | None
+    jitter_s: float | None
+    round_trip_s: float | None
+    retransmits: int | None
+    unacknowledged_bytes: int | None
+    delivery_bps: float | None
+
+
+class YouDocument(msgspec.Struct, frozen=True):
+    """Who asks: `user` is null for who did not log in; `role` says what that one may do."""
+
+    user: str | None
+    role: _RoleName
+
+
 class StatusDocument(msgspec.Struct, frozen=True):
     """The whole document; `limits` by their configuration keys."""
 
     version: str
+    you: YouDocument
     started_wall_s: float
     streams: list[StreamDocument]
     sessions: SessionsDocument
@@ -67,10 +111,11 @@ class StatusDocument(msgspec.Struct, frozen=True):
 _ENCODER: Final = msgspec.json.Encoder()
 
 
-def status_document(status: ServiceStatus) -> bytes:
+def status_document(status: ServiceStatus, you: YouDocument) -> bytes:
     """Return the document as JSON in UTF-8."""
     document = StatusDocument(
         version=__version__,
+        you=you,
         started_wall_s=status.started_wall_s,
         streams=[_stream(stream) for stream in status.streams],
         sessions=SessionsDocument(
@@ -95,6 +140,44 @@ def streams_document(status: ServiceStatus) -> bytes:
 def stream_document(status: ServiceStatus, name: str) -> bytes:
     """Return the one stream of that name as JSON in UTF-8; StopIteration when there is none."""
     return _ENCODER.encode(next(_stream(stream) for stream in status.streams if stream.name == name))
+
+
+def sessions_document(status: ServiceStatus) -> bytes:
+    """Return all sessions as JSON in UTF-8."""
+    return _ENCODER.encode([_session(session) for session in status.sessions])
+
+
+def session_document(status: ServiceStatus, session_id: str) -> bytes | None:
+    """Return the one session of that id as JSON in UTF-8; None when there is none."""
+    found = next((_session(session) for session in status.sessions if session.session_id == session_id), None)
+    return None if found is None else _ENCODER.encode(found)
+
+
+def _session(session: SessionStatus) -> SessionDocument:
+    kernels = session.kernel_round_trip_s
+    return SessionDocument(
+        id=session.session_id,
+        stream=session.stream,
+        slot=session.slot,
+        peer_ip=session.peer_ip,
+        transport=session.transport,
+        client=session.client,
+        state=session.state,
+        started_wall_s=session.started_wall_s,
+        duration_s=session.duration_s,
+        sent_bytes=session.sent_bytes,
+        discarded_frames=session.discarded_frames,
+        backlog_bytes=session.backlog_bytes,
+        backlog_s=session.backlog_s,
+        backlog_limit_bytes=session.backlog_limit_bytes,
+        oldest_unsent_s=session.oldest_unsent_s,
+        fraction_lost_ratio=session.fraction_lost_ratio,
+        jitter_s=session.jitter_s,
+        round_trip_s=session.round_trip_s if kernels is None else kernels,
+        retransmits=session.retransmits,
+        unacknowledged_bytes=session.unacknowledged_bytes,
+        delivery_bps=session.delivery_bps,
+    )
 
 
 def _stream(stream: StreamStatus) -> StreamDocument:

@@ -6,7 +6,6 @@ goes on with continuous sequence numbers and advancing timestamps, or is given u
 source on demand runs only while one of its streams is wanted. What a child does can end that child, nothing else.
 """
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -25,7 +24,8 @@ from edge_streamer.media.frame import (
 from edge_streamer.media.stream import Stream
 from edge_streamer.runtime.children import ChildProcess
 from edge_streamer.runtime.loop import Loop, Timer
-from edge_streamer.services.source_notes import NoteLog, event_of, reason_of
+from edge_streamer.services.source_log import SourceLog
+from edge_streamer.services.source_notes import NoteLog, event_of, reason_of, shown
 from edge_streamer.services.source_output import SILENCE_EXTRA_S, SILENCE_FRAMES, SourceOutput
 from edge_streamer.services.source_questions import OnChange, OnSnapshot, StreamChange
 from edge_streamer.services.source_spec import OutputSpec, SourceSpec, StreamPolicy
@@ -33,8 +33,6 @@ from edge_streamer.services.source_times import SourceTimes
 from edge_streamer.services.status import RestartReason, StreamStatus
 
 __all__ = ["OutputSpec", "SourceSpec", "SourceSupervisor", "StreamPolicy"]
-
-log = logging.getLogger(__name__)
 
 FIRST_BACKOFF_S: Final = 0.5
 LONGEST_BACKOFF_S: Final = 30.0
@@ -44,6 +42,8 @@ START_LIMIT_S: Final = 10.0
 """A camera and its encoder take a second or two; a child without a first frame by then hangs."""
 KILL_AFTER_S: Final = 0.5
 """A child that ignores SIGTERM this long (stopped, or stuck in a driver) gets SIGKILL."""
+STOP_WITHIN_S: Final = 1.25
+"""A camera was measured to take up to 0.95 s to be given back, and ends its process by itself after 1 s."""
 LATE_LOOK_S: Final = 0.5
 SECOND_LOOK_S: Final = 0.25
 """A loop that was held up has not read what its children wrote meanwhile: it reads for this long, then it judges."""
@@ -52,6 +52,7 @@ STOPPED: Final = "stopped"
 """Why a child was ended that is not to be mended."""
 _STARTING: Final = "starting"
 _NOBODY_WATCHES: Final = "on demand: nobody watches"
+_NO_FIRST_FRAME: Final = f"no first frame within {START_LIMIT_S:.0f} s"
 _WHY_ENDED: Final = {
     RestartReason.SILENT: f"no frame for {SILENCE_FRAMES} frame intervals and {SILENCE_EXTRA_S:.0f} s",
     RestartReason.GARBAGE: "it wrote what no source writes",
@@ -75,9 +76,9 @@ class SourceSupervisor:
     ) -> None:
         self.streams: Final = tuple(stream.name for stream in streams)
         self.restarts: Counter[str] = Counter()
-        self._names: Final = ",".join(self.streams)
         self._loop = loop
         self._spec = spec
+        self._log = SourceLog(spec.kind, self.streams)
         self._outputs = [
             SourceOutput(loop, number, *parts, self._ask)
             for number, parts in enumerate(
@@ -117,7 +118,7 @@ class SourceSupervisor:
             output.stream.on_wanted = partial(self._want, output)
 
     def stop(self) -> None:
-        """End the child for good: asked at first, killed after `KILL_AFTER_S`."""
+        """End the child for good: asked at first, killed after `STOP_WITHIN_S`."""
         self._disable("the service leaves")
         self._stop_child()
 
@@ -179,11 +180,11 @@ class SourceSupervisor:
         for output in self._outputs:
             if output.is_overdue(now) and output.give_up():
                 name, patience_s = output.stream.name, output.policy.give_up_after_s
-                log.error("source given up stream=%s no_frame_s=%.0f: %s", name, patience_s, self._why_down)
+                self._log.given_up(name, patience_s, self._why_down)
                 self._on_ended(output.stream)
 
     def _turn_off(self) -> None:
-        log.info("source off streams=%s: nobody watches", self._names)
+        self._log.turned_off()
         self._is_wanted = False
         self._reason = _NOBODY_WATCHES
         for output in self._outputs:
@@ -206,6 +207,16 @@ class SourceSupervisor:
         return self._child is None and not self._is_enabled
 
     @property
+    def is_stuck(self) -> bool:
+        """Whether a child is to run and nothing is ahead that would see to it: a fault of ours must have left it so.
+
+        A source that fails again and again is not stuck; neither is one whose killed child a driver still holds.
+        """
+        is_ahead = self._timer is not None and self._timer.callback is not None
+        is_ending = self._child is not None and self._ending_reason != ""
+        return self._is_enabled and self._is_wanted and not is_ahead and not is_ending
+
+    @property
     def pid(self) -> int | None:
         """The child's process id, if one runs."""
         return self._child.pid if self._child else None
@@ -220,27 +231,31 @@ class SourceSupervisor:
         except OSError as error:
             self._plan_restart(RestartReason.FAILED, f"cannot start the source process: {error}")
             return
-        log.info("source started kind=%s pid=%d streams=%s", self._spec.kind, self._child.pid, self._names)
+        self._log.started(self._child.pid, has_failed=self._has_failed)
         for output in self._outputs:
             output.on_started()
         self._watch()
 
     def _stop_child(self) -> None:
-        """Ask the child to end, and see to it that it does."""
+        """Have the child end by itself, which gives its camera back in order; SIGTERM would end it at once."""
         if self._child is None:
             self._set_timer(None)
-        else:
-            self._child.send(SourceCommand("stop").encode())
-            self._end_child(STOPPED)
+        elif not self._ending_reason:
+            is_asked = self._child.send(SourceCommand("stop").encode())
+            self._await_end(self._child, STOPPED, STOP_WITHIN_S if is_asked else 0.0)
 
     def _end_child(self, reason: str) -> None:
-        """Have the child ended; `on_child_ended` does the rest."""
+        """End the child, which has failed."""
         if self._child is not None and not self._ending_reason:
-            self._ending_reason = reason
-            for output in self._outputs:
-                output.on_ended()
             self._child.terminate()
-            self._set_timer(self._loop.call_later(KILL_AFTER_S, self._child.kill))
+            self._await_end(self._child, reason, KILL_AFTER_S)
+
+    def _await_end(self, child: ChildProcess, reason: str, within_s: float) -> None:
+        """Heed the child no more, and kill it if it stays; `on_child_ended` does the rest."""
+        self._ending_reason = reason
+        for output in self._outputs:
+            output.on_ended()
+        self._set_timer(self._loop.call_later(within_s, child.kill))
 
     def _plan_restart(self, reason: RestartReason, text: str) -> None:
         self._reason = text
@@ -248,10 +263,7 @@ class SourceSupervisor:
         last_frame_at = max(output.stream.last_frame_at for output in self._outputs)
         if last_frame_at - self._started_at >= PROVEN_AFTER_S:
             self._backoff_s = FIRST_BACKOFF_S
-        log.warning(
-            "source down kind=%s streams=%s reason=%s retry_s=%.1f: %s",
-            self._spec.kind, self._names, reason, self._backoff_s, text,
-        )  # fmt: skip
+        self._log.down(reason, text, self._backoff_s)
         self.restarts[reason] += 1
         for output in self._outputs:
             output.on_failed(text)
@@ -276,17 +288,19 @@ class SourceSupervisor:
             self._judge()
 
     def _judge(self) -> None:
-        if self._loop.now() >= self._silence_deadline():
-            self._end_child(RestartReason.SILENT)
-        else:
+        silent = [each for each in self._outputs if self._loop.now() >= self._silence_deadline_of(each)]
+        if not silent:
             self._watch()
+        else:
+            self._failure = self._failure or ("" if silent[0].is_live else _NO_FIRST_FRAME)
+            self._end_child(RestartReason.SILENT)
 
     def _silence_deadline(self) -> float:
         return min(self._silence_deadline_of(output) for output in self._outputs)
 
     def _silence_deadline_of(self, output: SourceOutput) -> float:
         if not output.is_live:
-            return self._started_at + START_LIMIT_S
+            return max(self._started_at, output.prepared_at) + START_LIMIT_S
         return output.heard_at + output.silence_limit_s()
 
     # --- the child speaks
@@ -298,7 +312,7 @@ class SourceSupervisor:
         try:
             self._take_messages(data)
         except SourceFormatError as error:
-            log.error("source garbage streams=%s: %s", self._names, error)  # noqa: TRY400 - no traceback: it is not ours
+            self._failure = shown(f"{_WHY_ENDED[RestartReason.GARBAGE]}: {error}")
             self._end_child(RestartReason.GARBAGE)
 
     def _take_messages(self, data: bytes) -> None:
@@ -314,15 +328,14 @@ class SourceSupervisor:
 
     def _publish(self, output: SourceOutput, frame: EncodedFrame) -> None:
         now = self._loop.now()
-        if frame.sent_ns:
-            self._times.handoff.add(max(0.0, now - frame.sent_ns / 1e9))
+        output.note_arrival(frame, now)
         output.stream.publish(frame, now)
-        if frame.captured_ns:
-            self._times.capture_to_send.add(max(0.0, self._loop.now() - frame.captured_ns / 1e9))
+        self._times.note_sent(frame, self._loop.now())
         output.on_published(now, self._times)
         if self._reason and output.is_live:
             self._has_failed = False
             self._reason = ""
+            self._log.up()
             self._watch()  # the start is over: from here on silence counts
 
     def _heed(self, output: SourceOutput, note: SourceNote) -> None:
@@ -342,11 +355,11 @@ class SourceSupervisor:
 
     def _ask(self, command: SourceCommand) -> None:
         if self._child is not None and not self._child.send(command.encode()):
-            log.warning("source does not read its commands streams=%s", self._names)
+            self._log.ignores_commands()
 
     def on_child_complaint(self, line: str) -> None:
         """Log what the child says on its standard error."""
-        log.warning("source streams=%s: %s", self._names, line)
+        self._log.complained(line)
 
     def on_child_ended(self, exit_code: int) -> None:
         """Start it again, with back-off, unless it was told to end or its file has."""
@@ -356,7 +369,7 @@ class SourceSupervisor:
             output.on_ended()
         ending = self._ending_reason
         if not self._is_enabled or not self._is_wanted:
-            log.info("source ended streams=%s exit_code=%d", self._names, exit_code)
+            self._log.ended(exit_code)
         elif ending == STOPPED:  # and wanted again meanwhile
             self._start_child()
         elif ending:

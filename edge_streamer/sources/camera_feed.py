@@ -59,8 +59,6 @@ class CameraFeed:
 
     def send(self, event: FrameEncoded) -> None:
         """Hand a frame to the link; ask for a key frame where one would end a gap."""
-        if lost := self.encoder.lane.take_lost_frames():
-            self._link.send_note(self._number, event="dropped", frames=lost)
         if event.is_key_frame:
             self._is_key_frame_awaited = False
         self._media_time = max(self._media_time + 1, media_time_of(event.instant.captured_ns))
@@ -76,6 +74,13 @@ class CameraFeed:
             ),
         )
         if self._link.wants_key_frame(self._number):
+            self.force_key_frame()
+
+    def mend_gap(self) -> None:
+        """Tell of frames that found no room in the mailbox, and end that gap: nothing follows before a key frame."""
+        if lost := self.encoder.lane.take_lost_frames():
+            self._link.send_note(self._number, event="dropped", frames=lost)
+            self._is_key_frame_awaited = False  # one that was on its way may be among them
             self.force_key_frame()
 
     def force_key_frame(self) -> None:

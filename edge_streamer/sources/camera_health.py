@@ -13,7 +13,8 @@ from edge_streamer.sources.camera_mailbox import Mailbox, ThreadDied
 from edge_streamer.sources.link import Link
 
 STALL_INTERVALS: Final = 3.0
-STALL_S: Final = 1.0
+STALL_S: Final = 0.75
+"""A little less than the server's second, so that the reason that is told is ours: it says more."""
 START_S: Final = 5.0
 """From the start to the first frame: exposure and white balance settle, and startup frames are discarded."""
 SLEPT_S: Final = 0.75
@@ -67,10 +68,12 @@ def hear_threads_die(mailbox: Mailbox) -> None:
 
 def abandon(link: Link, reason: str) -> NoReturn:
     """Say why and end the process at once: `Picamera2.stop` and the interpreter's own end would wait for ever."""
-    link.send_note(0, event="failed", reason=reason)
-    link.finish(FINISH_S)
-    sys.stderr.flush()
-    os._exit(1)
+    try:
+        link.send_note(0, event="failed", reason=reason)
+        link.finish(FINISH_S)
+        sys.stderr.flush()
+    finally:  # also without a server, or the camera would stay in use by nobody
+        os._exit(1)
 
 
 def exit_after(seconds: float) -> threading.Timer:

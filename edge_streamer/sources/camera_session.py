@@ -17,7 +17,7 @@ from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.link import Link
 from edge_streamer.sources.request import Output
 
-LOOK_AROUND_NS: Final = 250_000_000
+LOOK_AROUND_NS: Final = 100_000_000
 """How long the main thread sleeps at most: a stall is found this much late."""
 
 
@@ -73,6 +73,8 @@ class CameraSession:
                 assert_never(event)
 
     def _check(self, now: float) -> None:
+        for feed in self._feeds:
+            feed.mend_gap()
         if (output := self._snapshots.overdue(now)) is not None:
             self._refuse(output, "snapshot", f"no frame for it within {WITHIN_S:g} s")
         if (output := self._watch.overdue(now)) is not None:

@@ -13,7 +13,8 @@ from typing import Final
 from edge_streamer.sources.camera_mailbox import Mailbox, SnapshotEnded
 from edge_streamer.sources.camera_roles import Camera, CaptureJob
 
-WITHIN_S: Final = 5.0
+WITHIN_S: Final = 4.0
+"""Less than the server waits, so that whoever has asked is told why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import re
 import time
 from typing import Final
 
-from edge_streamer.media.frame import MAX_ACCESS_UNIT_BYTES, MAX_FPS, EncodedFrame
+from edge_streamer.media.frame import MAX_ACCESS_UNIT_BYTES, MAX_FPS, MIN_FPS, EncodedFrame
 from edge_streamer.sources.clip import Clip, ClipFrame
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.jpeg import jpeg_of_key_frame
@@ -19,8 +19,6 @@ from edge_streamer.sources.wall_clock import wall_ns_of
 
 HEARTBEAT_NS: Final = 500_000_000
 """A file may stand still for seconds; who waits on purpose says so before anybody takes it for dead."""
-LOWEST_FPS: Final = 0.001
-"""The rate is an average that a file with strange time stamps may have anything for."""
 
 _SPS: Final = re.compile(rb"\x00\x00\x01[\x07\x27\x47\x67]")  # nal_unit_type 7 with any nal_ref_idc
 _SLICE: Final = re.compile(rb"\x00\x00\x01[\x01-\x05\x21-\x25\x41-\x45\x61-\x65]")  # types 1 to 5
@@ -41,7 +39,7 @@ def run_file(link: Link, output: Output, options: FileOptions) -> None:
         encoder_reason="the H.264 of the file is sent as it is",
         width=clip.format.width,
         height=clip.format.height,
-        fps=min(max(round(float(clip.format.rate_hz), 3), LOWEST_FPS), MAX_FPS),
+        fps=min(max(round(float(clip.format.rate_hz), 3), MIN_FPS), MAX_FPS),  # an average: it may be anything
         can_force_key_frame=False,
         can_set_bitrate=False,
         can_set_fps=False,

@@ -78,10 +78,14 @@ class CameraOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class V4l2Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A camera of the kernel's: its device, by a path that survives a restart, and what it shall deliver."""
+    """A camera of the kernel's: its device, by a path that survives a restart, and what it shall deliver.
+
+    `fps` is the rate of the camera where the outputs have been made slower since: it may not offer theirs.
+    """
 
     device: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
     format: Literal["auto", "h264", "mjpeg", "yuyv", "nv12"] = "auto"
+    fps: Annotated[float, msgspec.Meta(ge=0, le=240)] = 0.0
 
 
 Options: TypeAlias = PatternOptions | FileOptions | CameraOptions | V4l2Options

@@ -16,7 +16,7 @@ from edge_streamer.sources.link import Link
 from edge_streamer.sources.request import Output, V4l2Options
 from edge_streamer.sources.v4l2_abi import PixelFormat
 from edge_streamer.sources.v4l2_camera import Camera, Capture, warn_of_index
-from edge_streamer.sources.v4l2_health import FrameWatch
+from edge_streamer.sources.v4l2_health import FrameWatch, MissedPictures
 from edge_streamer.sources.v4l2_kernel import Kernel, LinuxKernel
 from edge_streamer.sources.v4l2_native import NativePipeline
 from edge_streamer.sources.v4l2_raw import RawPipeline
@@ -32,6 +32,9 @@ class Pipeline(Protocol):
     @property
     def wake_fds(self) -> "list[int] | tuple[int, ...]":
         """Descriptors that are readable when `collect` has something to do."""
+
+    def announce(self) -> None:
+        """Say what will come: the camera streams."""
 
     def take(self, capture: Capture) -> bool:
         """Use a buffer; False when it held no picture."""
@@ -57,6 +60,8 @@ def run_v4l2(link: Link, outputs: tuple[Output, ...], options: V4l2Options, kern
         wake = opened.enter_context(closing(select.epoll()))
         for fd in (camera.fd, *pipeline.wake_fds):
             wake.register(fd, select.EPOLLIN)
+        camera.start()  # not before: the encoders took longer to open than the camera has buffers for
+        pipeline.announce()
         _feed(link, camera, pipeline, wake.fileno())
 
 
@@ -68,6 +73,7 @@ def _open_pipeline(link: Link, kernel: Kernel, camera: Camera, outputs: tuple[Ou
 
 def _feed(link: Link, camera: Camera, pipeline: Pipeline, wake_fd: int) -> None:
     watch = FrameWatch(camera.path, camera.rate_hz, time.monotonic_ns())
+    missed = MissedPictures()
     has_warned = False
     while True:
         for command in link.wait(watch.deadline_ns, wake_fd):
@@ -77,7 +83,7 @@ def _feed(link: Link, camera: Camera, pipeline: Pipeline, wake_fd: int) -> None:
         pipeline.collect()
         now_ns = time.monotonic_ns()
         camera.discards.tell(link, now_ns)
-        if camera.missed and not has_warned:
+        if missed.are_a_habit(camera.missed, now_ns) and not has_warned:
             has_warned = True
             link.send_note(0, event="warning", text=MISSED.format(path=camera.path))
         watch.check(now_ns, camera.discards)

@@ -15,7 +15,7 @@ from typing import Final
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.request import Output, V4l2Options
 from edge_streamer.sources.v4l2_abi import BufferFlags, BufferType, PixelFormat, fourcc_name
-from edge_streamer.sources.v4l2_device import Device, PictureFormat, explained
+from edge_streamer.sources.v4l2_device import CHOOSE_ANOTHER, Device, PictureFormat, explained
 from edge_streamer.sources.v4l2_health import Discards
 from edge_streamer.sources.v4l2_kernel import Kernel
 from edge_streamer.sources.v4l2_modes import capture_rate_hz, capture_type, choose_format, is_rate, read_modes
@@ -45,7 +45,7 @@ class Camera:
     """A camera between opening and `close`."""
 
     def __init__(self, kernel: Kernel, outputs: Sequence[Output], options: V4l2Options) -> None:
-        """Open the device, choose and set its format and rate, and begin to stream; SourceError when it cannot."""
+        """Open the device, choose and set its format and rate, and have its buffers; SourceError when it cannot."""
         self.path = options.device
         self.discards = Discards()
         self.missed = 0
@@ -65,6 +65,11 @@ class Camera:
     def fd(self) -> int:
         """A descriptor that is readable when a buffer, or the end, is there."""
         return self.device.fd
+
+    def start(self) -> None:
+        """Begin to stream; SourceError when it cannot."""
+        with explained(self.path, "start of the stream", if_invalid=CHOOSE_ANOTHER):
+            self._queue.start()
 
     def take(self) -> Capture | None:
         """Return the next buffer that holds something; None when there is none now. SourceError at the end."""
@@ -93,15 +98,16 @@ class Camera:
         with explained(self.path, "list of formats"):
             modes = read_modes(self.device, buffer_type, (outputs[0].width, outputs[0].height))
         pixel_format = choose_format(modes, outputs, options, self.path)
-        with explained(self.path, f"format {fourcc_name(pixel_format)} {outputs[0].width}x{outputs[0].height}"):
-            self.picture = self.device.set_format(buffer_type, pixel_format, outputs[0].width, outputs[0].height)
+        size = (outputs[0].width, outputs[0].height)
+        wanted = f"format {fourcc_name(pixel_format)} {size[0]}x{size[1]}"
+        with explained(self.path, wanted, if_invalid=CHOOSE_ANOTHER):
+            self.picture = self.device.set_format(buffer_type, pixel_format, *size)
         self._check_picture(pixel_format, outputs[0])
-        self.rate_hz = self._set_rate(buffer_type, capture_rate_hz(outputs))
-        with explained(self.path, "start of the stream"):
+        self.rate_hz = self._set_rate(buffer_type, capture_rate_hz(outputs, options))
+        with explained(self.path, "start of the stream", if_invalid=CHOOSE_ANOTHER):
             self._queue = BufferQueue(self.device, buffer_type, BUFFERS)
             for index in range(self._queue.count):
                 self._queue.enqueue(index)
-            self._queue.start()
 
     def _check_picture(self, pixel_format: int, output: Output) -> None:
         got = self.picture
@@ -111,7 +117,7 @@ class Camera:
             raise SourceError(f"{self.path} makes {given} of {wanted}; choose another size or format")
 
     def _set_rate(self, buffer_type: BufferType, wanted_hz: Fraction) -> Fraction:
-        with explained(self.path, f"rate of {float(wanted_hz):g} fps"):
+        with explained(self.path, f"rate of {float(wanted_hz):g} fps", if_invalid=CHOOSE_ANOTHER):
             rate_hz = self.device.set_rate(buffer_type, wanted_hz)
         if rate_hz is not None and not is_rate(rate_hz, wanted_hz):
             raise SourceError(f"{self.path} makes {float(rate_hz):.4g} fps of {float(wanted_hz):g}; choose that rate")
@@ -156,9 +162,12 @@ class Camera:
         return "torn" if self._is_short(done) else ""
 
     def _is_short(self, done: DoneBuffer) -> bool:
-        """A raw picture fills its buffer; a compressed one that does was cut off."""
+        """A raw picture fills its buffer; H.264 that does was cut off. A JPEG tells its end, and some cameras fill the
+        buffer behind it."""
         if self.picture.pixel_format in (PixelFormat.YUYV, PixelFormat.NV12):
             return done.used_bytes < raw_size_bytes(self.picture)
+        if self.picture.pixel_format != PixelFormat.H264:
+            return False
         return done.start_byte + done.used_bytes >= (self.picture.size_bytes or len(self._queue.view(done.index)))
 
     def _captured_ns(self, done: DoneBuffer) -> int:

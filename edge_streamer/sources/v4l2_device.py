@@ -21,6 +21,8 @@ MAX_ENUMERATED: Final = 256
 
 _END_OF_LIST: Final = (errno.EINVAL, errno.ENOTTY)
 
+CHOOSE_ANOTHER: Final = "choose another format, size or rate"
+
 _T = TypeVar("_T")
 
 _ADVICE: Final = {
@@ -32,7 +34,7 @@ _ADVICE: Final = {
     errno.EBUSY: "{path} is in use by another program (`fuser {path}` names it); end that program",
     errno.ENOSPC: "the USB bus has no bandwidth left for {path}; choose format = mjpeg, a smaller picture or a lower "
     "rate, or plug the camera into another port",
-    errno.EINVAL: "{path} refuses the {doing} (invalid argument); choose another format, size or rate",
+    errno.EINVAL: "{path} refuses the {doing} (invalid argument)",
     errno.ENOTTY: "{path} is no V4L2 device, or does not know the {doing}",
     errno.EIO: "{path} reports an input/output error at the {doing}; check the cable and the power supply",
     errno.ENOMEM: "the kernel has no memory for the {doing} of {path}; a smaller picture or more CMA memory may help",
@@ -41,13 +43,15 @@ _ADVICE: Final = {
 
 
 @contextmanager
-def explained(path: str, doing: str) -> Iterator[None]:
-    """Turn an OSError of the block into a SourceError that says what to do; `doing` is a noun: `opening`."""
+def explained(path: str, doing: str, if_invalid: str = "") -> Iterator[None]:
+    """Turn an OSError of the block into a SourceError that says what to do; `doing` is a noun: `opening`. What helps
+    against an invalid argument, only the caller knows."""
     try:
         yield
     except OSError as error:
         advice = _ADVICE.get(error.errno or 0, f"{{path}}: the {{doing}} failed: {error.strerror or error}")
-        raise SourceError(advice.format(path=path, doing=doing)) from None
+        hint = f"; {if_invalid}" if if_invalid and error.errno == errno.EINVAL else ""
+        raise SourceError(advice.format(path=path, doing=doing) + hint) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,10 @@ from edge_streamer.sources.link import Link
 
 FIRST_FRAME_NS: Final = 6_000_000_000
 """USB cameras take seconds to their first picture, while they measure the light."""
+STALL_NS: Final = 750_000_000
+"""A little less than the server's second, so that the reason that is told is ours."""
+MISSED_SECONDS: Final = 3
+"""Pictures that are missed in so many seconds in a row are no busy moment, such as the start."""
 _SECOND_NS: Final = 1_000_000_000
 
 
@@ -20,8 +24,8 @@ class TornPictureError(Exception):
 
 
 def patience_ns(rate_hz: Fraction) -> int:
-    """Return how long no frame may come: three frame intervals and a second."""
-    return int(3 * _SECOND_NS / rate_hz) + _SECOND_NS
+    """Return how long no frame may come: three frame intervals and STALL_NS."""
+    return int(3 * _SECOND_NS / rate_hz) + STALL_NS
 
 
 class FrameWatch:
@@ -45,6 +49,22 @@ class FrameWatch:
         rubbish = f", and {discards.total} unusable buffers so far" if discards.total else ""
         silent_s = (now_ns - self._since_ns) / _SECOND_NS
         raise SourceError(f"the camera stopped delivering: no picture from {self._path} for {silent_s:.1f} s{rubbish}")
+
+
+class MissedPictures:
+    """Whether pictures of the camera are missed all the time."""
+
+    def __init__(self) -> None:
+        self._missed = 0
+        self._seconds = 0
+        self._second_ends_ns = 0
+
+    def are_a_habit(self, missed: int, now_ns: int) -> bool:
+        """Return it, with how many were missed up to now; call it often."""
+        if now_ns >= self._second_ends_ns:
+            self._seconds = self._seconds + 1 if missed > self._missed else 0
+            self._missed, self._second_ends_ns = missed, now_ns + _SECOND_NS
+        return self._seconds >= MISSED_SECONDS
 
 
 class Discards:

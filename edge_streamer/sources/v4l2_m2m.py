@@ -22,7 +22,7 @@ from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.request import Output
 from edge_streamer.sources.v4l2_abi import BufferFlags, BufferType, Capabilities, Control, PixelFormat
 from edge_streamer.sources.v4l2_access_unit import AccessUnitReader
-from edge_streamer.sources.v4l2_device import Device, PictureFormat, SizeRange, explained
+from edge_streamer.sources.v4l2_device import CHOOSE_ANOTHER, Device, PictureFormat, SizeRange, explained
 from edge_streamer.sources.v4l2_health import TornPictureError, patience_ns
 from edge_streamer.sources.v4l2_kernel import Kernel
 from edge_streamer.sources.v4l2_nodes import video_nodes
@@ -114,7 +114,7 @@ class M2mEncoder:
         self._reader = AccessUnitReader()
         self._is_key_frame_due = False
         _check_size(node, output)
-        with ExitStack() as opened, explained(node.path, "set-up of the encoder"):
+        with ExitStack() as opened, explained(node.path, "set-up of the encoder", if_invalid=CHOOSE_ANOTHER):
             self._device = Device(kernel, node.path)
             opened.callback(self._device.close)
             self._set_up(opened, *_queue_types(is_mplane=node.is_mplane))

@@ -72,7 +72,7 @@ def read_modes(device: Device, buffer_type: BufferType, wanted: tuple[int, int] 
 
 def choose_format(modes: Sequence[Mode], outputs: Sequence[Output], options: V4l2Options, path: str) -> int:
     """Return the pixel format in which the first output's size and the highest rate can be had."""
-    size, rate_hz = (outputs[0].width, outputs[0].height), capture_rate_hz(outputs)
+    size, rate_hz = (outputs[0].width, outputs[0].height), capture_rate_hz(outputs, options)
     wanted = _wanted_formats(outputs, options)
     for pixel_format in (pixel_format for name in wanted for pixel_format in FORMATS[name]):
         if any(mode.pixel_format == pixel_format and mode.reaches(*size, rate_hz) for mode in modes):
@@ -81,9 +81,10 @@ def choose_format(modes: Sequence[Mode], outputs: Sequence[Output], options: V4l
     raise SourceError(f"{path} does not offer {wish}; it offers {_offer(modes, *size)}")
 
 
-def capture_rate_hz(outputs: Sequence[Output]) -> Fraction:
-    """Return the rate that the camera must deliver: the fastest output's, the others leave frames out."""
-    return max(output.frame_rate_hz for output in outputs)
+def capture_rate_hz(outputs: Sequence[Output], options: V4l2Options) -> Fraction:
+    """Return the rate that the camera must deliver: the fastest output's, or that of the options; slower outputs leave
+    frames out."""
+    return max(Fraction(options.fps).limit_denominator(1001), *(output.frame_rate_hz for output in outputs))
 
 
 def is_rate(rate_hz: Fraction, wanted_hz: Fraction) -> bool:

@@ -6,6 +6,7 @@ Driven by `v4l2`.
 """
 
 import time
+from contextlib import suppress
 from typing import Final
 
 from edge_streamer.media.frame import SourceCommand
@@ -35,23 +36,38 @@ class NativePipeline:
     wake_fds: Final[tuple[int, ...]] = ()
 
     def __init__(self, link: Link, kernel: Kernel, camera: Camera, output: Output) -> None:
-        """Set what the camera lets one set, and say that it is ready."""
-        self._link, self._camera = link, camera
+        """Set what the camera lets one set."""
+        self._link, self._camera, self._output = link, camera, output
         self._reader = AccessUnitReader()
         self._key_frame = b""
         self._first_ns: int | None = None
         self._lost = 0
         self._is_key_frame_due = False
         self._asked_ns = 0
+        self._next_word_ns = KEY_FRAME_INTERVAL_NS
         self._is_snapshot_asked = False
         with explained(camera.path, "set-up of its encoder"):
             self._key_frames: KeyFrameControl | None = find_key_frame_control(camera.device, kernel.root)
-            can_set_bitrate = camera.device.set_nearest(Control.BITRATE, output.bitrate_bps) is not None
+            self._can_set_bitrate = camera.device.set_nearest(Control.BITRATE, output.bitrate_bps) is not None
             camera.device.set_nearest(Control.GOP_SIZE, output.gop_frames)
             camera.device.set_nearest(Control.H264_I_PERIOD, output.gop_frames)
-        if not can_set_bitrate:
+        if not self._can_set_bitrate:
             self._link.send_note(0, event="warning", text=f"{camera.path} chooses its bit rate itself")
-        self._announce(output, can_set_bitrate=can_set_bitrate)
+
+    def announce(self) -> None:
+        """Say what will come."""
+        self._link.send_note(
+            0,
+            event="ready",
+            encoder="camera",
+            encoder_reason="the camera gives H.264 itself",
+            camera=self._camera.device.name,
+            width=self._output.width,
+            height=self._output.height,
+            fps=self._output.fps,
+            can_force_key_frame=self._key_frames is not None,
+            can_set_bitrate=self._can_set_bitrate,
+        )
 
     def take(self, capture: Capture) -> bool:
         """Send the buffer's access unit; False when it held none."""
@@ -72,9 +88,10 @@ class NativePipeline:
         self._lost = lost
         now_ns = time.monotonic_ns()
         if self._is_key_frame_due and now_ns - self._asked_ns >= KEY_FRAME_INTERVAL_NS:
-            self._is_key_frame_due = False
             self._asked_ns = now_ns
-            self._force_key_frame()
+            with suppress(SourceError):  # a USB camera may refuse one request and take the next
+                self._force_key_frame()
+                self._is_key_frame_due = False
 
     def obey(self, command: SourceCommand) -> None:
         """Do what the server asks, or say why not."""
@@ -108,8 +125,16 @@ class NativePipeline:
                 self._send_snapshot()
         if self._key_frame:
             self._link.send_frame(0, encoded_frame(unit.data, captured_ns, unit.is_key_frame))
-        elif self._first_ns is not None and captured_ns - self._first_ns > FIRST_KEY_FRAME_NS:
+        elif self._first_ns is not None:
+            self._await_key_frame(captured_ns - self._first_ns)
+
+    def _await_key_frame(self, since_ns: int) -> None:
+        """Say that it is waited for, or the server would take the camera for dead before."""
+        if since_ns > FIRST_KEY_FRAME_NS:
             raise SourceError(f"{self._camera.path} sends no key frames (IDR); choose format = mjpeg, nv12 or yuyv")
+        if since_ns >= self._next_word_ns:
+            self._next_word_ns = since_ns + KEY_FRAME_INTERVAL_NS
+            self._link.send_note(0, event="waiting")
 
     def _force_key_frame(self) -> bool:
         if self._key_frames is None:
@@ -134,20 +159,6 @@ class NativePipeline:
             self._link.send_snapshot(0, jpeg_of_key_frame(self._key_frame))
         except SourceError as refusal:
             self._refuse("snapshot", str(refusal))
-
-    def _announce(self, output: Output, *, can_set_bitrate: bool) -> None:
-        self._link.send_note(
-            0,
-            event="ready",
-            encoder="camera",
-            encoder_reason="the camera gives H.264 itself",
-            camera=self._camera.device.name,
-            width=output.width,
-            height=output.height,
-            fps=output.fps,
-            can_force_key_frame=self._key_frames is not None,
-            can_set_bitrate=can_set_bitrate,
-        )
 
     def _refuse(self, command: str, reason: str) -> None:
         self._link.send_note(0, event="unsupported", command=command, reason=reason)

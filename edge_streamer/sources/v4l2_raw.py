@@ -35,7 +35,7 @@ class RawPipeline:
     """From one camera's buffers to the access units of all outputs."""
 
     def __init__(self, link: Link, kernel: Kernel, camera: Camera, outputs: Sequence[Output]) -> None:
-        """Open the outputs' encoders and say that they are ready; SourceError when one cannot be had."""
+        """Open the outputs' encoders; SourceError when one cannot be had."""
         self._camera = camera
         self._reader = PictureReader(camera.picture)
         self._feeds: list[_Feed] = []
@@ -44,13 +44,16 @@ class RawPipeline:
         except SourceError:
             self.close()
             raise
-        for feed in self._feeds:
-            feed.announce()
 
     @property
     def wake_fds(self) -> list[int]:
         """The descriptors of encoders that give their access units later."""
         return [feed.encoder.fd for feed in self._feeds if feed.encoder.fd is not None]
+
+    def announce(self) -> None:
+        """Say of every output what will come."""
+        for feed in self._feeds:
+            feed.announce()
 
     def take(self, capture: Capture) -> bool:
         """Encode the buffer for every output that is due; False when it held no whole picture."""

@@ -20,6 +20,7 @@ DEBIAN_PACKAGES: Final = (
     "python3-libcamera",
     "python3-numpy",
     "python3-msgspec",
+    "python3-wsproto",
     "python3-h11",
     "python3-prometheus-client",
     "python3-serial",

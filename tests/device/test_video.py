@@ -29,6 +29,19 @@ def test_a_node_without_a_name_and_a_machine_without_nodes(tmp_path: Path) -> No
     assert list_video_devices(tmp_path) == (VideoDevice("/dev/video0", ""),)
 
 
+def test_a_loopback_is_no_encoder_whatever_it_is_called(tmp_path: Path) -> None:
+    hardware, virtual = tmp_path / "sys/devices/platform/codec", tmp_path / "sys/devices/virtual"
+    folder = tmp_path / "sys/class/video4linux"
+    folder.mkdir(parents=True)
+    for parent, node in ((hardware, "video11"), (virtual, "video20")):
+        device = parent / "video4linux" / node
+        device.mkdir(parents=True)
+        (device / "name").write_text("H.264 encoder\n")
+        (folder / node).symlink_to(device)
+    found = list_video_devices(tmp_path)
+    assert [(each.path, each.is_encoder) for each in found] == [("/dev/video11", True), ("/dev/video20", False)]
+
+
 @pytest.mark.parametrize("name", ["bcm2835-codec-encode", "mtk-vcodec-enc", "Qualcomm Venus video encoder"])
 def test_names_of_known_encoders_are_recognised(name: str) -> None:
     assert VideoDevice("/dev/video11", name).is_encoder

@@ -31,6 +31,7 @@ DEBIAN_PACKAGES: Final = (
     "python3",
     "python3-h11",
     "python3-msgspec",
+    "python3-wsproto",
     "python3-prometheus-client",
     "python3-serial",
 )

@@ -1,6 +1,7 @@
 """How the service leaves: politely when asked, at once when asked twice, and without orphans when it is killed."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -62,6 +63,19 @@ def test_a_service_whose_log_nobody_reads_serves_and_leaves(tmp_path):
         assert process.wait(LEAVE_LIMIT_S) == 0
     os.close(writer)
     os.close(reader)
+
+
+def test_a_service_whose_terminal_is_closed_leaves():
+    """The kernel sends SIGHUP to the session whose terminal it is; without a terminal that means to reload."""
+    terminal, its_end = pty.openpty()
+    command = ["setsid", "--ctty", sys.executable, "-m", "edge_streamer"]
+    arguments = ["serve", "--rtsp", "127.0.0.1:0", "--http", "127.0.0.1:0"]
+    with subprocess.Popen([*command, *arguments], stdin=its_end, stdout=subprocess.PIPE, stderr=its_end) as process:
+        os.close(its_end)
+        assert process.stdout is not None
+        assert any(b"rtsp://" in line for line in process.stdout)
+        os.close(terminal)
+        assert process.wait(LEAVE_LIMIT_S) == 0
 
 
 def wait_until_gone(pids: list[int], limit_s: float) -> None:

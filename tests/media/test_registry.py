@@ -11,6 +11,8 @@ from tests.support.frames import camera
 class Session:
     """A viewer that holds its stream, as sessions do."""
 
+    batch_kind = None
+
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self.frames = 0

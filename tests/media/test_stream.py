@@ -20,6 +20,8 @@ NOW = 1000.0
 class Recorder:
     """A viewer that keeps what it gets; it can be told to fail, or to act when it starts or is served."""
 
+    batch_kind = None
+
     def __init__(self, name: str = "") -> None:
         self.name = name
         self.first: list[PacketizedFrame] = []

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from edge_streamer.runtime.address import bracketed, family_of, host_of, network_key, with_port
+from edge_streamer.runtime.address import bracketed, family_of, host_of, network_key, undressed, with_port
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,18 @@ from edge_streamer.runtime.address import bracketed, family_of, host_of, network
 )
 def test_the_host_of_an_address(sockaddr, host):
     assert host_of(sockaddr) == host
+
+
+@pytest.mark.parametrize(
+    ("sockaddr", "undressed_"),
+    [
+        (("::ffff:192.0.2.1", 554, 0, 0), ("192.0.2.1", 554)),
+        (("192.0.2.1", 554), ("192.0.2.1", 554)),
+        (("fe80::1%eth0.100", 554, 7, 2), ("fe80::1%eth0.100", 554, 7, 2)),
+    ],
+)
+def test_an_ipv4_address_loses_its_ipv6_dress(sockaddr, undressed_):
+    assert undressed(sockaddr) == undressed_
 
 
 def test_another_port_keeps_flow_and_scope():

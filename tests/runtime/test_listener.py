@@ -5,8 +5,7 @@ import socket
 
 import pytest
 
-from edge_streamer.runtime import listener as listener_module
-from edge_streamer.runtime.listener import ACCEPTS_A_TURN, PAUSE_S, ConnectionGate, TcpListener
+from edge_streamer.runtime.listener import ACCEPTS_A_TURN, PAUSE_S, ConnectionGate, TcpListener, open_listening_socket
 from edge_streamer.runtime.tcp import CloseReason, TcpConnection
 from tests.support.loop import open_descriptors, take_faults, turn_until
 from tests.support.tcp_pair import reset
@@ -15,12 +14,15 @@ from tests.support.tcp_pair import reset
 class Server:
     """A listener that keeps what it accepted, and clients that connect to it."""
 
-    def __init__(self, loop, host: str = "127.0.0.1", *, total: int = 1000, per_address: int = 1000) -> None:
+    def __init__(
+        self, loop, host: str = "127.0.0.1", *, total: int = 1000, per_address: int = 1000, listening=None
+    ) -> None:
         self.gate = ConnectionGate(total=total, per_address=per_address)
         self.accepted: list[socket.socket] = []
         self.clients: list[socket.socket] = []
         self.on_accepted = self.accepted.append
-        self.listener = TcpListener(loop, host, 0, self.gate, lambda accepted: self.on_accepted(accepted))
+        listening = listening or open_listening_socket(host, 0)
+        self.listener = TcpListener(loop, listening, self.gate, lambda accepted: self.on_accepted(accepted))
 
     def connect(self, count: int = 1) -> None:
         for _ in range(count):
@@ -102,8 +104,8 @@ def test_either_family_is_listened_on(loop, serve, host):
 
 def test_both_families_may_have_the_same_port(loop):
     gate, accepted = ConnectionGate(total=10, per_address=10), []
-    any_v4 = TcpListener(loop, "0.0.0.0", 0, gate, accepted.append)
-    any_v6 = TcpListener(loop, "::", any_v4.address[1], gate, accepted.append)
+    any_v4 = TcpListener(loop, open_listening_socket("0.0.0.0", 0), gate, accepted.append)
+    any_v6 = TcpListener(loop, open_listening_socket("::", any_v4.address[1]), gate, accepted.append)
     clients = [socket.create_connection((host, any_v4.address[1])) for host in ("127.0.0.1", "::1")]
     turn_until(loop, lambda: len(accepted) == 2)
     assert {end.family for end in accepted} == {socket.AF_INET, socket.AF_INET6}
@@ -113,7 +115,29 @@ def test_both_families_may_have_the_same_port(loop):
 
 def test_an_address_that_is_taken_cannot_be_had(loop, server):
     with pytest.raises(OSError, match="in use"):
-        TcpListener(loop, "127.0.0.1", server.listener.address[1], server.gate, server.accepted.append)
+        TcpListener(
+            loop, open_listening_socket("127.0.0.1", server.listener.address[1]), server.gate, server.accepted.append
+        )
+
+
+def test_who_waited_at_a_socket_of_somebody_else_is_served(loop):
+    gate, accepted = ConnectionGate(total=10, per_address=10), []
+    given = open_listening_socket("127.0.0.1", 0)
+    early = socket.create_connection(given.getsockname())
+    adopted = TcpListener(loop, given, gate, accepted.append)
+    turn_until(loop, lambda: accepted)
+    adopted.close()
+    for end in (*accepted, early):
+        end.close()
+
+
+def test_closing_leaves_the_socket_to_whoever_else_has_it(loop):
+    given = open_listening_socket("127.0.0.1", 0)
+    theirs = given.dup()  # systemd keeps one, and its queue, while the service restarts
+    TcpListener(loop, given, ConnectionGate(total=10, per_address=10), lambda _accepted: None).close()
+    client = socket.create_connection(theirs.getsockname())
+    for end in (theirs, client):
+        end.close()
 
 
 def test_a_closed_listener_refuses(loop, server):
@@ -160,7 +184,7 @@ def test_the_cap_on_an_address_counts_an_ipv6_network_as_one():
 
 
 def test_one_gate_counts_over_all_listeners(loop, server):
-    other = TcpListener(loop, "127.0.0.1", 0, server.gate, server.accepted.append)
+    other = TcpListener(loop, open_listening_socket("127.0.0.1", 0), server.gate, server.accepted.append)
     server.gate.total = 1
     server.connect()
     client = socket.create_connection(other.address)
@@ -184,7 +208,7 @@ def test_a_gate_keeps_nothing_of_addresses_that_have_left():
 # --- what goes wrong
 
 
-def test_a_peer_gone_before_it_was_accepted_does_not_keep_the_next_one_waiting(loop, monkeypatch):
+def test_a_peer_gone_before_it_was_accepted_does_not_keep_the_next_one_waiting(loop):
     errors = [errno.ECONNABORTED, errno.EPROTO, errno.ENETDOWN, errno.EPERM]
 
     class Aborting(socket.socket):
@@ -193,9 +217,7 @@ def test_a_peer_gone_before_it_was_accepted_does_not_keep_the_next_one_waiting(l
                 raise OSError(errors.pop(), "gone")
             return super().accept()
 
-    make = listener_module._listening_socket
-    monkeypatch.setattr(listener_module, "_listening_socket", lambda *address: Aborting(fileno=make(*address).detach()))
-    server = Server(loop)
+    server = Server(loop, listening=Aborting(fileno=open_listening_socket("127.0.0.1", 0).detach()))
     server.connect(2)
     loop.turn()
     assert len(server.accepted) == 2

@@ -7,7 +7,7 @@ import pytest
 from edge_streamer.protocol.digest import LoginRules
 from edge_streamer.protocol.http.auth import HttpAuthenticator
 from edge_streamer.protocol.http.messages import HttpRequest
-from edge_streamer.services.http_access import HttpAccess, Refusal
+from edge_streamer.services.http_access import AccessRules, HttpAccess, Refusal
 from edge_streamer.services.login_failures import FIRST_DELAY_S, LoginFailures
 from edge_streamer.users import Role, Users, new_user
 from tests.support.digest_client import DigestClient, parse_challenge
@@ -25,24 +25,29 @@ class Service:
         self, everybodys_role: Role | None = None, users: Users = USERS, networks: tuple[str, ...] = ()
     ) -> None:
         self.failures = LoginFailures()
-        authenticator = HttpAuthenticator(LoginRules(users), b"key")
-        self.access = HttpAccess(
-            users, authenticator, self.failures, everybodys_role=everybodys_role, monitoring_networks=networks
-        )
+        self.authenticator = HttpAuthenticator(LoginRules(users), b"key")
+        self.access = HttpAccess(AccessRules(users, self.authenticator, everybodys_role, networks), self.failures)
 
     def ask(
         self, path: str, method: str = "GET", peer: str = LAN, user: str = "", password: str = PASSWORD
-    ) -> Refusal | None:
-        refusal = self.access.refusal(HttpRequest(method, path), peer, 0.0)
-        if not user or refusal is None:
-            return refusal
-        challenge = parse_challenge(dict(refusal.response.headers)["www-authenticate"])
+    ) -> HttpRequest | Refusal:
+        """Return what came of it; a `user` logs in whether the service asks for it or not."""
+        if not user:
+            return self.access.admit(HttpRequest(method, path), peer, 0.0)
+        challenged = self.authenticator.identify(HttpRequest(method, path), peer, 0.0)
+        challenge = parse_challenge(dict(challenged.challenges)["www-authenticate"])
         authorization = DigestClient(user, password).answer(challenge, method, path, qop=True)
-        return self.access.refusal(HttpRequest(method, path, headers={"authorization": authorization}), peer, 0.0)
+        return self.access.admit(HttpRequest(method, path, headers={"authorization": authorization}), peer, 0.0)
 
     def status(self, *asked: str, **who: str) -> int:
-        refusal = self.ask(*asked, **who)
-        return 200 if refusal is None else refusal.response.status
+        outcome = self.ask(*asked, **who)
+        return outcome.response.status if isinstance(outcome, Refusal) else 200
+
+    def caller(self, *asked: str, **who: str) -> tuple[str, str]:
+        """Return the user and the role that the routes are told."""
+        admitted = self.ask(*asked, **who)
+        assert isinstance(admitted, HttpRequest)
+        return admitted.user, admitted.role
 
 
 PATHS = (
@@ -111,7 +116,7 @@ def test_without_users_on_this_machine_only_nothing_is_asked() -> None:
 
 def test_a_refusal_is_a_problem_with_a_challenge_and_the_headers_of_every_answer() -> None:
     refusal = Service().ask("/")
-    assert refusal is not None
+    assert isinstance(refusal, Refusal)
     headers = dict(refusal.response.headers)
     assert headers["content-type"] == "application/problem+json"
     assert headers["www-authenticate"].startswith("Digest ")
@@ -124,10 +129,42 @@ def test_a_wrong_password_waits_and_is_counted_but_a_right_one_never_waits() -> 
     service = Service()
     for number in range(1, 4):
         refusal = service.ask("/", user="viewer", password="a bad password")
-        assert refusal is not None
+        assert isinstance(refusal, Refusal)
         assert refusal.delay_s == FIRST_DELAY_S * 2 ** (number - 1)
-        assert service.ask("/", user="viewer") is None
+        assert service.status("/", user="viewer") == 200
     forbidden = service.ask("/", "DELETE", user="viewer")
-    assert forbidden is not None
+    assert isinstance(forbidden, Refusal)
     assert (forbidden.response.status, forbidden.delay_s) == (403, 0)
     assert service.failures.counts == {"http": 3}
+
+
+def test_the_routes_are_told_who_asks() -> None:
+    users = Service()
+    for role in Role:
+        assert users.caller("/", user=str(role)) == (str(role), str(role))
+    assert Service(Role.ADMIN, Users()).caller("/", "DELETE", peer=HERE) == ("", "admin")
+    assert Service(networks=("127.0.0.0/8",)).caller("/metrics", peer=HERE) == ("", "viewer")
+
+
+def test_where_everybody_may_watch_who_logs_in_is_that_user_and_guesses_wait() -> None:
+    service = Service(Role.VIEWER)
+    assert service.caller("/api/v1/status") == ("", "viewer")
+    assert service.caller("/api/v1/status", user="operator") == ("operator", "operator")
+    refusal = service.ask("/api/v1/status", user="operator", password="a bad password")
+    assert isinstance(refusal, Refusal)
+    assert (refusal.response.status, refusal.delay_s) == (401, FIRST_DELAY_S)
+
+
+def test_a_password_where_there_are_no_users_is_nothing() -> None:
+    assert Service(Role.ADMIN, Users()).caller("/", user="operator", peer=HERE) == ("", "admin")
+
+
+def test_other_rules_count_from_the_next_request_on() -> None:
+    service = Service()
+    assert service.status("/", user="viewer") == 200
+    left = Users().having(USERS["operator"])
+    service.access.apply(AccessRules(left, HttpAuthenticator(LoginRules(left), b"key"), everybodys_role=None))
+    assert service.status("/", user="viewer") == 401
+    assert service.status("/", user="operator") == 200
+    service.access.apply(AccessRules(Users(), service.authenticator, everybodys_role=Role.VIEWER))
+    assert service.caller("/") == ("", "viewer")

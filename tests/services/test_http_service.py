@@ -39,8 +39,8 @@ class Access:
 
     refused: Refusal | None = None
 
-    def refusal(self, request: HttpRequest, peer_host: str, now: float) -> Refusal | None:
-        return self.refused
+    def admit(self, request: HttpRequest, peer_host: str, now: float) -> HttpRequest | Refusal:
+        return self.refused or request
 
 
 class Client:

@@ -7,8 +7,9 @@ import pytest
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.services.http import HttpRoutes
 from edge_streamer.services.http_answers import DeferredResponse
-from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
+from edge_streamer.services.http_streams import StreamRoutes
 from edge_streamer.services.source_questions import OnChange, OnSnapshot, SourceFailure, StreamChange
+from edge_streamer.services.status_document import YouDocument, status_document
 from tests.support.service_status import a_status, a_stream
 
 MAIN = "/api/v1/streams/main"
@@ -35,9 +36,8 @@ class Service:
     def __init__(self) -> None:
         self.status = a_status()
         self.source = Source()
-        metrics = MetricsExposition(ServiceCollector(lambda: self.status))
         sources = {"main": self.source, "sub": self.source}
-        self.routes = HttpRoutes(lambda: self.status, metrics, lambda _host: (), sources)
+        self.routes = HttpRoutes([StreamRoutes(lambda: self.status, sources)])
         self.later: list[HttpResponse] = []
 
     def ask(self, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> HttpResponse | None:
@@ -71,7 +71,7 @@ def detail(response: HttpResponse) -> str:
 
 def test_all_streams_are_those_of_the_status_document(service):
     listed = json.loads(service.ask("/api/v1/streams").body)
-    assert listed == json.loads(service.ask("/api/v1/status").body)["streams"]
+    assert listed == json.loads(status_document(service.status, YouDocument(None, "viewer")))["streams"]
     assert [each["name"] for each in listed] == ["main", "sub"]
 
 
@@ -160,6 +160,7 @@ def test_no_picture_and_why(service, is_late):
     [
         ({"bitrate_bps": 500_000}, StreamChange(bitrate_bps=500_000)),
         ({"fps": 12.5}, StreamChange(fps=12.5)),
+        (b'{"bitrate_bps": 500000.0}', StreamChange(bitrate_bps=500_000)),
         ({"fps": 10, "bitrate_bps": 16_000}, StreamChange(bitrate_bps=16_000, fps=10.0)),
     ],
 )

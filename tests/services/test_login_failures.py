@@ -80,4 +80,4 @@ def test_the_log_says_who_and_how_often_once_a_second(caplog: pytest.LogCaptureF
 @pytest.mark.parametrize("user", ["p@ssw0rd!", "a b", "", "x" * 65, "ä", "a\nlogin ok", "\udc80"])
 def test_what_is_no_user_name_is_not_logged(user: str, caplog: pytest.LogCaptureFixture) -> None:
     LoginFailures().note("rtsp", NVR, user, 0.0)
-    assert caplog.messages == ["login failed protocol=rtsp peer=192.0.2.7 user=(no user name) failures=1"]
+    assert caplog.messages == ['login failed protocol=rtsp peer=192.0.2.7 user="(no user name)" failures=1']

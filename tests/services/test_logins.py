@@ -11,7 +11,7 @@ from edge_streamer.protocol.http.auth import HttpAuthenticator
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.protocol.rtsp.auth import LoginAuthorizer
 from edge_streamer.runtime.loop import Loop
-from edge_streamer.services.http_access import HttpAccess
+from edge_streamer.services.http_access import AccessRules, HttpAccess
 from edge_streamer.services.http_service import HttpService
 from edge_streamer.services.login_failures import LoginFailures
 from edge_streamer.services.rtsp.service import RtspService, RtspSettings
@@ -77,7 +77,8 @@ class Service:
             new_authorizer=self._new_authorizer,
             login_failures=self.failures,
         )
-        access = HttpAccess(USERS, HttpAuthenticator(RULES, b"key"), self.failures, everybodys_role=None)
+        rules = AccessRules(USERS, HttpAuthenticator(RULES, b"key"), everybodys_role=None)
+        access = HttpAccess(rules, self.failures)
         self.http = HttpService(loop, self, access, max_connections=8, max_connections_per_address=8)
         self.rtsp_address = self.rtsp.listen("127.0.0.1", 0)
         self.http_address = self.http.listen("127.0.0.1", 0)

@@ -3,7 +3,7 @@
 import pytest
 
 from edge_streamer.services.source_spec import OutputSpec, StreamPolicy
-from edge_streamer.services.supervisor import FIRST_BACKOFF_S, KILL_AFTER_S, SURVEY_INTERVAL_S
+from edge_streamer.services.supervisor import FIRST_BACKOFF_S, STOP_WITHIN_S, SURVEY_INTERVAL_S
 from tests.support.frames import key_frame
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, turn_until
 from tests.support.supervised import Supervised, Viewer, message, supervise
@@ -134,7 +134,7 @@ def test_one_who_asks_while_it_ends_has_it_started_at_once(supervise, clock):
     while not source.supervisor._ending_reason:
         pass_time(source.loop, clock, 0.25)
     source.stream.on_wanted()
-    clock.advance(KILL_AFTER_S)
+    clock.advance(STOP_WITHIN_S)
     source.wait_for_frames(2)
     assert source.programs.starts == 2
     assert source.restarts == {}

@@ -6,7 +6,7 @@ from edge_streamer.media.frame import EncodedFrame, SourceDiscarded, encode_note
 from edge_streamer.media.stream import Stream
 from edge_streamer.services import metrics_table
 from edge_streamer.services.source_spec import OutputSpec, StreamPolicy
-from edge_streamer.services.status import RestartReason
+from edge_streamer.services.status import Histogram, RestartReason
 from edge_streamer.services.supervisor import FIRST_BACKOFF_S, START_LIMIT_S, SURVEY_INTERVAL_S
 from tests.support.frames import annex_b, key_frame
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, turn_until
@@ -50,7 +50,7 @@ def test_a_stream_without_a_frame_for_too_long_is_given_up_once(supervise, clock
     assert not has_picture(source.stream)
     wait_until_given_up(source, clock, 2 * PATIENT.give_up_after_s)
     assert source.ended == ["main"]
-    assert caplog.text.count("source given up stream=main no_frame_s=20: ended with exit code 1") == 1
+    assert caplog.text.count('stream given up stream=main no_frame_s=20.0 reason="ended with exit code 1"') == 1
 
 
 def test_whoever_comes_to_a_stream_that_was_given_up_waits_no_longer(supervise, clock):
@@ -111,6 +111,23 @@ def test_a_source_that_waits_is_not_given_up(supervise, clock):
     assert source.ended == []
 
 
+def test_a_source_that_waits_for_its_first_frame_is_given_up_all_the_same(supervise, clock):
+    source = supervise(
+        """
+        while server.recv(1):
+            note(event="waiting")
+        """,
+        policies=(StreamPolicy(give_up_after_s=5.0),),
+    )
+    output = source.supervisor._outputs[0]
+    for _ in range(20):
+        clock.advance(0.5)
+        source.say()
+        turn_until(source.loop, lambda: output.prepared_at == clock.now)
+    assert source.ended == ["main"]
+    assert source.restarts == {}
+
+
 # --- who asks for a description
 
 
@@ -164,6 +181,13 @@ def test_a_discarded_buffer_that_cannot_be_is_garbage(supervise, values):
     assert source.restarts == {"garbage": 1}
 
 
+@pytest.mark.parametrize("fps", [0, -1, 5e-324, 1001])
+def test_a_rate_that_cannot_be_is_garbage_and_no_deadline_that_never_comes(supervise, fps):
+    source = supervise(f"note(event='ready', fps={fps!r}); send(KEY); wait()")
+    source.wait_for_end()
+    assert source.restarts == {"garbage": 1}
+
+
 def test_what_the_source_says_of_itself_is_shown(supervise, caplog):
     caplog.set_level("INFO")
     source = supervise("""
@@ -177,7 +201,7 @@ def test_what_the_source_says_of_itself_is_shown(supervise, caplog):
     status = source.status
     assert (status.encoder, status.encoder_reason, status.camera) == ("v4l2", "the board has one", "imx708")
     assert (status.can_set_bitrate, status.can_set_fps, status.nominal_fps) == (True, False, 25)
-    assert "encoder_reason=the board has one camera=imx708" in caplog.text
+    assert 'encoder_reason="the board has one" camera=imx708' in caplog.text
     (warning,) = [each for each in caplog.records if "device by number" in each.message]
     assert warning.levelname == "WARNING"
 
@@ -230,12 +254,33 @@ def test_the_time_from_capture_until_the_viewers_have_been_served_is_measured(su
     assert source.times.capture_to_send.sum_s == pytest.approx(0.08 + 2 * 0.01)
 
 
-def test_an_instant_of_capture_in_the_future_counts_as_now(supervise, clock):
+@pytest.mark.parametrize("instant_ns", [-(2**63), -1, 1, 2**63 - 1])
+def test_an_instant_that_cannot_be_is_not_counted(supervise, clock, instant_ns):
     taken = key_frame(0)
-    stamped = EncodedFrame(taken.data, True, 0, taken.wall_ns, captured_ns=round((clock.now + 5) * 1e9))
+    stamped = EncodedFrame(taken.data, True, 0, taken.wall_ns, sent_ns=instant_ns, captured_ns=instant_ns)
     source = supervise(f"send({message(stamped)!r}); wait()")
     source.wait_for_frames(1)
-    assert source.times.capture_to_send.sum_s == 0.0
+    for times in (source.status.frame_handoff, Histogram.of(source.times.capture_to_send)):
+        assert (times.counts[-1], times.sum_s) == (0, 0.0)
+
+
+def test_a_source_without_a_first_frame_is_said_to_be_one(supervise, clock):
+    source = supervise("wait()")
+    pass_time(source.loop, clock, START_LIMIT_S)
+    source.wait_for_end()
+    assert (source.restarts, source.status.reason) == ({"silent": 1}, "no first frame within 10 s")
+
+
+def test_a_source_that_waits_for_its_first_frame_may_say_so(supervise, clock):
+    source = supervise("server.recv(1); note(event='waiting'); note(event='dropped', frames=1); wait()")
+    pass_time(source.loop, clock, START_LIMIT_S - 1.0)
+    source.say()
+    turn_until(source.loop, lambda: source.status.dropped_frames)
+    pass_time(source.loop, clock, START_LIMIT_S - 1.0)
+    assert source.restarts == {}
+    pass_time(source.loop, clock, 1.0)
+    source.wait_for_end()
+    assert source.restarts == {"silent": 1}
 
 
 def test_a_source_whose_rate_has_changed_is_waited_for_by_its_new_one(supervise, clock):

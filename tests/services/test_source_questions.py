@@ -11,7 +11,7 @@ from edge_streamer.services.source_questions import (
     StreamChange,
 )
 from edge_streamer.services.source_spec import OutputSpec, StreamPolicy
-from edge_streamer.services.supervisor import FIRST_BACKOFF_S
+from edge_streamer.services.supervisor import FIRST_BACKOFF_S, STOP_WITHIN_S
 from tests.support.frames import key_frame
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, turn_until
 from tests.support.supervised import MAIN, Supervised, message, supervise
@@ -92,14 +92,49 @@ def test_a_source_that_sends_none_in_time_has_failed(supervise, clock):
     assert wait_for(source, answers) == SourceFailure("the source sent no picture within 5 s", is_late=True)
 
 
-def test_after_one_that_never_came_the_next_is_asked_for_again(supervise, clock):
-    source = supervise("send(KEY); command(); command(); picture(b'second'); wait()")
-    source.wait_for_frames(1)
-    first = ask(source)
+def ask_in_vain(source: Supervised, clock) -> None:
+    """Ask for a picture, and see the time for it pass."""
+    answers = ask(source)
     pass_time(source.loop, clock, 0.5)
-    source.supervisor._outputs[0].snapshots._give_up(next(iter(source.supervisor._outputs[0].snapshots._waiting)))
-    assert wait_for(source, first).is_late
-    assert wait_for(source, ask(source)) == b"second"
+    snapshots = source.supervisor._outputs[0].snapshots
+    snapshots._give_up(next(iter(snapshots._waiting)))
+    assert wait_for(source, answers).is_late
+
+
+LATE = {
+    "a picture": "picture(b'of before')",
+    "a refusal": "note(event='unsupported', command='snapshot', reason='no frame for it')",
+}
+
+
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE)
+def test_an_answer_that_is_late_is_not_the_next_ones(supervise, clock, late):
+    source = supervise(f"send(KEY); command(); command(); {late}; command(); picture(b'of now'); wait()")
+    source.wait_for_frames(1)
+    ask_in_vain(source, clock)
+    assert wait_for(source, ask(source)) == b"of now"
+    assert wait_for(source, ask(source)) == b"of now", "it is fresh"
+
+
+@pytest.mark.parametrize("late", LATE.values(), ids=LATE)
+def test_an_answer_that_comes_while_nobody_waits_is_nobodys(supervise, clock, late):
+    source = supervise(f"send(KEY); command(); server.recv(1); {late}; send(KEY); command(); picture(b'new'); wait()")
+    source.wait_for_frames(1)
+    ask_in_vain(source, clock)
+    source.say()
+    source.wait_for_frames(2)
+    assert wait_for(source, ask(source)) == b"new"
+
+
+def test_another_child_answers_no_question_of_before(supervise, clock):
+    source = supervise("send(KEY); command(); server.recv(1); sys.exit(1)", PICTURES)
+    source.wait_for_frames(1)
+    ask_in_vain(source, clock)
+    source.say()
+    source.wait_for_end()
+    clock.advance(FIRST_BACKOFF_S)
+    source.wait_for_frames(2)
+    assert wait_for(source, ask(source)) == b"picture 1"
 
 
 def test_a_picture_that_nobody_asked_for_is_ignored(supervise):
@@ -172,7 +207,7 @@ def test_a_source_that_is_being_stopped_is_started_for_it(supervise, clock):
     while not source.supervisor._ending_reason:
         pass_time(source.loop, clock, 0.25)
     answers = ask(source)
-    clock.advance(0.5)
+    clock.advance(STOP_WITHIN_S)
     assert wait_for(source, answers) == b"picture 1"
 
 
@@ -270,6 +305,25 @@ def test_a_source_that_does_not_answer_in_time(supervise, clock):
     source.supervisor._outputs[0]._waited_at = clock.now + CHANGE_LIMIT_S  # it is not found silent
     clock.advance(CHANGE_LIMIT_S)
     assert wait_for(source, answers) == SourceFailure("the source did not answer within 3 s", is_late=True)
+
+
+def test_a_change_that_is_confirmed_late_is_kept_and_no_answer_to_the_next(supervise, clock):
+    source = supervise(
+        STEADY + "command(); server.recv(1); note(event='changed', fps=10); note(event='changed', fps=command()['fps'])"
+        "; wait()",
+        outputs=(MAIN,),
+    )
+    source.wait_for_frames(1)
+    answers = change(source, fps=10)
+    source.supervisor._outputs[0]._waited_at = clock.now + CHANGE_LIMIT_S  # it is not found silent
+    clock.advance(CHANGE_LIMIT_S)
+    assert wait_for(source, answers).is_late
+    assert wait_for(source, change(source, fps=20)) == SourceFailure("another change is under way")
+    source.say()
+    turn_until(source.loop, lambda: source.status.nominal_fps == 10)
+    assert source.supervisor._spec.outputs[0].fps == 10, "also for the next child"
+    assert wait_for(source, change(source, fps=20)) is None
+    assert source.status.nominal_fps == 20
 
 
 def test_one_change_at_a_time(supervise):

@@ -3,6 +3,7 @@ import select
 import pytest
 
 from edge_streamer.media.frame import SourceCommand
+from edge_streamer.services.source_questions import SNAPSHOT_LIMIT_S
 from edge_streamer.sources.camera_encoders import EncoderChoice
 from edge_streamer.sources.camera_mailbox import Mailbox
 from edge_streamer.sources.camera_session import CameraSession
@@ -35,6 +36,10 @@ def answer(camera, mailbox, request):
     assert select.select([mailbox.fd], [], [], 5)[0]
     [event] = mailbox.take()
     return event
+
+
+def test_whoever_has_asked_is_told_why_before_the_server_gives_up():
+    assert WITHIN_S < SNAPSHOT_LIMIT_S - 0.5
 
 
 def test_the_next_frame_becomes_a_jpeg_of_the_outputs_stream(taker, camera, mailbox):

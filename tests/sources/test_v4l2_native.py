@@ -70,6 +70,21 @@ def test_a_camera_without_key_frames_is_of_no_use(kernel, monkeypatch):
         run_v4l2(RecordingLink(lambda link: False), (MAIN,), V4l2Options(device), kernel)
 
 
+def test_who_waits_for_a_key_frame_says_so(kernel):
+    """Else the server would end the source before it has its say."""
+    link = run(kernel, camera_of([*UNITS[1:10] * 4, *UNITS[:2]]), enough=2)
+    assert link.notes_of("waiting") == [{"event": "waiting"}] * 2, "of a wait of 1.2 s"
+
+
+def test_a_request_for_a_key_frame_that_fails_is_made_again_and_ends_nothing(kernel, monkeypatch):
+    monkeypatch.setattr(v4l2_native, "KEY_FRAME_INTERVAL_NS", 0)
+    camera = camera_of().list_control(Control.FORCE_KEY_FRAME, 0, 1)
+    camera.errors["S_CTRL"] = [errno.EPIPE]
+    camera.shots[4].missed = 2
+    run(kernel, camera, enough=12)
+    assert camera.settings == [(Control.FORCE_KEY_FRAME, 1)]
+
+
 def test_parameter_sets_are_put_before_every_idr_that_lacks_them(kernel, decode):
     header, idr = split(UNITS[0])
     units = [header, idr, *UNITS[1:10], split(UNITS[10])[1], *UNITS[11:20]]

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Final
 
-from edge_streamer.services.metrics_table import FAMILIES, PREFIX, MetricFamily
+from edge_streamer.services.metric_families import PREFIX, MetricFamily
+from edge_streamer.services.metrics_table import FAMILIES
 from edge_streamer.services.status import EndReason
 
 PATH: Final = Path(__file__).parents[2] / "docs" / "metrics.md"

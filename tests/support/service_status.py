@@ -3,6 +3,8 @@
 import math
 from dataclasses import replace
 
+import msgspec
+
 from edge_streamer.services.status import Histogram, ServiceStatus, SessionStatus, StreamStatus
 
 HANDOFF = Histogram(bounds_s=(0.001, 0.01, 0.1, math.inf), counts=(1, 4, 9, 10), sum_s=0.75)
@@ -28,12 +30,23 @@ def a_session(slot: int = 0, **changes: object) -> SessionStatus:
         backlog_s=0.25,
         backlog_limit_bytes=2_000_896,
     )
-    return replace(session, **changes)
+    return msgspec.structs.replace(session, **changes)
 
 
 def a_reporting_session(slot: int = 0) -> SessionStatus:
-    """A session whose reader has sent RTCP reports."""
-    return a_session(slot, fraction_lost_ratio=0.015625, jitter_s=0.002, round_trip_s=0.031)
+    """A session whose reader has sent RTCP reports, and of which the kernel knows all."""
+    return a_session(
+        slot,
+        fraction_lost_ratio=0.015625,
+        jitter_s=0.002,
+        round_trip_s=0.031,
+        slot_retransmits=12,
+        oldest_unsent_s=0.125,
+        kernel_round_trip_s=0.0155,
+        retransmits=2,
+        unacknowledged_bytes=4380,
+        delivery_bps=8_000_000.0,
+    )
 
 
 def a_stream(name: str = "main", **changes: object) -> StreamStatus:
@@ -64,6 +77,8 @@ def a_stream(name: str = "main", **changes: object) -> StreamStatus:
         restarts={},
         last_frame_wall_s=1_700_000_030.5,
         last_frame_age_s=0.0125,
+        frame_handoff=HANDOFF,
+        key_frame_interval_s=2.0,
     )
     return replace(stream, **changes)
 
@@ -77,7 +92,6 @@ def a_status(**changes: object) -> ServiceStatus:
         write_budget_s=8.0,
         worst_turn_s=0.0125,
         loop_turns=TURNS,
-        frame_handoff=HANDOFF,
         capture_to_send=CAPTURE,
         time_to_first_frame=FIRST_FRAME,
     )

@@ -62,8 +62,9 @@ def ignore_sigterm():
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 def wait():
-    while server.recv(1000):
-        pass
+    while heard := server.recv(1000):
+        if b'"stop"' in heard:
+            sys.exit(0)
 """
 
 
@@ -88,6 +89,8 @@ class Programs:
 
 class Viewer:
     """Keeps what it gets."""
+
+    batch_kind = None
 
     def __init__(self) -> None:
         self.frames = []

@@ -50,6 +50,11 @@ class HttpAuthenticator:
         self._rules = rules
         self._key = key
 
+    @property
+    def offers_basic(self) -> bool:
+        """Whether Basic is among the challenges; Digest always is."""
+        return self._rules.basic
+
     def identify(self, request: HttpRequest, peer_host: str, now: float) -> Identified | LoginRequired:
         """Return whose request it is, or what to answer when nobody's."""
         credentials = self._rules.read(request.headers.get("authorization", ""))

@@ -17,7 +17,8 @@ class HttpRequest:
     """One whole request.
 
     `path` and `query` are as they were sent, not percent-decoded; `query` is empty where there is none. Header names
-    are lower-case, repeated ones are joined by ", " (RFC 9110 section 5.3), values are decoded as latin-1.
+    are lower-case, repeated ones are joined by ", " (RFC 9110 section 5.3), values are decoded as latin-1. `user` and
+    `role` say who asks: nobody has been asked yet where `role` is empty, and nobody had to log in where `user` is.
     """
 
     method: str
@@ -25,6 +26,8 @@ class HttpRequest:
     query: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    user: str = ""
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 h11 parses and frames; this layer adds what a service facing strangers needs: limits, deadlines, one request at a
 time, and an answer instead of an exception for whatever the peer does wrong. It is no router (`services.http`), owns
-no socket, and neither upgrades nor tunnels: an `Upgrade` header is ignored (RFC 9110 section 7.8), CONNECT refused.
+no socket, and does not tunnel: CONNECT is refused. An `Upgrade` header is ignored unless whoever answers the request
+takes it up (RFC 9110 section 7.8): `switch_protocols` ends HTTP on the connection and hands out what came behind.
 
     IDLE --first byte--> HEAD --blank line--> BODY --last byte--> REPLY --respond()--> IDLE
-      any of them --fault, deadline, end of file, "connection: close"--> CLOSING
+                                                                  REPLY --switch_protocols()--> SWITCHED
+      any other --fault, deadline, end of file, "connection: close"--> CLOSING
 
 Bytes that h11 must not have yet wait in `_held`: those behind the request that is being answered, and those that
 would make one event of h11's longer than the head limit. That makes the outcome independent of how the network cut
@@ -58,6 +60,7 @@ class _Phase(Enum):
     HEAD = auto()
     BODY = auto()
     REPLY = auto()
+    SWITCHED = auto()
     CLOSING = auto()
 
 
@@ -113,6 +116,8 @@ class HttpServerProtocol:
 
     def receive(self, data: bytes, now: float) -> list[HttpRequest]:
         """Return the request that `data` completes, at most one; `respond` hands out the ones pipelined behind it."""
+        if self._phase is _Phase.SWITCHED:
+            raise RuntimeError("receive() after switch_protocols()")
         if self._phase is _Phase.CLOSING or self._peer_closed:
             return []
         self._held += data
@@ -143,10 +148,25 @@ class HttpServerProtocol:
         self._enter(_Phase.IDLE, now + self._limits.idle_timeout_s)
         return self._advance(now)
 
+    def switch_protocols(self, headers: tuple[tuple[str, str], ...]) -> bytes:
+        """Answer the request handed out last with 101 (RFC 9110 section 15.2.2), whose headers name the protocol;
+        return the bytes that came behind the request. They and all that follow are the other protocol's.
+
+        RuntimeError when no request is waiting, h11.LocalProtocolError when it did not ask for another protocol.
+        """
+        if self._phase is not _Phase.REPLY:
+            raise RuntimeError("switch_protocols() without a request")
+        self._output += self._connection.send(h11.InformationalResponse(status_code=101, headers=list(headers)))
+        self._enter(_Phase.SWITCHED, None)
+        unparsed, _ended = self._connection.trailing_data
+        data = unparsed + bytes(self._held)
+        self._held.clear()
+        return data
+
     def eof(self, now: float) -> None:  # noqa: ARG002 - the signature that every protocol object has
         """Take note that the peer will send nothing more; a request that is complete is still answered."""
         self._peer_closed = True
-        if self._phase not in (_Phase.REPLY, _Phase.CLOSING):
+        if self._phase not in (_Phase.REPLY, _Phase.SWITCHED, _Phase.CLOSING):
             self._close(HttpClosingKind.PEER_CLOSED)
 
     def tick(self, now: float) -> None:
@@ -229,6 +249,8 @@ class HttpServerProtocol:
         target, authority = _origin_form(self._head.target.decode("latin-1"))
         if authority is not None:
             headers["host"] = authority
+        if self._head.http_version == b"1.0":
+            headers.pop("upgrade", None)  # RFC 9110 section 7.8: to be ignored
         path, _, query = target.partition("?")
         return HttpRequest(self._head.method.decode("latin-1"), path, query, headers, bytes(self._body))
 

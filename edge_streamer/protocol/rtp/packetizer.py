@@ -7,7 +7,7 @@ Until an image is asked for, a packet is a head (the RTP header and what RFC 618
 view on the access unit: payload bytes are copied once per image, by the join that builds it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from struct import Struct
@@ -65,11 +65,13 @@ class PacketizedFrame:
     __slots__ = (
         "_datagrams",
         "_heads",
+        "_images",
         "_interleaved",
         "_payloads",
         "_sizes",
         "first_sequence",
         "is_key_frame",
+        "nal_units",
         "packet_bytes",
         "packet_count",
         "payload_bytes",
@@ -85,11 +87,14 @@ class PacketizedFrame:
         sizes: Sequence[int],
         *,
         is_key_frame: bool,
+        nal_units: Sequence[NalUnit] = (),
     ) -> None:
-        """Called by `H264Packetizer`. Packet i is `heads[i] + payloads[i]`, `sizes[i]` bytes in all."""
+        """Called by `H264Packetizer`. Packet i is `heads[i] + payloads[i]`, `sizes[i]` bytes in all. `nal_units` are
+        what the packets carry."""
         self.first_sequence = first_sequence
         self.rtp_timestamp = rtp_timestamp
         self.is_key_frame = is_key_frame
+        self.nal_units = nal_units
         self.packet_count = len(sizes)
         self.packet_bytes = sum(sizes)
         self.payload_bytes = self.packet_bytes - RTP_HEADER_BYTES * self.packet_count
@@ -98,6 +103,7 @@ class PacketizedFrame:
         self._sizes = sizes
         self._interleaved: dict[int, bytes] = {}
         self._datagrams: tuple[DatagramRun, ...] | None = None
+        self._images: dict[Callable[[PacketizedFrame], bytes], bytes] = {}
 
     def interleaved(self, channel: int) -> bytes:
         """Return all packets as `$` frames on a channel, 0 to 255 (RFC 2326 10.12); struct.error when it is none."""
@@ -111,6 +117,13 @@ class PacketizedFrame:
         if self._datagrams is None:
             self._datagrams = tuple(self._run(start, end) for start, end in _run_bounds(self._sizes))
         return self._datagrams
+
+    def image(self, make: "Callable[[PacketizedFrame], bytes]") -> bytes:
+        """Return what `make` makes of this frame, asked once: an image that is not of RTP packets."""
+        image = self._images.get(make)
+        if image is None:
+            image = self._images[make] = make(self)
+        return image
 
     def packets(self) -> list[bytes]:
         """Return each packet by itself."""
@@ -192,6 +205,7 @@ class H264Packetizer:
             packets.payloads,
             packets.sizes,
             is_key_frame=is_key_frame,
+            nal_units=nal_units,
         )
         self._next_sequence = packets.next_sequence & 0xFFFF
         return frame

@@ -26,14 +26,25 @@ _CROP_UNITS: Final = {0: (1, 1), 1: (2, 2), 2: (2, 1), 3: (1, 1)}  # SubWidthC, 
 
 
 @dataclass(frozen=True, slots=True)
+class SampleFormat:
+    """How the picture is sampled (ITU-T H.264 7.4.2.1.1): 1 is 4:2:0; bits of each sample."""
+
+    chroma_format_idc: int = 1
+    luma_bits: int = 8
+    chroma_bits: int = 8
+
+
+@dataclass(frozen=True, slots=True)
 class VideoFormat:
-    """The picture as shown: cropped size in pixels; `max_fps` is None when the stream does not state it."""
+    """The picture as shown: cropped size in pixels; `max_fps` is None when the stream does not state it. What only
+    some profiles can state is what the others have: 4:2:0 and 8 bits."""
 
     width: int
     height: int
     profile_idc: int
     level_idc: int
     max_fps: float | None
+    samples: SampleFormat = SampleFormat()
 
 
 def sps_id(sps: bytes) -> int:
@@ -55,11 +66,11 @@ def parse_sps(sps: bytes) -> VideoFormat:
     reader.skip(8)  # constraint_set flags, reserved bits
     level_idc = reader.bits(8)
     reader.unsigned("seq_parameter_set_id", MAX_SPS_ID)
-    crop_units = _read_chroma(reader) if profile_idc in _PROFILES_WITH_CHROMA_FORMAT else _CROP_UNITS[1]
+    samples = _read_samples(reader) if profile_idc in _PROFILES_WITH_CHROMA_FORMAT else SampleFormat()
     _skip_frame_and_picture_order(reader)
-    width, height = _read_size(reader, crop_units)
+    width, height = _read_size(reader, _CROP_UNITS[samples.chroma_format_idc])
     max_fps = _read_vui_max_fps(reader) if reader.flag() else None
-    return VideoFormat(width, height, profile_idc, level_idc, max_fps)
+    return VideoFormat(width, height, profile_idc, level_idc, max_fps, samples)
 
 
 def _reader(nal: bytes) -> BitReader:
@@ -68,18 +79,18 @@ def _reader(nal: bytes) -> BitReader:
     return BitReader(without_emulation_prevention(nal[1:]))
 
 
-def _read_chroma(reader: BitReader) -> tuple[int, int]:
+def _read_samples(reader: BitReader) -> SampleFormat:
     chroma_format_idc = reader.unsigned("chroma_format_idc", _CHROMA_444)
     if chroma_format_idc == _CHROMA_444:
         reader.skip(1)  # separate_colour_plane_flag: the crop unit of 4:4:4 is one pixel either way
-    reader.unsigned("bit_depth_luma_minus8", 6)
-    reader.unsigned("bit_depth_chroma_minus8", 6)
+    luma_bits = 8 + reader.unsigned("bit_depth_luma_minus8", 6)
+    chroma_bits = 8 + reader.unsigned("bit_depth_chroma_minus8", 6)
     reader.skip(1)  # qpprime_y_zero_transform_bypass_flag
     if reader.flag():
         for index in range(12 if chroma_format_idc == _CHROMA_444 else 8):
             if reader.flag():
                 _skip_scaling_list(reader, 16 if index < 6 else 64)
-    return _CROP_UNITS[chroma_format_idc]
+    return SampleFormat(chroma_format_idc, luma_bits, chroma_bits)
 
 
 def _skip_scaling_list(reader: BitReader, coefficients: int) -> None:

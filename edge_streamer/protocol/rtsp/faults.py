@@ -11,7 +11,7 @@ from typing import Final
 EXCERPT_BYTES: Final = 64
 """Most of a peer's bytes that ever reach a log line."""
 
-_SECRET_STARTS_AFTER: Final = re.compile(rb"[:?]")
+_SECRET_STARTS_AT: Final = re.compile(rb"[:?=@]|\b(?:basic|digest|bearer|authorization)\b", re.IGNORECASE)
 
 
 class ProtocolErrorKind(StrEnum):
@@ -62,8 +62,9 @@ class Fault:
 def excerpt(line: bytes) -> bytes:
     """Return the start of `line` that no credential can be in.
 
-    Userinfo follows a scheme's colon, Authorization and every other field its own, a token in a URL the question
-    mark: what comes before the first of them shows what the peer speaks and nothing it keeps secret.
+    Userinfo follows a scheme's colon, Authorization and every other field its own, or the name of an authentication
+    scheme where the colon was forgotten; a token in a URL follows the question mark. What comes before the first of
+    them shows what the peer speaks and nothing it keeps secret.
     """
-    end = _SECRET_STARTS_AFTER.search(line)
+    end = _SECRET_STARTS_AT.search(line)
     return line[: end.start() if end else len(line)][:EXCERPT_BYTES]

@@ -27,9 +27,9 @@ class MulticastSenders:
     def __init__(
         self, loop: Loop, addresses: Mapping[str, GroupAddress], cname: str, on_closed: Callable[[Traffic], None]
     ) -> None:
-        """`addresses` has every stream's group by its name; `on_closed` is given what a sender has sent, at its end."""
+        """`addresses` has the streams' groups by name; `on_closed` is given what a sender has sent, at its end."""
         self._loop = loop
-        self._addresses = addresses
+        self.addresses = addresses
         self._cname = cname
         self._on_closed = on_closed
         self._senders: dict[Stream, MulticastSender] = {}
@@ -42,7 +42,10 @@ class MulticastSenders:
         return MulticastWire(sender), TransportReply("multicast", stream.identity.ssrc, target=target)
 
     def _open_sender(self, stream: Stream) -> "MulticastSender":
-        group = MulticastGroup(self._addresses[stream.name])
+        address = self.addresses.get(stream.name)
+        if address is None:
+            raise OSError(f"{stream.name} has no multicast group before the service is restarted")
+        group = MulticastGroup(address)
         self._senders[stream] = MulticastSender(self._loop, stream, group, self._cname, self._forget)
         return self._senders[stream]
 
@@ -64,6 +67,7 @@ class MulticastSender:
     """One stream's group: the stream's `Viewer`, and its sessions' `Feed`."""
 
     name = "multicast"
+    batch_kind = None
 
     def __init__(
         self,
@@ -210,6 +214,9 @@ class MulticastWire:
         """0: nothing waits."""
         del now
         return 0.0
+
+    def tcp_info(self) -> None:
+        """Nothing: media goes by UDP."""
 
     def deliver(self, frame: PacketizedFrame) -> None:
         """Never called: the sender gets the stream's frames."""

@@ -7,7 +7,7 @@ that sends the stream to a multicast group.
 from collections.abc import Callable
 from typing import Protocol
 
-from edge_streamer.media.stream import Stream
+from edge_streamer.media.stream import BatchKind, Stream
 from edge_streamer.protocol.rtp.clock import CLOCK_HZ
 from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import ReceptionReport, parse_reports, round_trip_s
@@ -45,11 +45,13 @@ class Playback:
         opened_at: float,
         opened_wall_s: float,
         feed: Feed | None = None,
+        batch_kind: BatchKind | None = None,
     ) -> None:
-        """`feed` is the stream itself when none is given."""
+        """`feed` is the stream itself when none is given; `batch_kind` is the wire's."""
         self.stream = stream
         self.feed: Feed = feed or stream
         self.wire = wire
+        self.batch_kind = batch_kind
         self.slot = slot
         self.peer = peer
         self.opened_at = opened_at
@@ -122,10 +124,10 @@ class Playback:
 
     # --- what is known
 
-    def status(self, session_id: str, peer_ip: str) -> SessionStatus:
-        """Return what metrics and API show of this session."""
+    def status(self, session_id: str, peer_ip: str, now: float) -> SessionStatus:
+        """Return what metrics and API show of this session; it asks the kernel, so it is not for every frame."""
         wire, slot, report = self.wire, self.slot, self._last_report
-        backlog_bytes = wire.backlog_bytes
+        backlog_bytes, tcp = wire.backlog_bytes, wire.tcp_info()
         return SessionStatus(
             session_id=session_id,
             slot=slot.number,
@@ -144,6 +146,14 @@ class Playback:
             fraction_lost_ratio=report.fraction_lost if report else None,
             jitter_s=report.jitter_ticks / CLOCK_HZ if report else None,
             round_trip_s=self._round_trip_s,
+            duration_s=now - self.opened_at,
+            discarded_frames=wire.discarded_frames,
+            slot_retransmits=slot.retransmits + (tcp.retransmits if tcp else 0),
+            oldest_unsent_s=wire.oldest_unsent_age_s(now),
+            kernel_round_trip_s=tcp.round_trip_s if tcp else None,
+            retransmits=tcp.retransmits if tcp else None,
+            unacknowledged_bytes=tcp.unacknowledged_bytes if tcp else None,
+            delivery_bps=tcp.delivery_bps if tcp else None,
         )
 
     # --- the end
@@ -154,6 +164,8 @@ class Playback:
         self.state = "ended"
         self.slot.sent_bytes += self.wire.sent_bytes
         self.slot.discarded_frames += self.wire.discarded_frames
+        if (tcp := self.wire.tcp_info()) is not None:
+            self.slot.retransmits += tcp.retransmits
         self.wire.close()
         self._give_answer(None)  # a PLAY that still waits: the protocol refuses it, since the session is gone
 

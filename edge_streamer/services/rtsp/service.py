@@ -9,8 +9,7 @@ import secrets
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -19,23 +18,29 @@ from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.rtsp.auth import ALLOW_ALL, Authorizer
 from edge_streamer.protocol.rtsp.events import ProtocolErrorOccurred
 from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, TransportReply
-from edge_streamer.protocol.rtsp.limits import RtspLimits
 from edge_streamer.protocol.rtsp.server import RtspServerProtocol
 from edge_streamer.protocol.rtsp.session import ConnectionPeer, RtspSession, SessionTable
 from edge_streamer.runtime.address import bracketed, network_key
-from edge_streamer.runtime.listener import ConnectionGate, TcpListener
+from edge_streamer.runtime.listener import ConnectionGate, TcpListener, open_listening_socket
+from edge_streamer.runtime.log_events import (
+    ProtocolViolated,
+    SetupRefused,
+    log_event,
+)
 from edge_streamer.runtime.log_limits import LinePerAddress
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.memory import MemoryTrimmer
-from edge_streamer.runtime.multicast import GroupAddress
 from edge_streamer.runtime.tcp import CloseReason, TcpConnection
 from edge_streamer.runtime.udp import NoPortLeftError, UdpPair, UdpPortRange
 from edge_streamer.services.client_family import client_family
 from edge_streamer.services.login_failures import LoginFailures
+from edge_streamer.services.rtsp.batch import batch_kind
 from edge_streamer.services.rtsp.connection import RtspConnection
 from edge_streamer.services.rtsp.counters import RtspCounters
 from edge_streamer.services.rtsp.multicast import MulticastSenders, MulticastWire
 from edge_streamer.services.rtsp.playback import Feed, Playback
+from edge_streamer.services.rtsp.session_log import session_ended, session_opened
+from edge_streamer.services.rtsp.settings import RtspSettings, limits_of
 from edge_streamer.services.rtsp.slots import Slot, SlotTable
 from edge_streamer.services.rtsp.wires import SkippingTcpWire, TcpWire, UdpWire, Wire
 from edge_streamer.services.status import EndReason, Limit, SessionStatus
@@ -46,28 +51,7 @@ SENDER_REPORT_INTERVAL_S: Final = 5.0
 SWEEP_INTERVAL_S: Final = 0.25
 SEND_BUFFER_S: Final = 0.5
 """Seconds of the link bitrate that the kernel may hold for one reader; what it holds counts in the backlog anyway."""
-EXPIRY_FACTOR: Final = 1.5
-"""Sessions are ended later than advertised: some clients ping at the very time-out, some VLC builds even after it."""
 SMALLEST_SEND_BUFFER_BYTES: Final = 16 << 10
-
-
-@dataclass(frozen=True, slots=True)
-class RtspSettings:
-    """What the configuration says of RTSP. `groups` has every stream's, where `transports` has multicast."""
-
-    transports: tuple[str, ...] = ("tcp", "udp")
-    session_timeout_s: int = 60
-    max_sessions: int = 64
-    max_sessions_per_address: int = 16
-    max_connections: int = 256
-    max_connections_per_address: int = 64
-    setup_within_s: float = 10.0
-    max_pending_describes: int = 32
-    max_header_bytes: int = 16_384
-    max_body_bytes: int = 65_536
-    udp_ports: tuple[int, int] = (50000, 50999)
-    groups: Mapping[str, GroupAddress] = field(default_factory=dict)
-    dead_after_s: float = 8.0
 
 
 class RtspService:
@@ -92,13 +76,7 @@ class RtspService:
         self.cname = f"edge_streamer@{socket.gethostname()}"
         self._loop = loop
         self._settings = settings
-        self._limits = RtspLimits(
-            header_bytes=settings.max_header_bytes,
-            body_bytes=settings.max_body_bytes,
-            setup_within_s=settings.setup_within_s,
-            session_timeout_s=settings.session_timeout_s,
-            session_expiry_s=settings.session_timeout_s * EXPIRY_FACTOR,
-        )
+        self._limits = limits_of(settings)
         self._sessions = SessionTable(self._limits)
         self._slots = SlotTable(settings.max_sessions)
         self._memory = MemoryTrimmer(loop)
@@ -111,14 +89,37 @@ class RtspService:
         self._report()
         self._sweep()
 
+    def apply(self, settings: RtspSettings, new_authorizer: Callable[[], Authorizer]) -> None:
+        """Take other settings for the connections and sessions to come; who is here stays as he is.
+
+        What was told to viewers may not be other than it is: `session_timeout_s`, `udp_ports`, `dead_after_s`, and the
+        groups of streams that are there already.
+        """
+        self._settings = settings
+        self._new_authorizer = new_authorizer
+        self._limits = limits_of(settings)
+        self._slots.limit = settings.max_sessions
+        self._multicast.addresses = settings.groups
+        self.gate.total, self.gate.per_address = settings.max_connections, settings.max_connections_per_address
+        self.max_pending_describes = settings.max_pending_describes
+
     # --- listeners and connections
 
     def listen(self, host: str, port: int) -> tuple[str, int]:
         """Listen on one more address; return it with its real port. OSError when it cannot be had."""
-        listener = TcpListener(self._loop, host, port, self.gate, self._on_accepted)
+        return self.serve_on(open_listening_socket(host, port))
+
+    def serve_on(self, listening: socket.socket) -> tuple[str, int]:
+        """Serve who connects to a socket that listens and does not block; return its address."""
+        listener = TcpListener(self._loop, listening, self.gate, self._on_accepted)
         self._listeners.append(listener)
         address = listener.address
         return address[0], address[1]
+
+    @property
+    def session_count(self) -> int:
+        """Sessions now; cheaper than `sessions`."""
+        return self._sessions_of.total()
 
     def _on_accepted(self, accepted: socket.socket) -> None:
         TcpConnection(self._loop, accepted, self._new_connection, self._settings.dead_after_s)
@@ -150,8 +151,8 @@ class RtspService:
         self.counters.protocol_errors[error.kind] += 1
         unlogged = self._error_lines.take(network_key(peer_host), self._loop.now())
         if unlogged is not None:
-            more = f" (and {unlogged} more before)" if unlogged else ""
-            log.info("protocol error peer=%s kind=%s: %s%s", peer_host, error.kind, error.detail, more)
+            kind, detail, withheld = error.kind, error.detail, unlogged or None
+            log_event(log, ProtocolViolated(peer=peer_host, kind=kind, detail=detail, withheld=withheld))
 
     # --- sessions begin
 
@@ -170,13 +171,14 @@ class RtspService:
         except OSError as error:
             if replaced is None:
                 self._dismiss(connection.peer_host, slot)
-            log.warning("SETUP refused peer=%s: %s", connection.peer_host, error)
+            log_event(log, SetupRefused(peer=connection.peer_host, detail=str(error)))
             if not isinstance(error, NoPortLeftError):
                 return 461
             self.counters.limits_reached[Limit.UDP_PORTS] += 1
             return 503
         feed = wire.sender if isinstance(wire, MulticastWire) else stream
-        return Playback(stream, wire, slot, _peer_of(connection), self._loop.now(), time.time(), feed), transport
+        peer, now = _peer_of(connection), self._loop.now()
+        return Playback(stream, wire, slot, peer, now, time.time(), feed, batch_kind(wire)), transport
 
     def _admit(self, peer_host: str) -> Slot | None:
         key = network_key(peer_host)
@@ -232,7 +234,7 @@ class RtspService:
             self.counters.count_traffic(replaced.wire)
         else:
             self.counters.sessions_started[playback.wire.name] += 1
-            log.info("session opened %s", _describe(session, playback))
+            log_event(log, session_opened(session, playback))
 
     def _listen_to(self, session: RtspSession, playback: Playback) -> None:
         """Hear what comes from the viewer outside its connection, and when its transport has ended."""
@@ -266,14 +268,14 @@ class RtspService:
         playback = session.context
         if not isinstance(playback, Playback):
             return
-        ending = _describe_end(session, playback, self._loop.now())
+        ended = session_ended(session, playback, reason, self._loop.now())
         session.context = None
         self._memory.note_freed(playback.wire.backlog_bytes)
         playback.leave()
         self._dismiss(session.peer_host, playback.slot)
         self.counters.count_traffic(playback.wire)
         self.counters.sessions_ended[reason] += 1
-        log.info("session ended reason=%s %s", reason, ending)
+        log_event(log, ended)
 
     def end(self, session: RtspSession, reason: EndReason) -> None:
         """End a session from our side: BYE, then the connection of an interleaved one (rule 24 of the clients), unless
@@ -287,6 +289,14 @@ class RtspService:
             is_last = not self._sessions.of_connection(session.connection_id)
             if connection is not None and playback.wire.name == "tcp" and is_last:
                 connection.close(CloseReason.LOCAL)
+
+    def kick(self, session_id: str) -> bool:
+        """End the session of that id because an operator wants it so; False when there is none."""
+        session = self._sessions.get(session_id)
+        if session is None or not isinstance(session.context, Playback):
+            return False
+        self.end(session, EndReason.KICKED)
+        return True
 
     def end_all(self, reason: EndReason, stream: Stream | None = None) -> None:
         """End every session, or every session of `stream`."""
@@ -339,13 +349,19 @@ class RtspService:
         """Return the sessions that belong to `connection` now, UDP sessions among them."""
         return self._sessions.of_connection(connection.connection_id)
 
+    def are_any_of(self, stream: Stream) -> bool:
+        """Whether sessions of `stream` have been set up."""
+        return any(playback.stream is stream for _session, playback in self._playbacks())
+
     def _playbacks(self) -> list[tuple[RtspSession, Playback]]:
         sessions = [(session, session.context) for session in self._sessions]
         return [(session, playback) for session, playback in sessions if isinstance(playback, Playback)]
 
     def sessions(self) -> tuple[SessionStatus, ...]:
-        """Return one status a session."""
-        return tuple(playback.status(session.id, session.peer_host) for session, playback in self._playbacks())
+        """Return one status a session, by their slots."""
+        now = self._loop.now()
+        playbacks = sorted(self._playbacks(), key=lambda each: each[1].slot.number)
+        return tuple(playback.status(session.id, session.peer_host, now) for session, playback in playbacks)
 
     def traffic(self) -> RtspCounters:
         """Return sums of bytes, packets and discarded frames, those of the living counted in."""
@@ -361,18 +377,3 @@ class RtspService:
 
 def _peer_of(connection: TcpConnection) -> str:
     return f"{bracketed(connection.peer_host)}:{connection.peer_address[1]}"
-
-
-def _describe(session: RtspSession, playback: Playback) -> str:
-    return (
-        f"session={session.id} peer={playback.peer} stream={playback.stream.name} "
-        f"transport={playback.wire.name} client={playback.client} user={session.user or '-'}"
-    )
-
-
-def _describe_end(session: RtspSession, playback: Playback, now: float) -> str:
-    wire = playback.wire
-    return (
-        f"{_describe(session, playback)} sent_bytes={wire.sent_bytes} backlog_bytes={wire.backlog_bytes} "
-        f"backlog_age_s={wire.oldest_unsent_age_s(now):.1f} duration_s={now - playback.opened_at:.1f}"
-    )

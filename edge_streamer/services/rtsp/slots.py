@@ -15,10 +15,11 @@ class Slot:
     number: int
     sent_bytes: int = 0
     discarded_frames: int = 0
+    retransmits: int = 0
 
 
 class SlotTable:
-    """`limit` slots, numbered from 0."""
+    """`limit` slots, numbered from 0. A lower limit counts for those who come."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -27,10 +28,10 @@ class SlotTable:
 
     def take(self) -> Slot | None:
         """Return the lowest free slot, or None when all are taken."""
+        if len(self._slots) - len(self._free) >= self.limit:
+            return None
         if self._free:
             return self._slots[heapq.heappop(self._free)]
-        if len(self._slots) >= self.limit:
-            return None
         self._slots.append(Slot(len(self._slots)))
         return self._slots[-1]
 

@@ -2,7 +2,8 @@
 
 `multicast` has the third way, on which nothing leaves for one viewer alone.
 
-`deliver` is the hot path: one dictionary look-up and one system call a frame, no loop over packets.
+`deliver` is the hot path: one dictionary look-up and one system call a frame, no loop over packets. Those who take the
+same bytes over TCP do without it, in a `batch`.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Protocol
 from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.tcp import CloseReason, TcpConnection
+from edge_streamer.runtime.tcp_info import TcpInfo
 from edge_streamer.runtime.udp import UdpPair
 
 
@@ -45,6 +47,9 @@ class Wire(Traffic, Protocol):
     def oldest_unsent_age_s(self, now: float) -> float:
         """Age of the oldest byte that waits here."""
 
+    def tcp_info(self) -> TcpInfo | None:
+        """What the kernel says of the way that this viewer's media takes; None where that is not TCP."""
+
     def deliver(self, frame: PacketizedFrame) -> None:
         """Send a frame."""
 
@@ -55,56 +60,86 @@ class Wire(Traffic, Protocol):
         """Give back what belongs to this viewer alone."""
 
 
+class PacketCount:
+    """RTP packets that were sent to each of some viewers."""
+
+    __slots__ = ("packets",)
+
+    def __init__(self) -> None:
+        self.packets = 0
+
+
 class TcpWire:
     """Two interleaved channels (RFC 2326 section 10.12) of the viewer's RTSP connection."""
 
     __slots__ = (
-        "_connection",
+        "_followed",
+        "_followed_from",
         "_limit_bytes",
+        "_retransmits_before",
         "_rtcp_channel",
-        "_rtp_channel",
         "_sent_before",
+        "_sent_packets",
+        "connection",
         "discarded_frames",
-        "sent_packets",
+        "rtp_channel",
     )
     name = "tcp"
 
     def __init__(self, connection: TcpConnection, channels: tuple[int, int], limit_bytes: Callable[[], int]) -> None:
         """`limit_bytes` is the stream's write budget; the connection may owe the sum of its viewers'."""
-        self._connection = connection
+        self.connection = connection
         self._limit_bytes = limit_bytes
         connection.add_write_limit(limit_bytes)
-        self._rtp_channel, self._rtcp_channel = channels
+        self.rtp_channel, self._rtcp_channel = channels
         self._sent_before = connection.sent_bytes
-        self.sent_packets = 0
+        self._retransmits_before = connection.info().retransmits
+        self._sent_packets = 0
+        self._followed: PacketCount | None = None
+        self._followed_from = 0
         self.discarded_frames = 0
+
+    def follow(self, count: PacketCount | None) -> None:
+        """From now on count what `count` counts too, or nothing but one's own any more."""
+        self._sent_packets = self.sent_packets
+        self._followed, self._followed_from = count, count.packets if count else 0
+
+    @property
+    def sent_packets(self) -> int:
+        """RTP packets handed over to the connection."""
+        followed = self._followed.packets - self._followed_from if self._followed else 0
+        return self._sent_packets + followed
 
     @property
     def sent_bytes(self) -> int:
         """Bytes of the connection since SETUP: media, RTCP and replies."""
-        return self._connection.sent_bytes - self._sent_before
+        return self.connection.sent_bytes - self._sent_before
 
     @property
     def backlog_bytes(self) -> int:
         """Bytes that wait in the connection's queue and in the kernel."""
-        return self._connection.backlog_bytes
+        return self.connection.backlog_bytes
 
     def oldest_unsent_age_s(self, now: float) -> float:
         """Age of the oldest byte in the connection's queue."""
-        return self._connection.oldest_unsent_age_s(now)
+        return self.connection.oldest_unsent_age_s(now)
+
+    def tcp_info(self) -> TcpInfo:
+        """Ask the kernel about the connection; retransmits are counted since SETUP."""
+        return self.connection.info().counted_from(self._retransmits_before)
 
     def deliver(self, frame: PacketizedFrame) -> None:
         """Send all packets of the frame with one `send()`."""
-        self._connection.send_frame(frame.interleaved(self._rtp_channel))
-        self.sent_packets += frame.packet_count
+        self.connection.send_frame(frame.interleaved(self.rtp_channel))
+        self._sent_packets += frame.packet_count
 
     def send_rtcp(self, packet: bytes) -> None:
         """Send RTCP right after the frame that is on the wire: a report that waited behind a backlog would lie."""
-        self._connection.send(pack(">cBH", b"$", self._rtcp_channel, len(packet)) + packet)
+        self.connection.send(pack(">cBH", b"$", self._rtcp_channel, len(packet)) + packet)
 
     def close(self) -> None:
         """Take the budget back and keep the connection: it may set up another session."""
-        self._connection.remove_write_limit(self._limit_bytes)
+        self.connection.remove_write_limit(self._limit_bytes)
 
 
 class SkippingTcpWire(TcpWire):
@@ -126,10 +161,10 @@ class SkippingTcpWire(TcpWire):
         connection.on_overflow = self._skip
 
     def _skip(self) -> None:
-        dropped = self._connection.drop_frames()
+        dropped = self.connection.drop_frames()
         self.discarded_frames += dropped
-        if not dropped or not self._connection.has_one_viewer:
-            self._connection.close(CloseReason.BACKLOG)  # nothing to skip but replies that nobody reads, or not ours
+        if not dropped or not self.connection.has_one_viewer:
+            self.connection.close(CloseReason.BACKLOG)  # nothing to skip but replies that nobody reads, or not ours
         self._is_skipping = True
 
     def deliver(self, frame: PacketizedFrame) -> None:
@@ -142,11 +177,11 @@ class SkippingTcpWire(TcpWire):
     def close(self) -> None:
         """Take budget and overflow back: the next viewer of this connection may be of another kind."""
         super().close()
-        if self._connection.on_overflow == self._skip:  # and not yet that viewer's
-            self._connection.on_overflow = self._connection.close_for_backlog
+        if self.connection.on_overflow == self._skip:  # and not yet that viewer's
+            self.connection.on_overflow = self.connection.close_for_backlog
 
     def _may_resume(self, frame: PacketizedFrame) -> bool:
-        if self._connection.queued_bytes > 0:
+        if self.connection.queued_bytes > 0:
             return False
         if not frame.is_key_frame:
             self._ask_for_key_frame()
@@ -191,6 +226,9 @@ class UdpWire:
         """0: nothing waits."""
         del now
         return 0.0
+
+    def tcp_info(self) -> None:
+        """Nothing: the RTSP connection takes a way of its own."""
 
     def deliver(self, frame: PacketizedFrame) -> None:
         """Send the frame's runs; one that the send buffer did not take whole counts as discarded."""

@@ -121,6 +121,42 @@ def test_an_upgrade_is_ignored():
     assert sent == OK_BYTES * 2
 
 
+UPGRADE = b"GET /a HTTP/1.1\r\nHost: cam\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+SWITCHING = (("upgrade", "websocket"), ("connection", "upgrade"))
+
+
+@pytest.mark.parametrize("cut", range(len(UPGRADE), len(UPGRADE) + 10, 3))
+def test_an_upgrade_that_is_taken_up_ends_http_and_keeps_what_came_behind(cut):
+    protocol = connect()
+    data = UPGRADE + b"\x81\x85masked.."
+    assert one(protocol.receive(data[:cut], 100.0)).headers["upgrade"] == "websocket"
+    assert protocol.receive(data[cut:], 100.0) == []
+    assert protocol.switch_protocols(SWITCHING) == b"\x81\x85masked.."
+    assert protocol.data_to_send().startswith(b"HTTP/1.1 101 ")
+    assert protocol.deadline() is None
+    protocol.tick(1e9)
+    protocol.eof(1e9)
+    assert not protocol.closing
+    with pytest.raises(RuntimeError, match="after switch_protocols"):
+        protocol.receive(b"x", 100.0)
+    with pytest.raises(RuntimeError, match="without a request"):
+        protocol.respond(OK, 100.0)
+
+
+def test_nothing_is_switched_without_a_request_that_asks_for_it():
+    protocol = connect()
+    with pytest.raises(RuntimeError, match="without a request"):
+        protocol.switch_protocols(SWITCHING)
+    protocol.receive(GET, 100.0)
+    with pytest.raises(h11.LocalProtocolError):
+        protocol.switch_protocols(SWITCHING)
+
+
+def test_an_upgrade_in_http_1_0_is_not_even_seen():
+    request = one(connect().receive(UPGRADE.replace(b"HTTP/1.1", b"HTTP/1.0"), 100.0))
+    assert "upgrade" not in request.headers
+
+
 BODIES = [
     b"POST /a HTTP/1.1\r\nHost: cam\r\nContent-Length: 5\r\n\r\nhello",
     b"POST /a HTTP/1.1\r\nHost: cam\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\nT: x\r\n\r\n",

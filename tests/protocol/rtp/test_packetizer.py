@@ -213,6 +213,19 @@ class TestPacketizedFrame:
         frame = packetizer(first_sequence=1).packetize([b"\x41\x9a"], 2)
         assert frame.interleaved(6) == bytes.fromhex("24 06 000e 80e0 0001 00000002 d6d66271 419a")
 
+    def test_another_image_is_made_once_of_the_nal_units(self) -> None:
+        made: list[PacketizedFrame] = []
+
+        def make(frame: PacketizedFrame) -> bytes:
+            made.append(frame)
+            return b"+".join(frame.nal_units)
+
+        frame = packetize(SPS, PPS, idr(3000))
+        assert frame.image(make) == b"+".join((SPS, PPS, idr(3000)))
+        assert frame.image(make) is frame.image(make)
+        assert made == [frame]
+        assert frame.image(lambda frame: b"another") == b"another"
+
     def test_interleaved_is_built_once_per_channel(self) -> None:
         frame = packetize(SPS, PPS, idr(5000))
         assert frame.interleaved(0) is frame.interleaved(0)

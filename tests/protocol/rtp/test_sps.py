@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_streamer.protocol.rtp.sps import MAX_PARAMETER_SET_BYTES, VideoFormat, parse_sps, pps_id, sps_id
+from edge_streamer.protocol.rtp.sps import MAX_PARAMETER_SET_BYTES, SampleFormat, VideoFormat, parse_sps, pps_id, sps_id
 
 X264_BASELINE = bytes.fromhex("6742c00dda05066840000003004000000f23c50aa8")
 X264_HIGH_444 = bytes.fromhex("67f4000d919640586fb8b840000003004000000f23c50a92")  # with the JVT scaling matrix
@@ -86,7 +86,7 @@ PLAIN_VUI = "10000"
     ("sps", "video_format"),
     [
         (X264_BASELINE, VideoFormat(320, 192, 66, 13, 30.0)),
-        (X264_HIGH_444, VideoFormat(350, 198, 244, 13, 30.0)),
+        (X264_HIGH_444, VideoFormat(350, 198, 244, 13, 30.0, SampleFormat(3))),
         (Sps().encoded(), VideoFormat(1280, 720, 66, 31, None)),
     ],
 )
@@ -112,6 +112,11 @@ def test_crop_units_depend_on_chroma(profile_idc: int, chroma_format_idc: int | 
 def chroma_fields(chroma_format_idc: int, scaling: str = "0") -> str:
     separate_planes = "0" if chroma_format_idc == 3 else ""
     return ue(chroma_format_idc) + separate_planes + ue(0) + ue(2) + "0" + scaling
+
+
+def test_how_pictures_are_sampled() -> None:
+    assert parse_sps(Sps(110, chroma=chroma_fields(2)).encoded()).samples == SampleFormat(2, 8, 10)
+    assert parse_sps(Sps(66).encoded()).samples == SampleFormat(1, 8, 8)
 
 
 @pytest.mark.parametrize("chroma_format_idc", [1, 3])

@@ -335,6 +335,13 @@ def test_a_group_out_of_reach_is_461_and_the_client_takes_tcp(new_house):
     assert client.set_up("tcp").status == 200
 
 
+def test_a_stream_that_has_no_group_before_a_restart_is_461(new_house):
+    house = new_house(transports=("tcp", "multicast"), groups={})
+    client = house.client()
+    assert set_up(client).status == 461
+    assert client.set_up("tcp").status == 200
+
+
 def test_a_fault_in_the_sender_ends_its_sessions(house, monkeypatch):
     for _ in range(2):
         play(house)

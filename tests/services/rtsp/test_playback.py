@@ -4,6 +4,7 @@ import pytest
 
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.rtp.rtcp import middle_32_bits, ntp_from_wall_ns
+from edge_streamer.runtime.tcp_info import TcpInfo
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.rtsp.slots import Slot
 from tests.support.frames import WALL_NS, frame, key_frame
@@ -25,9 +26,13 @@ class Wire:
         self.frames = []
         self.rtcp: list[bytes] = []
         self.closed = 0
+        self.tcp: TcpInfo | None = None
 
     def oldest_unsent_age_s(self, now: float) -> float:
-        return 0.0
+        return now - (NOW - 0.5)
+
+    def tcp_info(self) -> TcpInfo | None:
+        return self.tcp
 
     def deliver(self, packetized) -> None:
         self.frames.append(packetized)
@@ -153,7 +158,7 @@ def test_what_a_viewer_reports_is_shown(viewing):
     viewing.playback.send_sender_report(NOW, "x")
     last_sr = middle_32_bits(ntp_from_wall_ns(WALL_NS))
     viewing.playback.take_rtcp(receiver_report(viewing.stream.identity.ssrc, last_sr), NOW + 0.62)
-    status = viewing.playback.status("1A2B", "192.0.2.9")
+    status = viewing.playback.status("1A2B", "192.0.2.9", NOW)
     assert (status.fraction_lost_ratio, status.jitter_s) == (0.25, 0.009)
     assert status.round_trip_s == pytest.approx(0.12)
 
@@ -161,19 +166,42 @@ def test_what_a_viewer_reports_is_shown(viewing):
 @pytest.mark.parametrize("packet", [b"", b"x", bytes(8), bytes.fromhex("81c9ffff"), receiver_report(0xDEADBEEF, 1)])
 def test_what_is_no_report_on_this_stream_is_passed_over(viewing, packet):
     viewing.playback.take_rtcp(packet, NOW)
-    status = viewing.playback.status("1A2B", "192.0.2.9")
+    status = viewing.playback.status("1A2B", "192.0.2.9", NOW)
     assert (status.fraction_lost_ratio, status.jitter_s, status.round_trip_s) == (None, None, None)
 
 
 def test_the_status(viewing):
     viewing.playback.client = "ffmpeg"
-    status = viewing.playback.status("1A2B", "192.0.2.9")
+    status = viewing.playback.status("1A2B", "192.0.2.9", NOW)
     assert (status.session_id, status.slot, status.stream, status.peer_ip) == ("1A2B", 3, "main", "192.0.2.9")
     assert (status.transport, status.client, status.state) == ("tcp", "ffmpeg", "ready")
     assert (status.sent_bytes, status.slot_sent_bytes, status.slot_discarded_frames) == (1000, 1050, 3)
     assert (status.backlog_bytes, status.backlog_s) == (250_000, 1.0)
     assert status.backlog_limit_bytes == viewing.stream.write_limit_bytes()
     assert status.started_wall_s == 1_700_000_000.0
+
+
+def test_the_status_says_what_the_kernel_does(viewing):
+    viewing.wire.tcp = TcpInfo(round_trip_s=0.02, retransmits=4, unacknowledged_bytes=1448, delivery_bps=3e6)
+    viewing.playback.slot.retransmits = 10
+    status = viewing.playback.status("1A2B", "192.0.2.9", NOW + 60)
+    assert (status.duration_s, status.discarded_frames, status.oldest_unsent_s) == (60.0, 2, 60.5)
+    assert (status.kernel_round_trip_s, status.retransmits, status.slot_retransmits) == (0.02, 4, 14)
+    assert (status.unacknowledged_bytes, status.delivery_bps) == (1448, 3e6)
+
+
+def test_the_kernel_says_nothing_of_media_over_udp(viewing):
+    viewing.playback.slot.retransmits = 10
+    status = viewing.playback.status("1A2B", "192.0.2.9", NOW)
+    assert (status.kernel_round_trip_s, status.retransmits, status.slot_retransmits) == (None, None, 10)
+    assert (status.unacknowledged_bytes, status.delivery_bps) == (None, None)
+
+
+def test_the_slot_keeps_the_retransmits_of_who_has_left(viewing):
+    viewing.wire.tcp = TcpInfo(round_trip_s=0.02, retransmits=4, unacknowledged_bytes=0, delivery_bps=None)
+    viewing.playback.slot.retransmits = 10
+    viewing.playback.leave()
+    assert viewing.playback.slot.retransmits == 14
 
 
 def test_a_fault_nobody_has_taken_charge_of_is_not_swallowed(viewing):

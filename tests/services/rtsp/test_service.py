@@ -7,9 +7,14 @@ import weakref
 import pytest
 
 from edge_streamer.media.stream import Stream
+from edge_streamer.protocol.digest import LoginRules
+from edge_streamer.protocol.rtsp.auth import ALLOW_ALL, LoginAuthorizer
+from edge_streamer.runtime.tcp import send_frame_to_all
+from edge_streamer.services.rtsp import batch
 from edge_streamer.services.rtsp.service import SENDER_REPORT_INTERVAL_S
-from edge_streamer.services.rtsp.wires import TcpWire
+from edge_streamer.services.rtsp.settings import RtspSettings
 from edge_streamer.services.status import EndReason
+from edge_streamer.users import Role, Users, new_user
 from tests.services.rtsp.conftest import HOST, OTHER_HOST, UDP_PORTS
 from tests.support.loop import open_descriptors, take_faults, turn_until
 from tests.support.tcp_pair import reset
@@ -130,6 +135,7 @@ def test_unreachable(house):
     ("end", "reason"),
     [
         (lambda house: house.service.end_all(EndReason.STREAM_ENDED, house.stream), EndReason.STREAM_ENDED),
+        (lambda house: house.service.kick(house.service.sessions()[0].session_id), EndReason.KICKED),
         (lambda house: house.service.close(), EndReason.SHUTDOWN),
     ],
 )
@@ -181,21 +187,38 @@ def test_the_other_sessions_of_a_connection_go_on_and_have_ends_of_their_own(hou
     assert house.ended == {EndReason.STREAM_ENDED: 1, EndReason.SHUTDOWN: 1}
 
 
+def test_only_the_session_of_that_id_is_kicked(house):
+    kicked, other = house.client(), house.client()
+    kicked.play("tcp")
+    other.play("tcp")
+    session_id = kicked.session.partition(";")[0]
+    assert not house.service.kick("NO SUCH ID")
+    assert house.service.kick(session_id)
+    assert not house.service.kick(session_id), "it is over"
+    kicked.wait_closed()
+    assert house.ended == {EndReason.KICKED: 1}
+    assert not other.is_closed
+    assert len(house.service.sessions()) == 1
+
+
 def test_internal_error(house, monkeypatch):
     """A fault while one viewer is served ends that viewer; the stream and the others go on."""
-    deliver, faulty = TcpWire.deliver, []
+    faulty = []
 
-    def fail_for_one(wire: TcpWire, packetized) -> None:
-        if wire in faulty:
-            raise RuntimeError("our own fault")
-        deliver(wire, packetized)
+    def fail_for_one(connections, image):
+        healthy = [connection for connection in connections if connection not in faulty]
+        return [
+            *send_frame_to_all(healthy, image),
+            *((connection, RuntimeError("our own fault")) for connection in faulty),
+        ]
 
-    monkeypatch.setattr(TcpWire, "deliver", fail_for_one)
+    monkeypatch.setattr(batch, "send_frame_to_all", fail_for_one)
     clients = [house.client() for _ in range(3)]
     for client in clients:
         client.play("tcp")
-    faulty.append(house.service._playbacks()[1][1].wire)
+    faulty.append(house.service._playbacks()[1][1].wire.connection)
     house.publish()
+    faulty.clear()
     house.publish()
     clients[1].wait_closed()
     assert house.ended == {EndReason.INTERNAL_ERROR: 1}
@@ -385,6 +408,46 @@ def test_a_transport_that_is_switched_off(new_house):
     client = house.client()
     assert client.set_up("udp").status == 461
     assert client.set_up("tcp").status == 200
+
+
+# --- other settings
+
+
+def test_other_settings_count_for_those_who_come(new_house):
+    house = new_house(max_sessions=2)
+    here = house.client()
+    here.set_up("tcp")
+    house.service.apply(
+        RtspSettings(udp_ports=UDP_PORTS, max_sessions=1, max_connections=2, transports=("udp",)), lambda: ALLOW_ALL
+    )
+    assert here.ask("OPTIONS").status == 200, "who is here stays"
+    late = house.client()
+    assert late.set_up("tcp").status == 461
+    assert late.set_up("udp").status == 453
+    house.client().wait_closed()
+    assert house.service.gate.refused == {"total": 1}
+    here.ask("TEARDOWN")
+    assert late.set_up("udp").status == 200
+
+
+def test_other_log_ins_count_for_new_connections(new_house):
+    house = new_house()
+    here = house.client()
+    here.set_up("tcp")
+    rules = LoginRules(Users().having(new_user("guest", Role.VIEWER, "a good password")))
+    house.service.apply(RtspSettings(udp_ports=UDP_PORTS), lambda: LoginAuthorizer(rules, "nonce"))
+    assert here.ask("GET_PARAMETER").status == 200
+    assert house.client().ask("DESCRIBE").status == 401
+
+
+def test_sessions_of_a_stream(house):
+    other = house.add_stream("sub")
+    client = house.client()
+    client.set_up("tcp")
+    assert house.service.are_any_of(house.stream)
+    assert not house.service.are_any_of(other)
+    client.ask("TEARDOWN")
+    assert not house.service.are_any_of(house.stream)
 
 
 # --- slots, counters, status

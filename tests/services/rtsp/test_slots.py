@@ -28,3 +28,15 @@ def test_slots_are_made_when_they_are_needed():
     for _ in range(3):
         table.release(table.take())
     assert len(table._slots) == 1
+
+
+def test_another_limit_counts_for_those_who_come():
+    table = SlotTable(3)
+    slots = [table.take() for _ in range(3)]
+    table.limit = 2
+    table.release(slots[0])
+    assert table.take() is None
+    table.release(slots[1])
+    assert table.take() is slots[0]
+    table.limit = 4
+    assert [table.take().number for _ in range(2)] == [1, 3]

@@ -4,6 +4,7 @@ import pytest
 
 from edge_streamer.protocol.rtp.packetizer import H264Packetizer, PacketizedFrame
 from edge_streamer.runtime.tcp import CloseReason, TcpConnection
+from edge_streamer.runtime.tcp_info import TcpInfo
 from edge_streamer.services.rtsp.wires import SkippingTcpWire, TcpWire, UdpWire
 from tests.support.rtp import interleaved_packets
 from tests.support.tcp_pair import connected_pair, read_until
@@ -107,6 +108,25 @@ def test_backlog_and_age_are_those_of_the_connection(clock, line):
     clock.advance(2.5)
     assert wire.backlog_bytes == line.connection.backlog_bytes > 50_000
     assert wire.oldest_unsent_age_s(clock.now) == 2.5
+
+
+def test_what_the_kernel_says_is_of_this_viewers_time(loop, line):
+    wire = line.wire()
+    line.stall(wire)
+    info = wire.tcp_info()
+    assert 0 <= info.retransmits < 10  # a busy machine sends again what nobody lost
+    assert 0 < info.round_trip_s < 5
+    assert 0 <= info.unacknowledged_bytes <= wire.backlog_bytes
+    before = TcpInfo(round_trip_s=0.02, retransmits=7, unacknowledged_bytes=1, delivery_bps=8.0)
+    assert before.counted_from(5) == TcpInfo(0.02, 2, 1, 8.0)
+
+
+def test_after_the_end_the_kernels_last_word_counts(loop, line):
+    wire = line.wire()
+    line.stall(wire)
+    line.connection.close(CloseReason.LOCAL)
+    loop.turn()
+    assert wire.tcp_info().round_trip_s > 0
 
 
 def test_a_reader_over_its_budget_is_closed(loop, line):

@@ -1,0 +1,120 @@
+"""From the configuration to what runs: the one place where its keys become what streams and services are given.
+
+Called by `app`, at the start and at every reload. It starts nothing and keeps nothing.
+"""
+
+import resource
+import secrets
+from collections.abc import Callable, Mapping
+
+from edge_streamer.config import Config
+from edge_streamer.media.stream import Stream
+from edge_streamer.protocol.digest import Algorithm, LoginRules
+from edge_streamer.protocol.http.auth import HttpAuthenticator
+from edge_streamer.protocol.rtsp.auth import ALLOW_ALL, Authorizer, LoginAuthorizer
+from edge_streamer.runtime.multicast import GroupAddress
+from edge_streamer.services.http_access import AccessRules
+from edge_streamer.services.rtsp.settings import RtspSettings
+from edge_streamer.services.source_spec import StreamPolicy
+from edge_streamer.services.status import Limit, LimitValue
+from edge_streamer.stream_config import DeviceStream, FileStream, StreamConfig
+from edge_streamer.users import Role
+
+
+def stream_policy(stream: StreamConfig) -> StreamPolicy:
+    """Return when the stream's source runs, and how long it is waited for."""
+    return StreamPolicy(stream.on_demand, stream.linger_s, stream.give_up_after_s)
+
+
+def new_stream(name: str, stream: StreamConfig, dead_after_s: float) -> Stream:
+    """Return the stream, still without a frame."""
+    return Stream(
+        name,
+        dead_after_s=dead_after_s,
+        link_bitrate_bps=stream.link_bitrate_bps or _encoder_bps(stream),
+        skips_for_slow_readers=stream.slow_readers == "skip",
+    )
+
+
+def _encoder_bps(stream: StreamConfig) -> int:
+    """The rate that we ask an encoder for; 0 where pictures come encoded and the rate has to be measured."""
+    match stream:
+        case FileStream() | DeviceStream(format="h264"):
+            return 0
+        case _:
+            return stream.bitrate_bps
+
+
+def rtsp_settings(config: Config, places: Mapping[str, tuple[str, int]]) -> RtspSettings:
+    """Return what the RTSP service is told; `places` are address and RTP port of the streams' multicast groups."""
+    rtsp = config.rtsp
+    return RtspSettings(
+        transports=tuple(rtsp.transports),
+        session_timeout_s=rtsp.session_timeout_s,
+        max_sessions=rtsp.max_sessions,
+        max_sessions_per_address=rtsp.max_sessions_per_address,
+        max_connections=rtsp.max_connections,
+        max_connections_per_address=rtsp.max_connections_per_address,
+        setup_within_s=rtsp.setup_within_s,
+        max_pending_describes=rtsp.max_pending_describes,
+        max_header_bytes=rtsp.max_header_bytes,
+        max_body_bytes=rtsp.max_body_bytes,
+        udp_ports=(rtsp.udp_ports.first, rtsp.udp_ports.last),
+        groups=_multicast_groups(config, places),
+        dead_after_s=config.link.dead_after_s,
+    )
+
+
+def _multicast_groups(config: Config, places: Mapping[str, tuple[str, int]]) -> Mapping[str, GroupAddress]:
+    multicast = config.multicast
+    return {name: GroupAddress(*place, multicast.ttl, multicast.interface or "") for name, place in places.items()}
+
+
+def limits_in_effect(config: Config) -> Mapping[str, LimitValue]:
+    """Return what metrics and API show of limits, by configuration key."""
+    rtsp, http = config.rtsp, config.http
+    return {
+        Limit.SESSIONS: rtsp.max_sessions,
+        Limit.SESSIONS_PER_ADDRESS: rtsp.max_sessions_per_address,
+        Limit.RTSP_CONNECTIONS: rtsp.max_connections,
+        Limit.RTSP_CONNECTIONS_PER_ADDRESS: rtsp.max_connections_per_address,
+        Limit.SETUP_WITHIN: rtsp.setup_within_s,
+        Limit.PENDING_DESCRIBES: rtsp.max_pending_describes,
+        Limit.UDP_PORTS: rtsp.udp_ports.to_toml(),
+        Limit.HTTP_CONNECTIONS: http.max_connections,
+        Limit.HTTP_CONNECTIONS_PER_ADDRESS: http.max_connections_per_address,
+        Limit.DESCRIPTORS: resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        "rtsp.max_header_bytes": rtsp.max_header_bytes,
+        "rtsp.max_body_bytes": rtsp.max_body_bytes,
+        "rtsp.session_timeout_s": rtsp.session_timeout_s,
+    }
+
+
+def _login_rules(config: Config) -> LoginRules:
+    algorithms = (Algorithm.MD5, Algorithm.SHA_256) if config.auth.sha256 else (Algorithm.MD5,)
+    return LoginRules(config.users, algorithms, basic=config.auth.basic == "always")
+
+
+def authorizer_maker(config: Config) -> Callable[[], Authorizer]:
+    """Return what makes a connection's authorizer."""
+    if config.auth.anonymous or not config.users:
+        return lambda: ALLOW_ALL
+    rules = _login_rules(config)
+    return lambda: LoginAuthorizer(rules, secrets.token_hex(16))
+
+
+def access_rules(config: Config) -> AccessRules:
+    """Return who may ask what over HTTP; browsers log in again, unseen, since the key of their nonces is new."""
+    return AccessRules(
+        config.users,
+        HttpAuthenticator(_login_rules(config), secrets.token_bytes(32)),
+        everybodys_role=_everybodys_role(config),
+        monitoring_networks=config.auth.metrics_networks,
+    )
+
+
+def _everybodys_role(config: Config) -> Role | None:
+    """Return what is allowed without logging in. Without users only this machine reaches the service (`config`)."""
+    if config.auth.anonymous:
+        return Role.VIEWER
+    return None if config.users else Role.ADMIN

@@ -1,0 +1,92 @@
+"""How the board is: the temperature of its processor, and what its firmware slows it down for.
+
+Called by `app` for every status, on the loop. Files of sysfs are no files on a disk: reading one asks a driver, which
+answers from memory or within microseconds; a few bytes are read, at most once in `FRESH_S`. What a board does not have
+is not there in the answer. It draws no conclusion; alerts do.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+FRESH_S: Final = 1.0
+"""However many pages and scrapes ask, the drivers are asked this seldom."""
+_READ_BYTES: Final = 64
+_PROCESSOR_ZONES: Final = ("cpu-thermal", "cpu_thermal", "soc-thermal", "x86_pkg_temp")
+"""`type` of a thermal zone, by preference: Raspberry Pi and most ARM boards, older kernels, Rockchip, a PC."""
+_THROTTLED: Final = "devices/platform/soc*/*:firmware/get_throttled"
+"""Of Raspberry Pi kernels: `soc/soc:firmware`, and on newer boards with the bus's address in both names."""
+THROTTLED_BITS: Final[Mapping[str, int]] = {
+    "under_voltage": 1 << 0,
+    "frequency_capped": 1 << 1,
+    "throttled": 1 << 2,
+    "soft_temperature_limit": 1 << 3,
+}
+"""What is so now. The same bits, sixteen places higher, say what was so before: since when differs between kernels."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoardHealth:
+    """`temperature_c` is None where no sensor says it; `throttled` is empty where no firmware says it."""
+
+    temperature_c: float | None = None
+    throttled: Mapping[str, bool] = field(default_factory=dict)
+
+
+class BoardSensors:
+    """The files that this board has; looked for once. `sysfs` is where that is mounted, `clock` monotonic seconds."""
+
+    def __init__(self, clock: Callable[[], float], sysfs: Path = Path("/sys")) -> None:
+        self._clock = clock
+        self._temperature = _processor_zone(sysfs)
+        self._throttled = next(iter(sorted(sysfs.glob(_THROTTLED))), None)
+        self._read_at = float("-inf")
+        self._health = BoardHealth()
+
+    def health(self) -> BoardHealth:
+        """Return how the board is, or was `FRESH_S` ago at most."""
+        now = self._clock()
+        if now - self._read_at >= FRESH_S:
+            self._read_at = now
+            self._health = BoardHealth(_temperature_c(self._temperature), _causes(self._throttled))
+        return self._health
+
+
+def _processor_zone(sysfs: Path) -> Path | None:
+    zones = {_read(file): file.with_name("temp") for file in sorted(sysfs.glob("class/thermal/thermal_zone*/type"))}
+    return next((zones[kind] for kind in _PROCESSOR_ZONES if kind in zones), None)
+
+
+def _temperature_c(file: Path | None) -> float | None:
+    """Thousandths of a degree Celsius (Linux, Documentation/driver-api/thermal/sysfs-api.rst)."""
+    text = _read(file)
+    try:
+        return int(text) / 1000
+    except ValueError:
+        return None
+
+
+def _causes(file: Path | None) -> Mapping[str, bool]:
+    try:
+        bits = int(_read(file), 16)
+    except ValueError:
+        return {}
+    return {cause: bool(bits & bit) for cause, bit in THROTTLED_BITS.items()}
+
+
+def _read(file: Path | None) -> str:
+    """Return a file's text; empty where it is not there, or its driver has no answer now (a sensor that is off)."""
+    if file is None:
+        return ""
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    try:
+        return os.read(descriptor, _READ_BYTES).decode("ascii", "replace").strip()
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,72 @@
+"""One reload at a time: reads the configuration in a thread, and hands what came of it to the loop.
+
+Reading waits for a disk, perhaps for a card that is slow or broken, and the loop waits for nothing. Called by `app` for
+SIGHUP and for `POST /api/v1/reload`; what a reload changes is decided in `reload` and done by `app`.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from edge_streamer.config import Config
+from edge_streamer.reload import ReloadOutcome
+from edge_streamer.runtime.log_events import ConfigurationReloaded, ReloadRefused, log_event
+from edge_streamer.runtime.loop import Loop
+from edge_streamer.services.http_control import OnReloaded
+from edge_streamer.source_plan import PlannedSource
+from edge_streamer.toml import ConfigError
+
+log = logging.getLogger(__name__)
+
+Loaded: TypeAlias = tuple[Config, Sequence[PlannedSource]]
+
+
+class Reloader:
+    """See the module. `load` reads, in a thread, and raises ConfigError for a mistake; `apply` runs on the loop."""
+
+    def __init__(self, loop: Loop, load: Callable[[], Loaded], apply: Callable[[Loaded], ReloadOutcome]) -> None:
+        self._loop = loop
+        self._load = load
+        self._apply = apply
+        self._asked: list[OnReloaded] = []
+        self._is_reading = False
+
+    def reload(self, on_done: OnReloaded) -> None:
+        """Reload, and call `on_done` in a later turn. Who asks while one is under way gets the next one: the file may
+        have been changed after it was read."""
+        self._asked.append(on_done)
+        if not self._is_reading:
+            self._begin()
+
+    def _begin(self) -> None:
+        asked, self._asked = self._asked, []
+        self._is_reading = True
+        threading.Thread(target=self._read, args=(asked,), name="reload", daemon=True).start()
+
+    def _read(self, asked: list[OnReloaded]) -> None:
+        """In the thread."""
+        loaded: Loaded | ConfigError
+        try:
+            loaded = self._load()
+        except ConfigError as error:
+            loaded = error
+        except Exception as error:
+            log.exception("the configuration could not be read")
+            loaded = ConfigError(f"the configuration could not be read: {type(error).__name__}")
+        try:
+            self._loop.post(lambda: self._finish(loaded, asked))
+        except OSError:
+            pass  # the service has left meanwhile, and the loop is closed
+
+    def _finish(self, loaded: Loaded | ConfigError, asked: list[OnReloaded]) -> None:
+        self._is_reading = False
+        if self._asked:
+            self._begin()
+        outcome = ReloadOutcome(error=str(loaded)) if isinstance(loaded, ConfigError) else self._apply(loaded)
+        if outcome.error:
+            log_event(log, ReloadRefused(detail=outcome.error))
+        else:
+            log_event(log, ConfigurationReloaded(streams=outcome.changed, needs_restart=outcome.needs_restart))
+        for on_done in asked:
+            on_done(outcome)

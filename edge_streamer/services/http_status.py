@@ -1,0 +1,68 @@
+"""`/api/v1/status`, `/healthz`, `/metrics`: what the service knows of itself, for scripts, load balancers, Prometheus.
+
+A finder of `services.http`. Each answer is computed from one snapshot of the status and never waits.
+"""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final, TypeAlias
+
+from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
+from edge_streamer.services.http_answers import JSON, SECURITY_HEADERS, ok
+from edge_streamer.services.http_routes import Answer, Operation, Resource, Route, resource_among
+from edge_streamer.services.metrics import MetricsExposition
+from edge_streamer.services.status import ServiceStatus, StreamStatus
+from edge_streamer.services.status_document import StatusDocument, YouDocument, status_document
+
+TakeSnapshot: TypeAlias = Callable[[], ServiceStatus]
+
+_TEXT: Final = "text/plain; charset=utf-8"
+_METRICS: Final = ("text/plain", "application/openmetrics-text")
+
+
+class StatusRoutes:
+    """See the module."""
+
+    def __init__(self, take_snapshot: TakeSnapshot, metrics: MetricsExposition) -> None:
+        self._take_snapshot = take_snapshot
+        self._metrics = metrics
+        self.routes: Final = (
+            Route("/api/v1/status", {"GET": Operation("getStatus", "What runs, and how well.", self._status, _STATUS)}),
+            Route("/healthz", {"GET": Operation("getHealth", "Whether all is well.", self._health, _HEALTH)}),
+            Route("/metrics", {"GET": Operation("getMetrics", "For Prometheus.", self._scrape, _SCRAPE)}),
+        )
+
+    def find(self, path: str) -> Resource | None:
+        """Return the resource at `path`; None when there is nothing."""
+        return resource_among(self.routes, path)
+
+    def _status(self, request: HttpRequest) -> HttpResponse:
+        you = YouDocument(request.user or None, request.role)
+        return ok(JSON, status_document(self._take_snapshot(), you))
+
+    def _health(self, _request: HttpRequest) -> HttpResponse:
+        reasons = [_reason(stream) for stream in self._take_snapshot().streams if stream.is_failing]
+        status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
+        body = "".join(f"{line}\n" for line in reasons or ["ok"])
+        return HttpResponse(status, (("content-type", _TEXT), *SECURITY_HEADERS), body.encode())
+
+    def _scrape(self, request: HttpRequest) -> HttpResponse:
+        headers = request.headers
+        scrape = self._metrics.render(headers.get("accept", ""), headers.get("accept-encoding", ""))
+        vary = ("vary", "accept, accept-encoding")
+        if not scrape.content_encoding:
+            return ok(scrape.content_type, scrape.body, vary)
+        return ok(scrape.content_type, scrape.body, vary, ("content-encoding", scrape.content_encoding))
+
+
+_STATUS: Final = {HTTPStatus.OK: Answer("The service now.", StatusDocument)}
+_HEALTH: Final = {
+    HTTPStatus.OK: Answer("Every stream that is wanted is up.", str, ("text/plain",)),
+    HTTPStatus.SERVICE_UNAVAILABLE: Answer("A line for each stream that is wanted and not up.", str, ("text/plain",)),
+}
+_SCRAPE: Final = {HTTPStatus.OK: Answer("Text format, or OpenMetrics where it is accepted.", str, _METRICS)}
+
+
+def _reason(stream: StreamStatus) -> str:
+    """Return one line, whatever the source wrote into its reason."""
+    return f"{stream.name}: {' '.join(stream.reason.split()) or 'not up'}"

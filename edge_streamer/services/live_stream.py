@@ -1,0 +1,93 @@
+"""A stream as browsers want it: each frame made into a WebSocket message with one fragment of MP4, once for all.
+
+The bytes are kept as the frame's image (`PacketizedFrame.image`), so that a browser which starts with the cached frames
+gets what the others have had. There is a `LiveStream` while a stream has browsers (`services.live_video`), and its
+decode times begin with it; it knows no browser and no connection.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from edge_streamer.media.stream import Stream
+from edge_streamer.protocol.http.websocket import binary_message, text_message
+from edge_streamer.protocol.mp4 import TIMESCALE_HZ, FragmentWriter, VideoTrack, initialization_segment
+from edge_streamer.protocol.rtp.h264 import NalType, NalUnit, ParameterSets, nal_type
+from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
+
+_TIMESTAMP_SPAN: Final = 1 << 32
+
+
+class LiveStream:
+    """See the module."""
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self._writer = FragmentWriter(1 / stream.nominal_fps if stream.nominal_fps else 0.0)
+        self._rtp_timestamp: int | None = None
+        self._media_time = 0  # of the frame made last, unwrapped
+        self._introduced: ParameterSets | None = None
+        self._introduction: bytes | None = None
+
+    @property
+    def live_s(self) -> float:
+        """Decode time of the newest fragment, in seconds."""
+        return self._writer.decode_time / TIMESCALE_HZ
+
+    @property
+    def is_after_gap(self) -> bool:
+        """Whether browsers drop the newest fragment and all that follow, up to a key frame."""
+        return self._writer.is_after_gap
+
+    def fragment(self, frame: PacketizedFrame) -> bytes:
+        """Return the message with the frame's fragment."""
+        return frame.image(self._make_fragment)
+
+    def introduction(self, key_frame: PacketizedFrame) -> bytes | None:
+        """Return the two messages that go before a fragment of this key frame, the same object for the same parameter
+        sets; None when the frame has none, or such that no size can be read from them."""
+        parameter_sets = _parameter_sets(key_frame.nal_units)
+        if parameter_sets is None or parameter_sets != self._introduced:
+            self._introduced = parameter_sets
+            self._introduction = _introduction(parameter_sets)
+        return self._introduction
+
+    def _make_fragment(self, frame: PacketizedFrame) -> bytes:
+        if self._rtp_timestamp is not None:
+            self._media_time += _signed_difference(frame.rtp_timestamp, self._rtp_timestamp)
+        self._rtp_timestamp = frame.rtp_timestamp
+        fragment = self._writer.fragment(frame.nal_units, self._media_time, is_key_frame=frame.is_key_frame)
+        return binary_message(fragment)
+
+
+def _signed_difference(later: int, earlier: int) -> int:
+    """RTP timestamps wrap after 13 hours; a frame that is shown before the one that came earlier has a lower one."""
+    difference = (later - earlier) % _TIMESTAMP_SPAN
+    return difference - _TIMESTAMP_SPAN if difference >= _TIMESTAMP_SPAN // 2 else difference
+
+
+def _parameter_sets(nal_units: Sequence[NalUnit]) -> ParameterSets | None:
+    sps = tuple(bytes(nal) for nal in nal_units if nal_type(nal) == NalType.SPS)
+    pps = tuple(bytes(nal) for nal in nal_units if nal_type(nal) == NalType.PPS)
+    return ParameterSets(sps, pps) if sps and pps else None
+
+
+def _introduction(parameter_sets: ParameterSets | None) -> bytes | None:
+    if parameter_sets is None:
+        return None
+    try:
+        video = parameter_sets.video_format
+    except ValueError:
+        return None
+    samples = video.samples
+    track = VideoTrack(
+        parameter_sets.sps,
+        parameter_sets.pps,
+        video.width,
+        video.height,
+        samples.chroma_format_idc,
+        samples.luma_bits,
+        samples.chroma_bits,
+    )
+    said = json.dumps({"mime": track.mime, "width": track.width, "height": track.height})
+    return text_message(said) + binary_message(initialization_segment(track))

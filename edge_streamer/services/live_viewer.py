@@ -1,0 +1,177 @@
+"""One browser that watches one stream: the stream's `Viewer`, and what has a connection after HTTP.
+
+It is made by `services.live_video`, which also has it look at its clocks. Its rules:
+
+- what waits here for more than `BEHIND_S` is thrown away whole, and so is everything up to a key frame that finds the
+  queue drained: a browser that is behind skips, and is never late for long
+- who does not read at all is dead `dead_after_s` after that, as any other viewer (`runtime.tcp`), and who answers no
+  ping (`protocol.http.websocket`) as well
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from edge_streamer.protocol.http.websocket import WebSocketClosingKind, WebSocketProtocol, text_message
+from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
+from edge_streamer.runtime.log_events import LiveViewBegan, LiveViewEnded, log_event
+from edge_streamer.runtime.loop import Loop
+from edge_streamer.runtime.tcp import CloseReason, TcpConnection
+from edge_streamer.services.live_stream import LiveStream
+
+log = logging.getLogger(__name__)
+
+BEHIND_S: Final = 1.0
+SEND_BUFFER_S: Final = 0.5
+"""Seconds of the stream that the kernel may hold besides: it does not let go of them when we skip."""
+SMALLEST_SEND_BUFFER_BYTES: Final = 16 << 10
+
+
+class LiveViewer:
+    """See the module. `on_left` is called once, when the connection is over."""
+
+    batch_kind = None  # a browser may be sent a frame that another skips
+
+    def __init__(
+        self, loop: Loop, live: LiveStream, connection: TcpConnection, on_left: Callable[["LiveViewer"], None]
+    ) -> None:
+        self.live = live
+        self._loop = loop
+        self._connection = connection
+        self._on_left = on_left
+        self._protocol = WebSocketProtocol(loop.now())
+        self._began_at = loop.now()
+        self._introduction: bytes | None = None  # what was sent last; None: it begins anew
+        self._skipped_frames = 0  # since it was sent one
+        connection.add_write_limit(live.stream.write_limit_bytes)
+        connection.on_overflow = self._on_overflow
+        size_bytes = round(SEND_BUFFER_S * live.stream.write_budget.bytes_per_second)
+        connection.set_send_buffer(max(SMALLEST_SEND_BUFFER_BYTES, size_bytes))
+        log_event(log, LiveViewBegan(peer=connection.peer_host, stream=live.stream.name))
+
+    def watch(self) -> None:
+        """Join the stream, unless the browser has left; an on-demand source is started for it."""
+        if self._connection.is_open:
+            stream = self.live.stream
+            stream.on_wanted()
+            stream.join(self, self._loop.now())
+
+    # --- the stream's calls
+
+    def start(self, first: PacketizedFrame) -> None:
+        """Nothing to do: `deliver` begins with a key frame by itself, as it has to after every gap."""
+
+    def deliver(self, frame: PacketizedFrame) -> None:
+        """Send the frame's fragment, or skip it."""
+        fragment = self.live.fragment(frame)  # also of what is skipped: its time is the live edge
+        if self._introduction is not None and self._connection.oldest_unsent_age_s(self._loop.now()) > BEHIND_S:
+            self._fall_behind()  # once: what is partly on the wire has its time anew, and then until it is dead
+        if frame.is_key_frame and self._may_begin():
+            self._send_key_frame(frame, fragment)
+        elif self._introduction is not None and not self.live.is_after_gap:
+            self._connection.send_frame(fragment)
+        else:  # a browser would drop what follows a gap, and show the picture of before for as long
+            self._begin_anew()
+            self._skip()
+
+    def on_fault(self, error: Exception) -> None:
+        """End: one of the stream's calls raised."""
+        self._loop.report_fault(error, self._connection)
+
+    def _may_begin(self) -> bool:
+        return self._introduction is not None or self._connection.queued_bytes == 0
+
+    def _send_key_frame(self, frame: PacketizedFrame, fragment: bytes) -> None:
+        introduction = self.live.introduction(frame)
+        if introduction is None:
+            self._begin_anew()
+            self._skip()
+        elif introduction is self._introduction:
+            self._connection.send_frame(fragment)
+        else:
+            self._introduction = introduction
+            self._connection.send_frame(self._skipped_message() + introduction + fragment)
+
+    def _skipped_message(self) -> bytes:
+        skipped, self._skipped_frames = self._skipped_frames, 0
+        return text_message(json.dumps({"skipped": skipped})) if skipped else b""
+
+    def _skip(self) -> None:
+        self._skipped_frames += 1
+        if self._connection.queued_bytes == 0:
+            self.live.stream.key_frame_requests.request(self._loop.now())
+
+    def _fall_behind(self) -> int:
+        dropped = self._connection.drop_frames()
+        self._skipped_frames += dropped
+        self._begin_anew()
+        return dropped
+
+    def _begin_anew(self) -> None:
+        self._introduction = None
+
+    def _on_overflow(self) -> None:
+        if not self._fall_behind():
+            self._connection.close_for_backlog()  # one fragment, or replies, in `dead_after_s`: it hardly reads
+
+    # --- what is said beside the picture
+
+    def report(self, message: bytes) -> None:
+        """Send a text message that is the same for all who have a picture."""
+        if self._introduction is not None and self._protocol.is_open:
+            self._connection.send(message)
+
+    def wait(self, message: bytes) -> None:
+        """Send a text message that says why there is no picture; the next one begins anew."""
+        if self._protocol.is_open:
+            self._begin_anew()
+            self._connection.send(message)
+
+    # --- the connection's calls
+
+    def on_data(self, data: bytes) -> None:
+        """Take what the browser says, which is nothing but control frames."""
+        self._protocol.receive(data, self._loop.now())
+        self._flush()
+
+    def on_sent_all(self) -> None:
+        """Nothing to do: the next frame finds the queue drained."""
+
+    def on_closed(self, reason: CloseReason) -> None:
+        """Let go."""
+        self.live.stream.leave(self)
+        self._on_left(self)
+        ended = self._protocol.closing_kind or reason
+        peer, stream, duration_s = self._connection.peer_host, self.live.stream.name, self._loop.now() - self._began_at
+        log_event(log, LiveViewEnded(reason=ended, peer=peer, stream=stream, duration_s=duration_s))
+
+    # --- the clocks and the end
+
+    def look(self) -> None:
+        """See to pings and deadlines, and whether the browser is dead; call it a few times a second."""
+        self._loop.guard(self._look, self._connection)
+
+    def _look(self) -> None:
+        now = self._loop.now()
+        self._protocol.tick(now)
+        self._flush()
+        self._connection.look_for_death(now, is_sending=self._introduction is not None)
+
+    def close(self) -> None:
+        """Say goodbye, and hang up when the browser has answered or `CLOSE_WITHIN_S` have passed."""
+        self.live.stream.leave(self)
+        self._connection.drop_frames()
+        self._protocol.close(self._loop.now())
+        self._flush()
+
+    def _flush(self) -> None:
+        closing = self._protocol.closing
+        if closing:
+            self.live.stream.leave(self)  # no message may follow a close (RFC 6455 section 5.5.1)
+            self._connection.drop_frames()
+        self._connection.send(self._protocol.data_to_send())
+        if self._protocol.closing_kind is WebSocketClosingKind.SILENT:
+            self._connection.close(CloseReason.STALLED)
+        elif closing:
+            self._connection.close_when_sent(CloseReason.LOCAL)

@@ -1,0 +1,140 @@
+"""What a metric family is, and the few ways in which one reads its samples from a `ServiceStatus`.
+
+The words that `services.metrics_table` is written in; it renders nothing and holds no state.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Final, TypeVar
+
+from edge_streamer.services.status import Histogram, ServiceStatus, SessionStatus, StreamStatus
+
+PREFIX: Final = "edge_streamer_"
+MAX_EXPORTED_SESSIONS: Final = 64
+"""Sessions that get series of their own, fifteen each: the scrape stays near 1,000 series and a few milliseconds."""
+
+Sample = tuple[tuple[str, ...], float | Histogram]
+"""The label values, in the order of the family's labels, and the value."""
+Read = Callable[[ServiceStatus], Iterable[Sample]]
+
+_Value = TypeVar("_Value", bound=str)
+
+
+class MetricKind(StrEnum):
+    """The OpenMetrics types in use."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricFamily:
+    """One family. `name` is without `PREFIX` and with the suffix that queries use (`_total`, `_info`)."""
+
+    name: str
+    kind: MetricKind
+    help: str
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusFamily(MetricFamily):
+    """A family whose samples come from a `ServiceStatus`."""
+
+    read: Read
+
+
+def exported_sessions(status: ServiceStatus) -> tuple[SessionStatus, ...]:
+    """Return the sessions that get series of their own: those in the lowest slots."""
+    return status.sessions[:MAX_EXPORTED_SESSIONS]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The labels of a family, and where its samples come from."""
+
+    labels: tuple[str, ...]
+    read: Read
+
+
+def one(value: Callable[[ServiceStatus], float | Histogram]) -> Reader:
+    """Read one value of the whole service."""
+    return Reader((), lambda status: [((), value(status))])
+
+
+def by_label(
+    label: str, counts: Callable[[ServiceStatus], Mapping[_Value, int]], known: Iterable[_Value] = ()
+) -> Reader:
+    """Read counts by one label; those of `known` values are 0 before they occur."""
+    zeros = dict.fromkeys(known, 0)
+
+    def read(status: ServiceStatus) -> Iterable[Sample]:
+        return [((str(value),), count) for value, count in sorted({**zeros, **counts(status)}.items())]
+
+    return Reader((label,), read)
+
+
+def if_known(value: Callable[[ServiceStatus], float | None]) -> Reader:
+    """Read one value of the whole service, if there is one."""
+    return Reader((), lambda status: [((), sample)] if (sample := value(status)) is not None else [])
+
+
+def by_source(value: Callable[[StreamStatus], float | Histogram | None]) -> Reader:
+    """Read a value of each stream, where it has one."""
+
+    def read(status: ServiceStatus) -> Iterable[Sample]:
+        return [((stream.name,), sample) for stream in status.streams if (sample := value(stream)) is not None]
+
+    return Reader(("source",), read)
+
+
+def by_source_and_reason(counts: Callable[[StreamStatus], Mapping[str, int]], known: Iterable[str]) -> Reader:
+    """Read counts of each stream by reason; those of `known` reasons are 0 before they occur."""
+    zeros = {str(reason): 0 for reason in known}
+
+    def read(status: ServiceStatus) -> Iterable[Sample]:
+        for stream in status.streams:
+            for reason, count in sorted({**zeros, **counts(stream)}.items()):
+                yield (stream.name, str(reason)), count
+
+    return Reader(("source", "reason"), read)
+
+
+def by_slot(value: Callable[[SessionStatus], float | None]) -> Reader:
+    """Read a value of each exported session, where it has one."""
+
+    def read(status: ServiceStatus) -> Iterable[Sample]:
+        sessions = exported_sessions(status)
+        return [(slot_labels(session.slot), sample) for session in sessions if (sample := value(session)) is not None]
+
+    return Reader(("slot",), read)
+
+
+@lru_cache(maxsize=1024)
+def slot_labels(slot: int) -> tuple[str]:
+    """Return the same tuple for the same slot: a scrape needs it in a dozen families."""
+    return (str(slot),)
+
+
+def counter(name: str, help_text: str, reader: Reader) -> StatusFamily:
+    """Return a counter."""
+    return StatusFamily(name, MetricKind.COUNTER, help_text, reader.labels, reader.read)
+
+
+def gauge(name: str, help_text: str, reader: Reader) -> StatusFamily:
+    """Return a gauge."""
+    return StatusFamily(name, MetricKind.GAUGE, help_text, reader.labels, reader.read)
+
+
+def histogram(name: str, help_text: str, reader: Reader) -> StatusFamily:
+    """Return a histogram."""
+    return StatusFamily(name, MetricKind.HISTOGRAM, help_text, reader.labels, reader.read)
+
+
+def info(name: str, help_text: str, reader: Reader) -> StatusFamily:
+    """Return a family whose value is always 1 and whose labels say something."""
+    return StatusFamily(name, MetricKind.INFO, help_text, reader.labels, reader.read)

@@ -1,0 +1,148 @@
+// The page: asks the API every two seconds while somebody looks, and hands what it says to the cards and the table.
+
+import { SessionTable } from "./session_table.js";
+import { StreamCard } from "./stream_card.js";
+import { copyOf, count, duration, fill, latency } from "./text.js";
+
+const POLL_EVERY_MS = 2000;
+const ANSWER_WITHIN_MS = 8000;
+const URLS = JSON.parse(document.body.dataset.urls);
+const MEANINGS = {
+  teardown: "the client said goodbye",
+  peer_closed: "the client hung up",
+  backlog: "the client read too slowly for too long",
+  stalled: "the client stopped reading",
+  unreachable: "the client's network is gone",
+  idle: "no sign of life from the client",
+  protocol_error: "the client spoke nonsense",
+  limit: "a limit of this server",
+  auth: "the login failed",
+  stream_ended: "the source ended",
+  stream_replaced: "the source came back with another picture",
+  kicked: "an operator ended it",
+  shutdown: "this server was stopped",
+  internal_error: "a fault of this server",
+};
+
+const cards = new Map();
+const table = new SessionTable(document.querySelector("tbody"), kick);
+let timer = 0;
+
+/** Send a request and return the response; Error with the server's own words when it refuses. */
+async function send(path, method = "GET") {
+  // Not a relative address: a page opened as http://user:password@host/ may fetch none.
+  const response = await fetch(location.origin + path, { method, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+  if (response.ok) return response;
+  const problem = await response.json().catch(() => ({}));
+  throw new Error(problem.detail ?? `${response.status} ${response.statusText}`);
+}
+
+async function ask(path) {
+  return (await send(path)).json();
+}
+
+async function poll() {
+  clearTimeout(timer);
+  try {
+    const [status, sessions] = await Promise.all([ask("/api/v1/status"), ask("/api/v1/sessions")]);
+    show(status, sessions);
+  } catch (error) {
+    showHealth("No answer", "bad", error.message);
+  }
+  clearTimeout(timer);
+  if (!document.hidden) timer = setTimeout(poll, POLL_EVERY_MS);
+}
+
+async function kick(session, who) {
+  try {
+    await send(`/api/v1/sessions/${encodeURIComponent(session.id)}`, "DELETE");
+    announce(`Ended the session of ${who}.`);
+  } catch (error) {
+    announce(`Could not end the session of ${who}: ${error.message}`);
+  }
+  await poll();
+}
+
+// --- what it shows
+
+function show(status, sessions) {
+  document.body.dataset.role = status.you.role;
+  document.querySelector("main").hidden = false;
+  showStreams(status.streams);
+  table.update(sessions, status.write_budget_s);
+  showEnded(status.sessions.ended);
+  fill(document, {
+    "session-count": `${sessions.length} of ${status.sessions.limit}`,
+    uptime: duration(Date.now() / 1000 - status.started_wall_s),
+    started: count(status.sessions.started),
+    budget: `${status.write_budget_s} s`,
+    "worst-turn": latency(status.worst_turn_s),
+    faults: count(status.handler_faults),
+    you: status.you.user ? `${status.you.user}, ${status.you.role}` : status.you.role,
+    version: `edge_streamer ${status.version}`,
+  });
+  const down = status.streams.filter((stream) => stream.wanted && !stream.up).map((stream) => stream.name);
+  if (down.length) showHealth(`${down.join(", ")} down`, "bad");
+  else showHealth("All well", "good");
+}
+
+function showStreams(streams) {
+  const grid = document.getElementById("streams");
+  const names = new Set(streams.map((stream) => stream.name));
+  for (const [name, card] of cards) {
+    if (!names.has(name)) {
+      card.remove();
+      cards.delete(name);
+    }
+  }
+  for (const stream of streams) {
+    if (!cards.has(stream.name)) {
+      const card = new StreamCard(stream.name, urlsOf(stream.name));
+      cards.set(stream.name, card);
+      grid.append(card.element);
+    }
+    cards.get(stream.name).update(stream, performance.now());
+  }
+}
+
+/** A stream that a reload of the configuration has added is to be had where the others are. */
+function urlsOf(name) {
+  return [...new Set(URLS.map((url) => url.slice(0, url.lastIndexOf("/") + 1)))].map((place) => place + name);
+}
+
+function showEnded(ended) {
+  const rows = Object.entries(ended)
+    .filter(([, times]) => times > 0)
+    .sort((one, other) => other[1] - one[1])
+    .map(([reason, times]) => {
+      const row = copyOf("end-reason");
+      fill(row, { reason, meaning: MEANINGS[reason] ?? "", count: count(times) });
+      return row;
+    });
+  document.getElementById("ended").replaceChildren(...rows);
+}
+
+function showHealth(text, tone, why = "") {
+  const pill = document.querySelector("header .pill");
+  pill.dataset.tone = tone;
+  pill.title = why;
+  document.body.dataset.answers = text !== "No answer";
+  fill(document, { health: text });
+}
+
+function announce(text) {
+  document.getElementById("announcement").textContent = text;
+}
+
+// --- while somebody looks
+
+function onVisibility() {
+  for (const card of cards.values()) card.setVisible(!document.hidden);
+  if (document.hidden) clearTimeout(timer);
+  else poll();
+}
+
+document.title = `${location.hostname} – edge_streamer`;
+fill(document, { host: location.host });
+document.addEventListener("visibilitychange", onVisibility);
+poll();

@@ -1,0 +1,136 @@
+// The card of one stream: its live picture with what to know about it, its health, and its addresses.
+
+import { LivePicture } from "./live_picture.js";
+import { bitrate, copyOf, count, duration, fill, isKnown, latency } from "./text.js";
+
+const FPS_OVER_MS = 10_000;
+const LATE_S = 1.5;
+const COPIED_FOR_MS = 1500;
+const STATES = {
+  idle: () => ["", ""],
+  connecting: () => ["Connecting", ""],
+  live: (behind) => ["", `Live, ${behind.toFixed(1)} s behind`],
+  waiting: (reason) => [`Waiting for the source: ${reason}`, "Waiting"],
+  retrying: (reason) => [`${reason}. Trying again`, "Reconnecting"],
+  stills: () => ["", "A picture every 2 s: this browser cannot play the stream"],
+};
+
+export class StreamCard {
+  #picture;
+  #surface;
+  #button;
+  #samples = [];
+  #wish = null; // what the person pressed: true to play, false to rest, null to leave it to us
+  #isFirst = true;
+
+  constructor(name, urls) {
+    this.element = copyOf("stream-card");
+    this.element.dataset.stream = name;
+    this.#surface = this.element.querySelector(".picture");
+    this.#button = this.element.querySelector(".play");
+    const video = this.element.querySelector("video");
+    const image = this.element.querySelector("img");
+    video.setAttribute("aria-label", `Live picture of ${name}`);
+    image.alt = `Picture of ${name}`;
+    fill(this.element, { name });
+    this.element.querySelector(".urls").append(...urls.map(urlRow));
+    this.#picture = new LivePicture(name, video, image, (state, detail) => this.#showPicture(state, detail));
+    this.#button.onclick = () => this.#turn();
+    this.#showPicture("idle");
+  }
+
+  /** Show what the server says of the stream; `now` is this browser's monotonic time in milliseconds. */
+  update(stream, now) {
+    if (this.#isFirst && stream.wanted && !prefersStillness()) this.#wish ??= true;
+    this.#isFirst = false;
+    if (this.#wish && !document.hidden) this.#picture.start();
+    const [state, tone] = stateOf(stream);
+    const pill = this.element.querySelector(".body .pill");
+    pill.dataset.tone = tone;
+    fill(this.element, {
+      state,
+      reason: stream.up ? "" : stream.reason,
+      picture: stream.width ? `${stream.width} × ${stream.height}` : "–",
+      fps: stream.up ? this.#measuredFps(stream.frames, now, stream.fps) : "–",
+      bitrate: bitrate(stream.bitrate_bps),
+      viewers: count(stream.viewers),
+      age: isKnown(stream.last_frame_age_s) ? `${age(stream.last_frame_age_s)} ago` : "none yet",
+      restarts: count(stream.restarts),
+      encoder: stream.encoder || "–",
+      "encoder-reason": stream.encoder_reason,
+      source: [stream.source, stream.camera].filter(Boolean).join(", "),
+    });
+  }
+
+  /** Rest while nobody looks (`false`), go on as before when somebody does. */
+  setVisible(isVisible) {
+    this.#samples = [];
+    if (isVisible && this.#wish) this.#picture.start();
+    if (!isVisible) this.#picture.stop();
+  }
+
+  remove() {
+    this.#picture.close();
+    this.element.remove();
+  }
+
+  #turn() {
+    this.#wish = !this.#picture.isRunning;
+    if (this.#wish) this.#picture.start();
+    else this.#picture.stop();
+  }
+
+  #showPicture(state, detail) {
+    const [message, behind] = STATES[state](detail);
+    this.#surface.dataset.state = state;
+    this.#surface.dataset.late = state === "live" && detail > LATE_S;
+    this.#button.setAttribute("aria-label", state === "idle" ? "Play the live picture" : "Pause the live picture");
+    fill(this.element, { message, behind });
+  }
+
+  /** Count frames over the last seconds; the nominal rate is named where it is known. */
+  #measuredFps(frames, now, nominal) {
+    this.#samples = [...this.#samples.filter((sample) => now - sample.now < FPS_OVER_MS), { frames, now }];
+    const first = this.#samples[0];
+    if (now - first.now < 1000 || frames < first.frames) return `… of ${nominal}`;
+    return `${(((frames - first.frames) / (now - first.now)) * 1000).toFixed(1)} of ${nominal}`;
+  }
+}
+
+function stateOf(stream) {
+  if (stream.up) return ["Up", "good"];
+  return stream.wanted ? ["Down", "bad"] : ["Resting", "quiet"];
+}
+
+function age(seconds) {
+  return seconds < 10 ? latency(seconds) : duration(seconds);
+}
+
+function prefersStillness() {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches;
+}
+
+function urlRow(url) {
+  const row = copyOf("stream-url");
+  const [input, button] = row.children;
+  input.value = url;
+  input.setAttribute("aria-label", "Address for a recorder or player");
+  input.onclick = () => input.select();
+  button.setAttribute("aria-label", `Copy ${url}`);
+  button.onclick = async () => {
+    await copy(input);
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy"), COPIED_FOR_MS);
+  };
+  return row;
+}
+
+/** The clipboard of today wants HTTPS, which a camera seldom has; the old way does without. */
+async function copy(input) {
+  if (isSecureContext) {
+    await navigator.clipboard.writeText(input.value);
+  } else {
+    input.select();
+    document.execCommand("copy");
+  }
+}

@@ -1,0 +1,181 @@
+"""Live video from the running service: what browsers are sent, kept as files that ffprobe and ffmpeg judge.
+
+Chromium's judgement is in `tests/page`. Here nothing is shown, so every fragment can be looked at.
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, Self
+
+import pytest
+from wsproto.events import CloseConnection
+
+from edge_streamer.protocol.mp4 import TIMESCALE_HZ
+from tests.support.live_browser import LiveBrowser
+from tests.support.service import RunningService, running_service
+
+WATCH_S: Final = 5.0
+FRAME_RATE_HZ: Final = {"main": 30, "sub": 15}
+FIRST_FRAME_LIMIT_S: Final = 0.5
+LATENESS_LIMIT_S: Final = 0.1
+WAIT_LIMIT_S: Final = 20.0
+
+
+class Recorder:
+    """A browser on a real socket; when each fragment came stands in `arrived`, in monotonic seconds."""
+
+    def __init__(self, service: RunningService, name: str) -> None:
+        host, port = service.http_address
+        self.browser = LiveBrowser(f"{host}:{port}", name, origin=f"http://{host}:{port}")
+        self.socket = socket.create_connection((host, port))
+        self.opened_at = time.monotonic()
+        self.arrived: list[float] = []
+        self.is_closed = False
+        self.answer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.socket.close()
+
+    def leave(self) -> None:
+        """Say goodbye, and hear it."""
+        self.browser.send(CloseConnection(1000))
+        watch(self, until=lambda: self.is_closed)
+        assert self.browser.close_code == 1000
+
+    def read(self) -> None:
+        data = self.socket.recv(1 << 20)
+        self.is_closed = not data
+        if data:
+            self.browser.receive(data)
+        now = time.monotonic()
+        self.arrived += [now] * (len(self.browser.fragments) - len(self.arrived))
+
+    def answer(self) -> None:
+        self.socket.sendall(self.browser.output)
+        self.browser.output = b""
+
+
+def watch(*recorders: Recorder, until: Callable[[], object]) -> None:
+    """Read what comes until the condition holds."""
+    deadline = time.monotonic() + WAIT_LIMIT_S
+    while not until():
+        assert time.monotonic() < deadline, [recorder.browser.order for recorder in recorders]
+        ready, _, _ = select.select([recorder.socket for recorder in recorders], [], [], 0.1)
+        for recorder in recorders:
+            recorder.answer()
+            if recorder.socket in ready:
+                recorder.read()
+
+
+def watch_for(seconds: float, *recorders: Recorder) -> None:
+    end = time.monotonic() + seconds
+    watch(*recorders, until=lambda: time.monotonic() >= end)
+
+
+def probe(path: Path) -> list[dict[str, str]]:
+    """Return what ffprobe says of each frame; AssertionError when it complains of anything."""
+    command = [
+        "ffprobe",
+        "-v",
+        "warning",
+        "-of",
+        "json",
+        "-show_entries",
+        "frame=pts,key_frame,width,height",
+        str(path),
+    ]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert run.stderr == ""
+    return json.loads(run.stdout)["frames"]
+
+
+def decode(path: Path) -> None:
+    """Decode all; AssertionError when ffmpeg complains of anything."""
+    command = ["ffmpeg", "-v", "warning", "-xerror", "-i", str(path), "-f", "null", "-"]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.fixture(scope="module")
+def recorded(service) -> Mapping[str, Recorder]:
+    """Each stream watched for a while, by stream."""
+    with Recorder(service, "main") as main, Recorder(service, "sub") as sub:
+        watch_for(WATCH_S, main, sub)
+        for recorder in (main, sub):
+            recorder.leave()
+    return {"main": main, "sub": sub}
+
+
+@pytest.mark.parametrize("name", ["main", "sub"])
+def test_what_is_sent_is_a_faultless_file_of_the_stream_as_it_is_made(recorded, tmp_path, name):
+    browser = recorded[name].browser
+    fragments, rate_hz = browser.fragments, FRAME_RATE_HZ[name]
+    assert browser.order == "mi" + "".join("K" if each.is_key_frame else "f" for each in fragments)
+    assert len(fragments) >= (WATCH_S - FIRST_FRAME_LIMIT_S) * rate_hz
+    steps = {later.decode_time - earlier.decode_time for earlier, later in pairwise(fragments)}
+    assert steps == {TIMESCALE_HZ // rate_hz}
+
+    file = tmp_path / "live.mp4"
+    file.write_bytes(browser.file)
+    frames = probe(file)
+    assert [frame["pts"] for frame in frames] == [each.decode_time for each in fragments]
+    assert [frame["key_frame"] for frame in frames] == [int(each.is_key_frame) for each in fragments]
+    said = browser.messages[0]
+    assert {(frame["width"], frame["height"]) for frame in frames} == {(said["width"], said["height"])}
+    decode(file)
+
+
+@pytest.mark.parametrize("name", ["main", "sub"])
+def test_the_picture_is_there_at_once_and_stays_live(recorded, name):
+    recorder = recorded[name]
+    assert recorder.arrived[0] - recorder.opened_at < FIRST_FRAME_LIMIT_S
+    times_s = [each.decode_time / TIMESCALE_HZ for each in recorder.browser.fragments]
+    delays_s = [arrived - time_s for arrived, time_s in zip(recorder.arrived, times_s, strict=True)]
+    lateness_s = sorted(delay_s - min(delays_s) for delay_s in delays_s[FRAME_RATE_HZ[name] :])
+    assert lateness_s[len(lateness_s) * 95 // 100] < LATENESS_LIMIT_S
+    live_s = recorder.browser.said("live_s")
+    assert len(live_s) >= WATCH_S - 1
+    assert all(later - earlier == pytest.approx(1.0, abs=0.3) for earlier, later in pairwise(live_s))
+
+
+def test_all_browsers_of_a_stream_are_sent_the_same_bytes(service):
+    with ExitStack() as stack:
+        recorders = [stack.enter_context(Recorder(service, "main")) for _ in range(3)]
+        watch_for(2.0, *recorders)
+    by_time = [{each.decode_time: each.data for each in recorder.browser.fragments} for recorder in recorders]
+    common = set.intersection(*(set(each) for each in by_time))
+    assert len(common) > FRAME_RATE_HZ["main"]
+    assert all(len({each[decode_time] for each in by_time}) == 1 for decode_time in common)
+
+
+def test_a_browser_outlives_the_source_and_starts_one_that_nobody_else_wants(tmp_path):
+    config = "[streams.yard]\nsource = 'testpattern'\nwidth = 320\nheight = 240\nfps = 15\non_demand = true\n"
+    with running_service(config) as service, Recorder(service, "yard") as recorder:
+        watch(recorder, until=lambda: len(recorder.browser.fragments) >= 15)
+        (child,) = service.child_pids
+        os.kill(child, signal.SIGKILL)
+        watch(recorder, until=lambda: service.child_pids not in ([child], []))
+        before = len(recorder.browser.fragments)
+        watch(recorder, until=lambda: len(recorder.browser.fragments) >= before + 15)
+        service.stop()
+        watch(recorder, until=lambda: recorder.is_closed)
+        assert recorder.browser.close_code == 1001
+
+    fragments = recorder.browser.fragments
+    assert all(later.decode_time > earlier.decode_time for earlier, later in pairwise(fragments))
+    file = tmp_path / "live.mp4"
+    file.write_bytes(recorder.browser.file)
+    assert len(probe(file)) == len(fragments)
+    decode(file)

@@ -1,0 +1,72 @@
+"""Takes the README's pictures of the page, from a real run: two streams, three sessions, one of them stalled.
+
+    python -m tests.support.page_pictures
+
+Called by hand when the page looks different; it writes docs/images/page-*.png.
+"""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from tests.support.browser import Browser
+from tests.support.page import page_url, wait_for_frames, wait_for_sessions
+from tests.support.players import FFMPEG, GSTREAMER, Playing
+from tests.support.rtsp_reader import RtspReader
+from tests.support.service import RunningService, running_service
+from tests.support.stalled_reader import stalled_reader
+
+FOLDER: Final = Path(__file__).parents[2] / "docs" / "images"
+MANY_PICTURES: Final = 10_000
+PHONE_LINES: Final = 844
+_CONFIG: Final = """
+[streams.main]
+source = "testpattern"
+fps = 15
+
+[streams.sub]
+source = "testpattern"
+width = 640
+height = 360
+fps = 10
+bitrate_bps = 400_000
+"""
+
+
+def main() -> None:
+    """Take them all."""
+    with running_service(_CONFIG) as service:
+        with Browser() as desk:
+            _open_with_sessions(desk, service, FOLDER / "page-desktop.png", height=None)
+        with Browser(width=390, height=PHONE_LINES, scale=2, is_phone=True, scheme="dark") as phone:
+            _open_with_sessions(phone, service, FOLDER / "page-phone.png", height=PHONE_LINES)
+
+
+def _open_with_sessions(browser: Browser, service: RunningService, path: Path, height: int | None) -> None:
+    """Take a picture of the page when the stalled reader is in trouble; of a phone's page the sessions as well."""
+    with ExitStack() as watching:
+        watching.enter_context(Playing(GSTREAMER, service.rtsp_url("main"), "tcp", MANY_PICTURES))
+        watching.enter_context(Playing(FFMPEG, service.rtsp_url("sub"), "udp", MANY_PICTURES))
+        _come_and_go(service)
+        browser.open(page_url(service))
+        wait_for_sessions(browser, 2)
+        wait_for_frames(browser, "main", 120)
+        watching.enter_context(stalled_reader(service.rtsp_url("main")))
+        browser.wait_for("return document.querySelector('.meter[data-tone=warn]')")
+        browser.screenshot(path, height)
+        if height is not None:
+            browser.evaluate("document.getElementById('sessions').scrollIntoView()")
+            browser.screenshot(path.with_stem(f"{path.stem}-sessions"), height)
+
+
+def _come_and_go(service: RunningService) -> None:
+    """Have sessions end, one as it should."""
+    for says_goodbye in (True, False):
+        with RtspReader(service.rtsp_url("sub")) as reader:
+            reader.start()
+            if says_goodbye:
+                reader.teardown()
+
+
+if __name__ == "__main__":
+    main()
