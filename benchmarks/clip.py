@@ -51,6 +51,39 @@ def ensure_clip(bitrate_bps: int = DEFAULT_BITRATE_BPS) -> Clip:
     return clip
 
 
+def repeat(clip: Clip, times: int) -> Clip:
+    """Return the clip `times` over in one file, with continuous timestamps, for servers that cannot loop."""
+    path = clip.path.with_name(f"{clip.path.stem}-{times}x.mp4")
+    if not path.exists():
+        with av.open(str(path), "w") as container:
+            _copy_to(container, clip.path, times)
+    return inspect_clip(path)
+
+
+def as_byte_stream(clip: Clip) -> Path:
+    """Return the clip as an H.264 byte stream (Annex B), for servers that read no MP4."""
+    path = clip.path.with_suffix(".264")
+    if not path.exists():
+        with av.open(str(path), "w", format="h264") as container:
+            _copy_to(container, clip.path, 1)
+    return path
+
+
+def _copy_to(container: av.container.OutputContainer, path: Path, times: int) -> None:
+    """Write the packets of `path`, `times` over, each a frame's time after the last."""
+    with av.open(str(path)) as material:
+        stream = container.add_stream_from_template(material.streams.video[0])
+    index = 0
+    for _ in range(times):
+        with av.open(str(path)) as material:
+            for packet in material.demux(video=0):
+                if packet.size:
+                    packet.pts = packet.dts = index
+                    packet.time_base, packet.duration, packet.stream = Fraction(1, FPS), 1, stream
+                    container.mux(packet)
+                    index += 1
+
+
 def inspect_clip(path: Path) -> Clip:
     """Return the facts of an existing clip, from its packets (nothing is decoded)."""
     with av.open(str(path)) as container:

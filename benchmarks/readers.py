@@ -18,9 +18,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from benchmarks.sockets import Drain, RawTcpReader, RawUdpReader, Reader, RtspTcpReader, RtspUdpReader
+from benchmarks.tally import lateness_s
 from tests.support.rtsp_wire import Transport
 
 MAX_READERS: Final = 1000
+TIMED_READERS: Final = 20
+"""Of these the arrival of each frame is noted; they are spread evenly over the order in which all joined."""
 MAX_SECONDS: Final = 45.0
 """Joining, settling and this stay under the 60 s after which a server may drop a silent session (RFC 2326 12.37)."""
 JOIN_INTERVAL_S: Final = 0.005
@@ -34,7 +37,7 @@ LINGER_S: Final = 0.3
 
 @dataclass(frozen=True, slots=True)
 class ReadersReport:
-    """One run. Bytes, packets and CPU are those of the steady phase, gaps and failures those of the whole run."""
+    """One run. Gaps and failures are those of the whole run, all else but the first packets of the steady phase."""
 
     transport: Transport
     count: int
@@ -46,6 +49,8 @@ class ReadersReport:
     lost_packets: int
     first_packet_p50_s: float | None
     first_packet_max_s: float | None
+    lateness_p50_s: float | None
+    lateness_p99_s: float | None
     client_cpu_s: float
     failures: Mapping[str, int]
 
@@ -97,6 +102,8 @@ def _mark(readers: list[Reader]) -> _Mark:
 
 def _report(transport: Transport, readers: list[Reader], before: _Mark, after: _Mark) -> ReadersReport:
     waits_s = [reader.first_packet_s for reader in readers if reader.first_packet_s is not None]
+    arrivals = [(timestamp, now) for reader in readers for timestamp, now in reader.arrivals if now >= before.now]
+    lateness = sorted(lateness_s(arrivals))
     return ReadersReport(
         transport=transport,
         count=len(readers),
@@ -108,17 +115,24 @@ def _report(transport: Transport, readers: list[Reader], before: _Mark, after: _
         lost_packets=sum(reader.tally.lost_packets for reader in readers),
         first_packet_p50_s=statistics.median(waits_s) if waits_s else None,
         first_packet_max_s=max(waits_s, default=None),
+        lateness_p50_s=_percentile(lateness, 0.50),
+        lateness_p99_s=_percentile(lateness, 0.99),
         client_cpu_s=after.cpu_s - before.cpu_s,
         failures=_failures(readers),
     )
+
+
+def _percentile(ordered: list[float], share: float) -> float | None:
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
 
 
 def _join_all(drain: Drain, url: str, transport: Transport, count: int, *, is_raw: bool) -> list[Reader]:
     """Start the readers one after the other; return when each receives or has failed, or at the deadline."""
     start = _reader_kind(transport, is_raw=is_raw)
     readers = []
-    for _ in range(count):
-        readers.append(start(drain, url))
+    timed = {round(index * (count - 1) / max(1, TIMED_READERS - 1)) for index in range(TIMED_READERS)}
+    for index in range(count):
+        readers.append(start(drain, url, is_timed=index in timed))
         drain.run_for(JOIN_INTERVAL_S)
     deadline = time.monotonic() + JOIN_DEADLINE_S
     while time.monotonic() < deadline and not all(reader.is_receiving or reader.failure for reader in readers):
@@ -126,7 +140,7 @@ def _join_all(drain: Drain, url: str, transport: Transport, count: int, *, is_ra
     return readers
 
 
-def _reader_kind(transport: Transport, *, is_raw: bool) -> Callable[[Drain, str], Reader]:
+def _reader_kind(transport: Transport, *, is_raw: bool) -> Callable[..., Reader]:
     if is_raw:
         return RawTcpReader if transport == "tcp" else RawUdpReader
     return RtspTcpReader if transport == "tcp" else RtspUdpReader

@@ -1,19 +1,21 @@
-"""From rounds to a table: medians over rounds, each ratio taken within one round, as Markdown and as JSON.
+"""From rounds to tables: medians over rounds, each ratio taken within one round, as Markdown and as JSON.
 
 Called by `benchmarks.fanout`; it measures nothing.
 """
 
 import json
+import math
 import os
 import platform
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from benchmarks.readers import ReadersReport
+from benchmarks.servers import FLOOR, OURS
 from tests.support.rtsp_wire import Transport
 
 RESULTS: Final = Path(__file__).parent / "results"
@@ -23,97 +25,155 @@ BUSY_CLIENT_RATIO: Final = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """So many readers over that transport."""
+    """So many readers over that transport, of the clip with that bit rate."""
 
     transport: Transport
     readers: int
+    bitrate_bps: int = 4_000_000
 
     @property
     def name(self) -> str:
         """The row's title."""
-        return f"{self.readers} {self.transport.upper()}"
+        return f"{self.readers} {self.transport.upper()}, {self.bitrate_bps / 1e6:g} Mbit/s"
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """What one process tree spent in a steady phase, and what its readers got for it."""
+class Measurement:
+    """What one server's process tree spent in a steady phase, and what its readers got for it; memory is that of the
+    server's process without its source."""
 
     process_cpu_s: float
     children_cpu_s: float
     readers: ReadersReport
-
-    @property
-    def gigabits(self) -> float:
-        """What the readers received."""
-        return self.readers.bytes * 8 / 1e9
-
-    @property
-    def cpu_s_per_gigabit(self) -> float:
-        """Of the process alone; NaN if nothing was received."""
-        return self.process_cpu_s / self.gigabits if self.gigabits else float("nan")
-
-    @property
-    def cpu_s_per_gigabit_with_children(self) -> float:
-        """Of the process and its source; NaN if nothing was received."""
-        return (self.process_cpu_s + self.children_cpu_s) / self.gigabits if self.gigabits else float("nan")
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One scenario once: the service, then the floor, in turn; memory is the server's without its source."""
-
-    scenario: Scenario
-    service: Spent
-    floor: Spent
     resident_bytes: int
     proportional_bytes: int
 
     @property
-    def ratio_to_floor(self) -> float:
-        """How many times the least a Python process can spend."""
-        return self.service.cpu_s_per_gigabit / self.floor.cpu_s_per_gigabit
+    def cpu_s_per_gigabit(self) -> float:
+        """Of the process alone; NaN if nothing was received."""
+        return _per_gigabit(self.process_cpu_s, self.readers)
+
+    @property
+    def cpu_s_per_gigabit_with_children(self) -> float:
+        """Of the process and its source; NaN if nothing was received."""
+        return _per_gigabit(self.process_cpu_s + self.children_cpu_s, self.readers)
 
 
-HEADER: Final = (
-    "| scenario | server CPU-s/Gbit | with source | floor | ratio to floor | Mbit/s a reader | gaps | joined "
-    "| first packet p50 ms | RSS MiB | PSS MiB | client CPU |"
-)
+def _per_gigabit(cpu_s: float, readers: ReadersReport) -> float:
+    return cpu_s / (readers.bytes * 8 / 1e9) if readers.bytes else float("nan")
 
 
-def markdown_table(rounds: Sequence[Round]) -> str:
-    """Return one row a scenario, in the order of their first round."""
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One scenario once: every server in turn, by name."""
+
+    scenario: Scenario
+    measurements: Mapping[str, Measurement]
+
+    def ratio_to(self, other: str) -> float:
+        """How much CPU a gigabit costs us of what it costs `other`."""
+        return self.measurements[OURS].cpu_s_per_gigabit / self.measurements[other].cpu_s_per_gigabit
+
+
+Rounds = Sequence[Round]
+Column = tuple[str, Callable[[Rounds], str]]
+
+
+def markdown_tables(rounds: Rounds) -> str:
+    """Return what it costs, and what readers get, one row a scenario, in the order of their first round."""
+    servers = list(dict.fromkeys(name for a_round in rounds for name in a_round.measurements))
+    peers = [name for name in servers if name not in (OURS, FLOOR)]
+    return f"{_table(rounds, _cost_columns(peers))}\n\n{_table(rounds, _reader_columns([OURS, *peers]))}"
+
+
+def _cost_columns(peers: Sequence[str]) -> list[Column]:
+    columns: list[Column] = [
+        ("CPU-s/Gbit", lambda rounds: _cost(rounds, OURS)),
+        ("with source", lambda rounds: _median(_of(rounds, OURS, lambda m: m.cpu_s_per_gigabit_with_children), 3)),
+        ("floor", lambda rounds: _cost(rounds, FLOOR)),
+        ("ratio to floor", lambda rounds: _ratio(rounds, FLOOR)),
+    ]
+    for peer in peers:
+        columns.append((peer, lambda rounds, peer=peer: _cost(rounds, peer)))  # type: ignore[misc]
+        columns.append((f"ratio to {peer}", lambda rounds, peer=peer: _ratio(rounds, peer)))  # type: ignore[misc]
+    return [*columns, ("client CPU", _client_cell)]
+
+
+def _reader_columns(servers: Sequence[str]) -> list[Column]:
+    columns: list[Column] = [
+        ("joined", lambda rounds: _each(rounds, servers, _joined)),
+        ("gaps", lambda rounds: _each(rounds, servers, _gaps)),
+        ("first packet ms", lambda rounds: _each(rounds, servers, _ms(lambda r: r.first_packet_p50_s))),
+        ("late p50 ms", lambda rounds: _each(rounds, servers, _ms(lambda r: r.lateness_p50_s))),
+        ("late p99 ms", lambda rounds: _each(rounds, servers, _ms(lambda r: r.lateness_p99_s))),
+        ("RSS MiB", lambda rounds: _each(rounds, servers, _resident)),
+    ]
+    return [(f"{name}: {' / '.join(servers)}" if name == "joined" else name, cell) for name, cell in columns]
+
+
+def _table(rounds: Rounds, columns: Sequence[Column]) -> str:
     scenarios = dict.fromkeys(a_round.scenario for a_round in rounds)
-    rows = [_row(scenario, [r for r in rounds if r.scenario == scenario]) for scenario in scenarios]
-    return "\n".join([HEADER, "|---" * HEADER.count(" | ") + "|---|", *rows])
+    lines = [["scenario", *(name for name, _cell in columns)], ["---"] * (len(columns) + 1)]
+    for scenario in scenarios:
+        its = [a_round for a_round in rounds if a_round.scenario == scenario]
+        lines.append([scenario.name, *(cell(its) for _name, cell in columns)])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _row(scenario: Scenario, rounds: list[Round]) -> str:
-    reports = [r.service.readers for r in rounds]
-    joined = min(report.connected for report in reports)
-    waits_ms = [report.first_packet_p50_s * 1e3 for report in reports if report.first_packet_p50_s is not None]
-    cells = (
-        scenario.name,
-        f"{_median(r.service.cpu_s_per_gigabit for r in rounds):.3f}",
-        f"{_median(r.service.cpu_s_per_gigabit_with_children for r in rounds):.3f}",
-        f"{_median(r.floor.cpu_s_per_gigabit for r in rounds):.3f}",
-        f"{_median(r.ratio_to_floor for r in rounds):.2f}",
-        f"{_median(report.bytes * 8e-6 / report.steady_s / report.count for report in reports):.2f}",
-        str(sum(report.gaps for report in reports)),
-        f"{joined} of {scenario.readers}",
-        f"{_median(waits_ms):.1f}" if waits_ms else "none",
-        f"{_median(r.resident_bytes for r in rounds) / 2**20:.1f}",
-        f"{_median(r.proportional_bytes for r in rounds) / 2**20:.1f}",
-        _client_cell(max(report.client_cpu_s / report.steady_s for report in reports)),
-    )
-    return "| " + " | ".join(cells) + " |"
+# --- cells
 
 
-def _client_cell(busy_ratio: float) -> str:
+def _of(rounds: Rounds, server: str, value: Callable[[Measurement], float]) -> list[float]:
+    return [value(a_round.measurements[server]) for a_round in rounds if server in a_round.measurements]
+
+
+def _cost(rounds: Rounds, server: str) -> str:
+    return _median(_of(rounds, server, lambda m: m.cpu_s_per_gigabit), 3)
+
+
+def _ratio(rounds: Rounds, server: str) -> str:
+    return _median((a_round.ratio_to(server) for a_round in rounds if server in a_round.measurements), 2)
+
+
+def _each(rounds: Rounds, servers: Sequence[str], cell: Callable[[Sequence[Measurement]], str]) -> str:
+    cells = []
+    for server in servers:
+        measurements = [a_round.measurements[server] for a_round in rounds if server in a_round.measurements]
+        cells.append(cell(measurements) if measurements else "-")
+    return " / ".join(cells)
+
+
+def _joined(measurements: Sequence[Measurement]) -> str:
+    return str(min(m.readers.connected for m in measurements))
+
+
+def _gaps(measurements: Sequence[Measurement]) -> str:
+    return str(sum(m.readers.gaps for m in measurements))
+
+
+def _resident(measurements: Sequence[Measurement]) -> str:
+    return _median((m.resident_bytes / 2**20 for m in measurements), 1)
+
+
+def _ms(value: Callable[[ReadersReport], float | None]) -> Callable[[Sequence[Measurement]], str]:
+    def cell(measurements: Sequence[Measurement]) -> str:
+        return _median((s * 1e3 for m in measurements if (s := value(m.readers)) is not None), 1)
+
+    return cell
+
+
+def _client_cell(rounds: Rounds) -> str:
+    busy_ratio = max(_of(rounds, OURS, lambda m: m.readers.client_cpu_s / m.readers.steady_s))
     return f"{busy_ratio:.0%}" + (" (the bottleneck?)" if busy_ratio > BUSY_CLIENT_RATIO else "")
 
 
-def _median(values: Iterable[float]) -> float:
-    return statistics.median(values)
+def _median(values: Iterable[float], digits: int) -> str:
+    """Leave out rounds in which nothing came."""
+    found = [value for value in values if not math.isnan(value)]
+    return f"{statistics.median(found):.{digits}f}" if found else "-"
+
+
+# --- the file
 
 
 def machine() -> dict[str, object]:
@@ -124,24 +184,38 @@ def machine() -> dict[str, object]:
         "architecture": platform.machine(),
         "kernel": platform.release(),
         "python": platform.python_version(),
-        "load_average_1_min": os.getloadavg()[0],
+        "load_average_1_min": round(os.getloadavg()[0], 2),
     }
 
 
-def save(rounds: Sequence[Round], clip_bitrate_bps: int) -> Path:
-    """Write every round and the machine to `results/<UTC date>.json` (a later run of that day replaces it)."""
+def save(rounds: Rounds, versions: Mapping[str, str], more: Mapping[str, object]) -> Path:
+    """Write every round, the machine and the versions to `results/<UTC date>.json` (a later run of that day replaces
+    it) and the tables to the Markdown file beside it; return the latter."""
     RESULTS.mkdir(exist_ok=True)
     now = datetime.now(UTC)
     path = RESULTS / f"{now:%Y-%m-%d}.json"
     document = {
         "taken": now.isoformat(timespec="seconds"),
         "machine": machine(),
-        "clip_bitrate_bps": clip_bitrate_bps,
-        "table": markdown_table(rounds).splitlines(),
+        "versions": versions,
+        **more,
         "rounds": [asdict(a_round) for a_round in rounds],
     }
     path.write_text(json.dumps(document, indent=1) + "\n")
-    return path
+    markdown = path.with_suffix(".md")
+    markdown.write_text(f"{heading(versions)}\n\n{markdown_tables(rounds)}\n\n{summary(more)}\n")
+    return markdown
+
+
+def heading(versions: Mapping[str, str]) -> str:
+    """Return the machine and the versions in two lines."""
+    facts = ", ".join(f"{name} {value}" for name, value in machine().items())
+    return f"{facts}\n{', '.join(f'{name} {version}'.strip() for name, version in versions.items())}"
+
+
+def summary(more: Mapping[str, object]) -> str:
+    """Return the figures that belong to no scenario, one a line."""
+    return "\n".join(f"- {name}: {value}" for name, value in more.items())
 
 
 def _processor() -> str:

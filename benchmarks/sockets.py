@@ -13,7 +13,14 @@ from typing import Final, Self
 from urllib.parse import urlsplit
 
 from benchmarks.dialogue import JoinError, join
-from benchmarks.tally import DatagramTally, InterleavedTally, RawTally, RtpTally
+from benchmarks.tally import (
+    DatagramTally,
+    InterleavedTally,
+    RawTally,
+    RtpTally,
+    TimedDatagramTally,
+    TimedInterleavedTally,
+)
 from tests.support.rtsp_wire import ClientParser, Response, WireError
 from tests.support.udp_pair import open_udp_pair
 
@@ -84,6 +91,15 @@ class Reader:
         self._drain = drain
 
     @property
+    def arrivals(self) -> list[tuple[int, float]]:
+        """RTP timestamp and arrival of each frame, where the reader was asked to note them."""
+        match self.tally:
+            case TimedInterleavedTally() | TimedDatagramTally() as timed:
+                return timed.arrivals
+            case _:
+                return []
+
+    @property
     def is_receiving(self) -> bool:
         """Whether media has come and nothing has failed."""
         return self.tally.bytes > 0 and self.failure is None
@@ -148,12 +164,14 @@ class RtspTcpReader(RtspReader):
 
     tally: InterleavedTally
 
-    def __init__(self, drain: Drain, url: str) -> None:
+    def __init__(self, drain: Drain, url: str, *, is_timed: bool = False) -> None:
         self.tally = InterleavedTally(0)
+        self._is_timed = is_timed
         super().__init__(drain, url, "RTP/AVP/TCP;unicast;interleaved=0-1")
 
     def _on_playing(self, rtp_channel: int) -> None:
-        self.tally = InterleavedTally(rtp_channel)
+        timed = self._is_timed
+        self.tally = TimedInterleavedTally(rtp_channel, time.monotonic) if timed else InterleavedTally(rtp_channel)
         self._drain.hand_over(self._socket, self._on_media)
         rest = self._parser.take_rest()
         self._count(rest, len(rest))
@@ -179,8 +197,8 @@ class RtspUdpReader(RtspReader):
 
     tally: DatagramTally
 
-    def __init__(self, drain: Drain, url: str) -> None:
-        self.tally = DatagramTally()
+    def __init__(self, drain: Drain, url: str, *, is_timed: bool = False) -> None:
+        self.tally = TimedDatagramTally(time.monotonic) if is_timed else DatagramTally()
         self._rtp, self._rtcp = open_udp_pair("127.0.0.1")
         prepare_udp(self._rtp)
         drain.watch(self._rtp, self._on_rtp)
@@ -210,7 +228,8 @@ class RawTcpReader(Reader):
 
     tally: RawTally
 
-    def __init__(self, drain: Drain, url: str) -> None:
+    def __init__(self, drain: Drain, url: str, *, is_timed: bool = False) -> None:
+        del is_timed  # bytes without a frame have no time
         super().__init__(drain)
         self.tally = RawTally()
         self._socket = connect(url)
@@ -225,7 +244,8 @@ class RawUdpReader(Reader):
 
     tally: RawTally
 
-    def __init__(self, drain: Drain, url: str) -> None:
+    def __init__(self, drain: Drain, url: str, *, is_timed: bool = False) -> None:
+        del is_timed  # bytes without a frame have no time
         super().__init__(drain)
         self.tally = RawTally()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -1,16 +1,22 @@
 """Counting what a reader gets, cheaply: bytes, RTP packets and breaks in their sequence. No socket, no clock.
 
 Called by `benchmarks.readers` for every read of every reader, so the interleaved counter looks at eight bytes a packet
-and hops to the next header (RFC 2326 section 10.12; RFC 3550 section 5.1 has the sequence number at byte 2).
+and hops to the next header (RFC 2326 section 10.12; RFC 3550 section 5.1 has the sequence number at byte 2). The timed
+counters also note when each frame was there whole; they cost more, so only a few readers of a run have one.
 """
 
 import struct
+from collections.abc import Callable
 from typing import Final
 
 from tests.support.rtsp_wire import WireError
 
 _HEAD: Final = struct.Struct(">BBHHH")
 """`$`, channel, length; then RTP's first two bytes and its sequence number."""
+_TIMED_HEAD: Final = struct.Struct(">BBHHHI")
+"""The same, and RTP's timestamp."""
+_MARKER: Final = 0x80
+"""In RTP's second byte: the last packet of an access unit (RFC 6184 section 5.1)."""
 _DOLLAR: Final = ord("$")
 _SEQUENCE_MASK: Final = 0xFFFF
 _HALF: Final = 0x8000
@@ -80,6 +86,28 @@ class InterleavedTally(RtpTally):
         self._skip_bytes = max(0, offset - end)
 
 
+class TimedInterleavedTally(InterleavedTally):
+    """Counts a TCP reader's bytes and notes frames in `arrivals`: RTP timestamp and the seconds that `clock` said."""
+
+    __slots__ = ("_clock", "arrivals")
+
+    def __init__(self, rtp_channel: int, clock: Callable[[], float]) -> None:
+        super().__init__(rtp_channel)
+        self._clock = clock
+        self.arrivals: list[tuple[int, float]] = []
+
+    def count(self, buffer: bytes | bytearray, end: int) -> None:
+        """Count as every reader does, and look at the markers of the packets whose heads are whole."""
+        offset = self._skip_bytes
+        now = self._clock()
+        while offset + _TIMED_HEAD.size <= end:
+            _dollar, channel, length_bytes, flags, _sequence, timestamp = _TIMED_HEAD.unpack_from(buffer, offset)
+            offset += 4 + length_bytes
+            if flags & _MARKER and channel == self._rtp_channel and offset <= end:
+                self.arrivals.append((timestamp, now))
+        super().count(buffer, end)
+
+
 class DatagramTally(RtpTally):
     """Counts a UDP reader's datagrams, which the kernel may hand over as a run of equal segments (UDP_GRO)."""
 
@@ -94,3 +122,39 @@ class DatagramTally(RtpTally):
                 self._note_break(sequence)
             self._expected = (sequence + 1) & _SEQUENCE_MASK
             self.packets += 1
+
+
+class TimedDatagramTally(DatagramTally):
+    """Counts a UDP reader's datagrams and notes frames in `arrivals`: RTP timestamp and the seconds `clock` said."""
+
+    __slots__ = ("_clock", "arrivals")
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._clock = clock
+        self.arrivals: list[tuple[int, float]] = []
+
+    def count(self, buffer: bytes | bytearray, end: int, segment_bytes: int) -> None:
+        """Count as every reader does, and look at the markers."""
+        now = self._clock()
+        for offset in range(0, end, segment_bytes):
+            if buffer[offset + 1] & _MARKER:
+                self.arrivals.append((int.from_bytes(buffer[offset + 4 : offset + 8]), now))
+        super().count(buffer, end, segment_bytes)
+
+
+def lateness_s(arrivals: list[tuple[int, float]]) -> list[float]:
+    """Return how much later each frame came than its RTP timestamp promises, the earliest of all being on time.
+
+    Timestamps count 90,000 a second and wrap at 32 bits.
+    """
+    if not arrivals:
+        return []
+    first = arrivals[0][0]
+    offsets_s = [now - _signed(timestamp - first) / 90_000 for timestamp, now in arrivals]
+    earliest_s = min(offsets_s)
+    return [offset_s - earliest_s for offset_s in offsets_s]
+
+
+def _signed(ticks: int) -> int:
+    return (ticks + 0x8000_0000 & 0xFFFF_FFFF) - 0x8000_0000

@@ -1,13 +1,16 @@
-"""Rounds become a table: medians over rounds, ratios within a round."""
+"""Rounds become tables: medians over rounds, ratios within a round, each server's figures beside the others'."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
+from benchmarks import report
 from benchmarks.readers import ReadersReport
-from benchmarks.report import HEADER, Round, Scenario, Spent, markdown_table
+from benchmarks.report import Measurement, Round, Scenario, markdown_tables, save
+from benchmarks.servers import FLOOR, OURS
 
-REPORT = ReadersReport(
+READERS = ReadersReport(
     transport="tcp",
     count=50,
     connected=50,
@@ -18,61 +21,80 @@ REPORT = ReadersReport(
     lost_packets=0,
     first_packet_p50_s=0.012,
     first_packet_max_s=0.030,
+    lateness_p50_s=0.002,
+    lateness_p99_s=0.009,
     client_cpu_s=1.0,
     failures={},
 )
 
 
-def a_round(service_cpu_s: float, floor_cpu_s: float, report: ReadersReport = REPORT) -> Round:
-    return Round(
-        scenario=Scenario("tcp", 50),
-        service=Spent(service_cpu_s, 0.2, report),
-        floor=Spent(floor_cpu_s, 0.0, replace(REPORT, packets=0)),
-        resident_bytes=30 << 20,
-        proportional_bytes=20 << 20,
-    )
+def measured(cpu_s: float, readers: ReadersReport = READERS) -> Measurement:
+    return Measurement(cpu_s, 0.2, readers, 30 << 20, 20 << 20)
+
+
+def a_round(ours: float, floor: float, readers: ReadersReport = READERS, **peers: float) -> Round:
+    measurements = {OURS: measured(ours, readers), FLOOR: measured(floor, replace(READERS, packets=0))}
+    return Round(Scenario("tcp", 50), measurements | {name: measured(cpu_s) for name, cpu_s in peers.items()})
 
 
 def cells(*rounds: Round) -> dict[str, str]:
-    lines = markdown_table(rounds).splitlines()
-    assert len({line.count("|") for line in lines}) == 1, "a Markdown table has as many cells in each line"
-    names, _rule, row = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
-    return dict(zip(names, row, strict=True))
+    found: dict[str, str] = {}
+    for table in markdown_tables(rounds).split("\n\n"):
+        lines = table.splitlines()
+        assert len({line.count("|") for line in lines}) == 1, "a Markdown table has as many cells in each line"
+        names, _rule, row = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+        found |= dict(zip(names, row, strict=True))
+    return found
 
 
 def test_a_row_has_medians_and_ratios_taken_within_a_round():
-    row = cells(a_round(0.1, 0.1), a_round(0.2, 0.1), a_round(1.0, 0.25))
-    assert row["scenario"] == "50 TCP"
-    assert row["server CPU-s/Gbit"] == "0.100"
+    row = cells(a_round(0.1, 0.1, live555=0.2), a_round(0.2, 0.1, live555=0.8), a_round(1.0, 0.25, live555=1.0))
+    assert row["scenario"] == "50 TCP, 4 Mbit/s"
+    assert row["CPU-s/Gbit"] == "0.100"
     assert row["with source"] == "0.200"
     assert row["floor"] == "0.050"
     assert row["ratio to floor"] == "2.00"
-    assert row["Mbit/s a reader"] == "4.00"
-    assert row["joined"] == "50 of 50"
-    assert row["first packet p50 ms"] == "12.0"
-    assert row["RSS MiB"] == "30.0"
-    assert row["PSS MiB"] == "20.0"
+    assert row["live555"] == "0.400"
+    assert row["ratio to live555"] == "0.50"
+    assert row["joined: edge_streamer / live555"] == "50 / 50"
+    assert row["first packet ms"] == "12.0 / 12.0"
+    assert row["late p50 ms"] == "2.0 / 2.0"
+    assert row["late p99 ms"] == "9.0 / 9.0"
+    assert row["RSS MiB"] == "30.0 / 30.0"
     assert row["client CPU"] == "10%"
 
 
+def test_without_peers_the_service_and_the_floor_stand_alone():
+    row = cells(a_round(0.1, 0.1))
+    assert row["joined: edge_streamer"] == "50"
+    assert not any("live555" in name for name in row)
+
+
 def test_losses_of_all_rounds_show():
-    lossy = replace(REPORT, gaps=2, lost_packets=9, connected=49)
+    lossy = replace(READERS, gaps=2, lost_packets=9, connected=49)
     row = cells(a_round(0.1, 0.1, lossy), a_round(0.1, 0.1), a_round(0.1, 0.1, lossy))
     assert row["gaps"] == "4"
-    assert row["joined"] == "49 of 50"
+    assert row["joined: edge_streamer"] == "49"
 
 
 def test_a_client_without_room_is_named_as_the_bottleneck():
-    assert cells(a_round(0.1, 0.1, replace(REPORT, client_cpu_s=9.0)))["client CPU"] == "90% (the bottleneck?)"
+    assert cells(a_round(0.1, 0.1, replace(READERS, client_cpu_s=9.0)))["client CPU"] == "90% (the bottleneck?)"
 
 
 def test_a_run_in_which_nothing_came_has_no_figure():
-    silent = replace(REPORT, bytes=0, packets=0, connected=0, first_packet_p50_s=None, first_packet_max_s=None)
+    silent = replace(READERS, bytes=0, packets=0, connected=0, first_packet_p50_s=None, first_packet_max_s=None)
     row = cells(a_round(0.1, 0.1, silent))
-    assert row["server CPU-s/Gbit"] == "nan"
-    assert row["first packet p50 ms"] == "none"
+    assert row["CPU-s/Gbit"] == "-"
+    assert row["ratio to floor"] == "-"
+    assert row["first packet ms"] == "-"
 
 
-@pytest.mark.parametrize("name", ["scenario", "gaps", "floor"])
-def test_the_header_names_what_is_claimed(name: str):
-    assert f" {name} |" in HEADER
+def test_what_is_saved_can_be_read_again(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(report, "RESULTS", tmp_path)
+    markdown = save([a_round(0.1, 0.1, live555=0.3)], {OURS: "0.1.0", "live555": "2026"}, {"idle": "1 %"})
+    text = markdown.read_text()
+    assert "| 50 TCP, 4 Mbit/s |" in text
+    assert "- idle: 1 %" in text
+    document = json.loads(markdown.with_suffix(".json").read_text())
+    assert document["versions"]["live555"] == "2026"
+    assert document["rounds"][0]["measurements"][OURS]["readers"]["bytes"] == READERS.bytes

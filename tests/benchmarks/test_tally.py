@@ -2,7 +2,14 @@
 
 import pytest
 
-from benchmarks.tally import DatagramTally, InterleavedTally, RtpTally
+from benchmarks.tally import (
+    DatagramTally,
+    InterleavedTally,
+    RtpTally,
+    TimedDatagramTally,
+    TimedInterleavedTally,
+    lateness_s,
+)
 from tests.support.rtsp_wire import WireError
 
 
@@ -82,3 +89,44 @@ def test_sees_datagrams_that_did_not_come():
     for sequence in (65533, 65534, 2, 3):
         tally.count(rtp(sequence), 32, 32)
     assert seen(tally) == (128, 4, 1, 3)
+
+
+# --- when frames came
+
+
+def marked(sequence: int, timestamp: int) -> bytes:
+    return b"\x80\xe0" + sequence.to_bytes(2) + timestamp.to_bytes(4) + bytes(24)
+
+
+def frames_of_two(*timestamps: int) -> list[bytes]:
+    packets = [(rtp(2 * index), marked(2 * index + 1, timestamp)) for index, timestamp in enumerate(timestamps)]
+    return [packet for pair in packets for packet in pair]
+
+
+@pytest.mark.parametrize("read_bytes", [1000, 61, 36])
+def test_a_timed_reader_notes_when_each_frame_was_whole(read_bytes: int):
+    stream = b"".join(interleaved(0, packet) for packet in frames_of_two(3000, 6000, 9000))
+    now = iter(range(100))
+    tally = TimedInterleavedTally(0, lambda: float(next(now)))
+    reads = [stream[start : start + read_bytes] for start in range(0, len(stream), read_bytes)]
+    assert counted(tally, *reads) == (len(stream), 6, 0, 0)
+    whole_at = dict(tally.arrivals)
+    for index, timestamp in enumerate((3000, 6000, 9000)):
+        end = len(stream) * (index + 1) // 3
+        assert whole_at.get(timestamp, -(-end // read_bytes) - 1) == -(-end // read_bytes) - 1
+    assert len(tally.arrivals) >= 1
+
+
+def test_a_timed_udp_reader_notes_the_markers():
+    tally = TimedDatagramTally(lambda: 7.0)
+    run = b"".join(frames_of_two(3000, 6000))
+    tally.count(run, len(run), 32)
+    assert tally.arrivals == [(3000, 7.0), (6000, 7.0)]
+    assert seen(tally)[1] == 4
+
+
+def test_lateness_is_against_the_earliest_frame_and_survives_the_wrap_of_timestamps():
+    start = 0xFFFF_FFFF - 2999
+    arrivals = [(start, 10.05), (0, 10.05 + 3000 / 90_000), (3000, 10.0 + 6000 / 90_000)]
+    assert lateness_s(arrivals) == pytest.approx([0.05, 0.05, 0.0])
+    assert lateness_s([]) == []
