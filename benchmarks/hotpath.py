@@ -120,4 +120,4 @@ def test_scrape_a_full_house(benchmark):
     sessions = tuple(a_session(slot=slot, session_id=f"{slot:016X}") for slot in range(MAX_EXPORTED_SESSIONS))
     status = a_status(streams=(a_stream(),), sessions=sessions)
     exposition = MetricsExposition(ServiceCollector(lambda: status))
-    measure(benchmark, lambda: exposition.render(""))
+    measure(benchmark, lambda: exposition.render(exposition.collect(), ""))

@@ -12,16 +12,15 @@ is dead. Whoever finds a connection dead deep in a call stack calls `close`: the
 when no frame of the stack can still hold the object.
 """
 
-import errno
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable
-from enum import StrEnum
 from itertools import count
 from struct import pack
 from typing import Any, Final, Protocol
 
 from edge_streamer.runtime.address import host_of, undressed
+from edge_streamer.runtime.close_reason import CloseReason, reason_of
 from edge_streamer.runtime.dead_peer import DeadPeerClock
 from edge_streamer.runtime.loop import Loop, Registration, Timer
 from edge_streamer.runtime.tcp_info import TcpInfo, held_bytes, read_tcp_info
@@ -38,24 +37,6 @@ would reset the connection and could take the reply with it)."""
 DEAD_AFTER_S: Final = 8.0
 
 _connection_ids = count(1)
-
-
-class CloseReason(StrEnum):
-    """Why a connection ended, as far as the transport can tell."""
-
-    PEER_CLOSED = "peer_closed"
-    BACKLOG = "backlog"
-    STALLED = "stalled"
-    PROTOCOL_ERROR = "protocol_error"
-    LIMIT = "limit"
-    LOCAL = "local"  # our side had no more to say
-    SHUTDOWN = "shutdown"
-    INTERNAL_ERROR = "internal_error"
-
-
-_TIMED_OUT: Final = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
-"""How the kernel says that nothing was acknowledged for the user time-out; all but the first are what it heard of the
-network meanwhile."""
 
 
 _GIVEN_UP: Final = {CloseReason.STALLED, CloseReason.BACKLOG}
@@ -163,7 +144,7 @@ class TcpConnection:
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
-            self._finish(self._reason_of(error))
+            self._finish(reason_of(error))
             return
         if not data:
             self._finish(CloseReason.PEER_CLOSED)
@@ -213,7 +194,7 @@ class TcpConnection:
         except (BlockingIOError, InterruptedError):
             self._registration.want_write(True)
         except OSError as error:
-            self.close(self._reason_of(error))
+            self.close(reason_of(error))
         else:
             self._registration.want_write(False)
             self._on_drained()
@@ -354,7 +335,7 @@ class TcpConnection:
         try:
             self._socket.shutdown(socket.SHUT_WR)
         except OSError as error:  # the peer was faster
-            self.close(self._reason_of(error))
+            self.close(reason_of(error))
 
     def _end_within(self, delay_s: float) -> None:
         if self._timer is not None:
@@ -389,10 +370,6 @@ class TcpConnection:
             self._replies.clear()
             self._drop_frames()
 
-    @staticmethod
-    def _reason_of(error: OSError) -> CloseReason:
-        return CloseReason.STALLED if error.errno in _TIMED_OUT else CloseReason.PEER_CLOSED
-
 
 DelegateFactory = Callable[[TcpConnection], ConnectionDelegate]
 
@@ -416,7 +393,7 @@ def send_frame_to_all(connections: Iterable[TcpConnection], image: bytes) -> lis
                 if sent_bytes != size_bytes:
                     connection._keep(memoryview(image)[sent_bytes:], connection._loop.now())
         except OSError as error:
-            connection.close(connection._reason_of(error))
+            connection.close(reason_of(error))
         except Exception as error:  # noqa: BLE001 - the boundary between readers: one must not end the others
             faults.append((connection, error))
     return faults

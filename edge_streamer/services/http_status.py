@@ -1,6 +1,7 @@
 """`/api/v1/status`, `/healthz`, `/metrics`: what the service knows of itself, for scripts, load balancers, Prometheus.
 
-A finder of `services.http`. Each answer is computed from one snapshot of the status and never waits.
+A finder of `services.http`. Each answer is computed from one snapshot of the status and waits for nobody; a scrape of
+many sessions takes its snapshot in one turn of the loop and is written in the next.
 """
 
 from collections.abc import Callable
@@ -8,9 +9,9 @@ from http import HTTPStatus
 from typing import Final, TypeAlias
 
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
-from edge_streamer.services.http_answers import JSON, SECURITY_HEADERS, ok
+from edge_streamer.services.http_answers import JSON, SECURITY_HEADERS, DeferredResponse, Respond, ok
 from edge_streamer.services.http_routes import Answer, Operation, Resource, Route, resource_among
-from edge_streamer.services.metrics import MetricsExposition
+from edge_streamer.services.metrics import Collected, MetricsExposition
 from edge_streamer.services.status import ServiceStatus, StreamStatus
 from edge_streamer.services.status_document import StatusDocument, YouDocument, status_document
 
@@ -23,9 +24,13 @@ _METRICS: Final = ("text/plain", "application/openmetrics-text")
 class StatusRoutes:
     """See the module."""
 
-    def __init__(self, take_snapshot: TakeSnapshot, metrics: MetricsExposition) -> None:
+    def __init__(
+        self, take_snapshot: TakeSnapshot, metrics: MetricsExposition, post: Callable[[Callable[[], None]], None]
+    ) -> None:
+        """`post` has something called in the next turn of the loop."""
         self._take_snapshot = take_snapshot
         self._metrics = metrics
+        self._post = post
         self.routes: Final = (
             Route("/api/v1/status", {"GET": Operation("getStatus", "What runs, and how well.", self._status, _STATUS)}),
             Route("/healthz", {"GET": Operation("getHealth", "Whether all is well.", self._health, _HEALTH)}),
@@ -46,9 +51,16 @@ class StatusRoutes:
         body = "".join(f"{line}\n" for line in reasons or ["ok"])
         return HttpResponse(status, (("content-type", _TEXT), *SECURITY_HEADERS), body.encode())
 
-    def _scrape(self, request: HttpRequest) -> HttpResponse:
+    def _scrape(self, request: HttpRequest) -> DeferredResponse:
+        def begin(respond: Respond) -> None:
+            collected = self._metrics.collect()
+            self._post(lambda: respond(self._exposition(collected, request)))
+
+        return DeferredResponse(begin)
+
+    def _exposition(self, collected: Collected, request: HttpRequest) -> HttpResponse:
         headers = request.headers
-        scrape = self._metrics.render(headers.get("accept", ""), headers.get("accept-encoding", ""))
+        scrape = self._metrics.render(collected, headers.get("accept", ""), headers.get("accept-encoding", ""))
         vary = ("vary", "accept, accept-encoding")
         if not scrape.content_encoding:
             return ok(scrape.content_type, scrape.body, vary)

@@ -26,6 +26,14 @@ _GZIP_LEVEL: Final = 1
 _COLLECTOR_LABELS: Final = ("service",)
 
 
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """A snapshot, None when it could not be taken, and the seconds that it took."""
+
+    status: ServiceStatus | None
+    seconds: float
+
+
 class ServiceCollector:
     """Every family under the prefix, read from the snapshot that `take_snapshot` returns.
 
@@ -40,24 +48,38 @@ class ServiceCollector:
         self._clock = clock
         self._errors = 0
 
-    def write(self, text_format: TextFormat) -> str:
-        """Return all families, made from one snapshot."""
+    def collect(self) -> Collected:
+        """Take the snapshot."""
         started_s = self._clock()
-        text = self._service_text(text_format)
+        try:
+            status = self._take_snapshot()
+        except Exception:  # noqa: BLE001 - counted and logged; half a scrape says more than none
+            self._note_failure()
+            status = None
+        return Collected(status, self._clock() - started_s)
+
+    def write(self, collected: Collected, text_format: TextFormat) -> str:
+        """Return all families of that snapshot."""
+        started_s = self._clock()
+        text = self._service_text(collected.status, text_format)
         own = (
-            (COLLECTOR_SECONDS, [(_COLLECTOR_LABELS, self._clock() - started_s)]),
+            (COLLECTOR_SECONDS, [(_COLLECTOR_LABELS, collected.seconds + self._clock() - started_s)]),
             (COLLECTOR_ERRORS, [(_COLLECTOR_LABELS, self._errors)]),
         )
         return text + write_families(own, text_format)
 
-    def _service_text(self, text_format: TextFormat) -> str:
-        try:
-            status = self._take_snapshot()
-            return write_families(((family, family.read(status)) for family in STATUS_FAMILIES), text_format)
-        except Exception:  # noqa: BLE001 - counted and logged; half a scrape says more than none
-            self._errors += 1
-            _log.exception("collecting the metrics failed")
+    def _service_text(self, status: ServiceStatus | None, text_format: TextFormat) -> str:
+        if status is None:
             return ""
+        try:
+            return write_families(((family, family.read(status)) for family in STATUS_FAMILIES), text_format)
+        except Exception:  # noqa: BLE001 - as above
+            self._note_failure()
+            return ""
+
+    def _note_failure(self) -> None:
+        self._errors += 1
+        _log.exception("collecting the metrics failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +98,16 @@ class MetricsExposition:
         self._collector = collector
         self._process = ProcessCollector(registry=None)
 
-    def render(self, accept: str, accept_encoding: str = "") -> Exposition:
+    def collect(self) -> Collected:
+        """Take the snapshot that `render` writes: in a turn of the loop before, so that no frame waits for both."""
+        return self._collector.collect()
+
+    def render(self, collected: Collected, accept: str, accept_encoding: str = "") -> Exposition:
         """Return a scrape for these two request headers: OpenMetrics if asked for, else the classic text format."""
         text_format, content_type = _negotiate(accept)
         end = "# EOF\n" if text_format is TextFormat.OPENMETRICS else ""
         process_text = write_metrics(self._process.collect(), text_format)
-        body = f"{self._collector.write(text_format)}{process_text}{end}".encode()
+        body = f"{self._collector.write(collected, text_format)}{process_text}{end}".encode()
         if not _accepts_gzip(accept_encoding):
             return Exposition(body, content_type)
         return Exposition(gzip.compress(body, _GZIP_LEVEL, mtime=0), content_type, "gzip")

@@ -25,7 +25,8 @@ def check_metrics(text: bytes) -> subprocess.CompletedProcess[bytes]:
 
 @pytest.mark.parametrize("status", [a_status(), busy()], ids=["just started", "busy"])
 def test_a_scrape_is_clean(status):
-    scrape = MetricsExposition(ServiceCollector(lambda: status)).render("").body
+    exposition = MetricsExposition(ServiceCollector(lambda: status))
+    scrape = exposition.render(exposition.collect(), "").body
     checked = check_metrics(scrape)
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, b"", b"")
 

@@ -5,8 +5,9 @@ import socket
 
 import pytest
 
+from edge_streamer.runtime.close_reason import CloseReason
 from edge_streamer.runtime.listener import ACCEPTS_A_TURN, PAUSE_S, ConnectionGate, TcpListener, open_listening_socket
-from edge_streamer.runtime.tcp import CloseReason, TcpConnection
+from edge_streamer.runtime.tcp import TcpConnection
 from tests.support.loop import open_descriptors, take_faults, turn_until
 from tests.support.tcp_pair import reset
 

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
+from edge_streamer.services.http_answers import DeferredResponse
 from edge_streamer.services.http_status import StatusRoutes
 from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
 from edge_streamer.services.status import EndReason, Limit, ServiceStatus
@@ -14,7 +15,7 @@ from tests.support.service_status import a_session, a_status, a_stream
 
 def routes(status: ServiceStatus | None = None) -> StatusRoutes:
     snapshot = status or a_status()
-    return StatusRoutes(lambda: snapshot, MetricsExposition(ServiceCollector(lambda: snapshot)))
+    return StatusRoutes(lambda: snapshot, MetricsExposition(ServiceCollector(lambda: snapshot)), lambda call: call())
 
 
 def get(
@@ -22,7 +23,16 @@ def get(
 ) -> HttpResponse:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     resource = (service or routes()).find(path)
-    return resource["GET"](HttpRequest("GET", path, headers=named, user=user, role=role))
+    return answered(resource["GET"](HttpRequest("GET", path, headers=named, user=user, role=role)))
+
+
+def answered(answer: HttpResponse | DeferredResponse) -> HttpResponse:
+    if isinstance(answer, HttpResponse):
+        return answer
+    responses: list[HttpResponse] = []
+    answer.begin(responses.append)
+    (response,) = responses
+    return response
 
 
 @pytest.mark.parametrize(
@@ -62,6 +72,20 @@ def test_health_says_in_one_line_why_a_source_is_not_up():
     response = get("/healthz", routes(a_status(streams=streams)))
     assert response.status == 503
     assert response.body == b"sub: no frame for 12 s\nyard: not up\n"
+
+
+def test_a_scrape_takes_its_snapshot_in_one_turn_and_is_written_in_the_next():
+    posted, snapshots, responses = [], [], []
+
+    def take_snapshot() -> ServiceStatus:
+        snapshots.append(a_status())
+        return snapshots[-1]
+
+    service = StatusRoutes(take_snapshot, MetricsExposition(ServiceCollector(take_snapshot)), posted.append)
+    service.find("/metrics")["GET"](HttpRequest("GET", "/metrics")).begin(responses.append)
+    assert (len(snapshots), len(posted), responses) == (1, 1, [])
+    posted[0]()
+    assert len(snapshots) == len(responses) == 1
 
 
 def test_a_scrape_is_negotiated():

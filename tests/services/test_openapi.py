@@ -40,7 +40,7 @@ class Logins:
 @pytest.fixture
 def described(loop: Loop) -> list[Finder]:
     return [
-        StatusRoutes(a_status, MetricsExposition(ServiceCollector(a_status))),
+        StatusRoutes(a_status, MetricsExposition(ServiceCollector(a_status)), lambda call: call()),
         StreamRoutes(a_status, {"x": None}),
         SessionRoutes(a_status, lambda _id: True),
         ControlRoutes(lambda _on_done: None),

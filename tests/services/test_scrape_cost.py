@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 
 from edge_streamer.media.stream import Stream
-from edge_streamer.runtime.tcp import CloseReason, TcpConnection
+from edge_streamer.runtime.close_reason import CloseReason
+from edge_streamer.runtime.tcp import TcpConnection
 from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.rtsp.slots import Slot
@@ -46,8 +47,8 @@ def calls_of(act: Callable[[], object]) -> Calls:
 
 def scrape_calls(sessions: int) -> Calls:
     exposition = exposition_of(sessions)
-    exposition.render(PROMETHEUS)  # what is remembered from scrape to scrape
-    return calls_of(lambda: exposition.render(PROMETHEUS))
+    exposition.render(exposition.collect(), PROMETHEUS)  # what is remembered from scrape to scrape
+    return calls_of(lambda: exposition.render(exposition.collect(), PROMETHEUS))
 
 
 def test_a_session_adds_few_calls_to_a_scrape():
@@ -76,7 +77,9 @@ def test_the_kernel_is_asked_three_times_about_a_viewer(no_descriptor_left, loop
 
 def test_a_scrape_of_64_sessions_is_short():
     exposition = exposition_of(SESSIONS)
-    assert min(cpu_s_of(lambda: exposition.render(PROMETHEUS, "gzip")) for _ in range(20)) < MOST_S
+    assert (
+        min(cpu_s_of(lambda: exposition.render(exposition.collect(), PROMETHEUS, "gzip")) for _ in range(20)) < MOST_S
+    )
 
 
 def cpu_s_of(act: Callable[[], object]) -> float:

@@ -21,6 +21,7 @@ from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, Transp
 from edge_streamer.protocol.rtsp.server import RtspServerProtocol
 from edge_streamer.protocol.rtsp.session import ConnectionPeer, RtspSession, SessionTable
 from edge_streamer.runtime.address import bracketed, network_key
+from edge_streamer.runtime.close_reason import CloseReason
 from edge_streamer.runtime.listener import ConnectionGate, TcpListener, open_listening_socket
 from edge_streamer.runtime.log_events import (
     ProtocolViolated,
@@ -30,7 +31,7 @@ from edge_streamer.runtime.log_events import (
 from edge_streamer.runtime.log_limits import LinePerAddress
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.memory import MemoryTrimmer
-from edge_streamer.runtime.tcp import CloseReason, TcpConnection
+from edge_streamer.runtime.tcp import TcpConnection
 from edge_streamer.runtime.udp import NoPortLeftError, UdpPair, UdpPortRange
 from edge_streamer.services.client_family import client_family
 from edge_streamer.services.login_failures import LoginFailures
