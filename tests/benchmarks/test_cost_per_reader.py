@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 
 from edge_streamer.runtime.loop import Loop
-from tests.support.hall import Cost, Hall
+from tests.support.hall import Cost, Hall, bytecodes_of
 from tests.support.loop import clock, loop, no_descriptor_left
 
 __all__ = ["clock", "loop", "no_descriptor_left"]
@@ -24,6 +24,8 @@ ONE_PACKET_BYTES: Final = 1_000
 HUNDRED_PACKETS_BYTES: Final = 130_000
 RUN_BYTES: Final = 60_000
 MAX_RUN_BYTES: Final = 47 * 1372  # whole packets under the 65,000 bytes that one call with UDP_SEGMENT takes
+MOST_BYTECODES: Final = 40
+"""30 with Python 3.11; other versions have other instructions."""
 MOST_PYTHON_CALLS: Final = {"tcp": 0, "udp": 3}
 MOST_C_CALLS: Final = {"tcp": 1, "udp": 3}
 
@@ -55,6 +57,12 @@ def test_a_udp_reader_costs_one_system_call_a_run_of_packets(hall, size_bytes):
     assert cost.system == runs
     assert cost.python <= MOST_PYTHON_CALLS["udp"] + 2 * runs
     assert cost.c <= MOST_C_CALLS["udp"] * runs
+
+
+@pytest.mark.parametrize("size_bytes", [ONE_PACKET_BYTES, HUNDRED_PACKETS_BYTES])
+def test_a_tcp_reader_costs_few_bytecodes(hall, size_bytes):
+    few, many = (bytecodes_of(hall("tcp", readers).publish_next(size_bytes)) for readers in (FEW, MANY))
+    assert 0 < many - few <= MOST_BYTECODES * (MANY - FEW)
 
 
 def test_a_frame_that_has_to_wait_is_not_copied(hall):

@@ -135,6 +135,24 @@ class Hall:
         return self.publish(frame(self._media_time, size_bytes), is_read=is_read)
 
 
+def bytecodes_of(call: Callable[[], object]) -> int:
+    """Return how many bytecode instructions a call executes: work, whatever the machine's speed."""
+    count = 0
+
+    def trace(frame: FrameType, event: str, _argument: object) -> Any:
+        nonlocal count
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        count += event == "opcode"
+        return trace
+
+    sys.settrace(trace)
+    try:
+        call()
+    finally:
+        sys.settrace(None)
+    return count
+
+
 def drain(client: socket.socket) -> None:
     while read_available(client):
         pass
