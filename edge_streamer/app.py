@@ -116,6 +116,7 @@ class App:
         self._sources.take(running.sources)
         self._reloader = Reloader(loop, load, self._apply)
         self._access = HttpAccess(access_rules(config), self._login_failures)
+        self._live = LiveRoutes(loop, self._streams, self.status)
         self._http = HttpService(
             loop,
             self._http_routes(),
@@ -136,7 +137,7 @@ class App:
             StreamRoutes(self.status, self._sources.by_stream),
             SessionRoutes(self.status, self._rtsp.kick),
             ControlRoutes(self.reload),
-            LiveRoutes(self._loop, self._streams, self.status),
+            self._live,
         )
         description = ApiDescription([route for each in described for route in each.routes], self._access)
         return HttpRoutes((*described, description, PageRoutes(self.stream_urls)))
@@ -208,7 +209,7 @@ class App:
         self._reloader.reload(finish)
 
     def _apply(self, loaded: Loaded) -> ReloadOutcome:
-        plan = plan_reload(self._running, *loaded)
+        before, plan = self._running.config, plan_reload(self._running, *loaded)
         if self._signals:
             return plan.outcome  # the service leaves: nothing is begun any more
         self._running = plan.after
@@ -217,6 +218,8 @@ class App:
             log.warning("%s", config.users.warning)
         self._rtsp.apply(rtsp_settings(config, plan.after.places), authorizer_maker(config))
         self._access.apply(access_rules(config))
+        if (config.auth, config.users) != (before.auth, before.users):
+            self._live.close()  # nobody could kick a browser whose user is gone; the others' pages log in again
         gate = self._http.gate
         gate.total, gate.per_address = config.http.max_connections, config.http.max_connections_per_address
         self._sources.apply(plan)

@@ -110,6 +110,7 @@ def access_rules(config: Config) -> AccessRules:
         HttpAuthenticator(_login_rules(config), secrets.token_bytes(32)),
         everybodys_role=_everybodys_role(config),
         monitoring_networks=config.auth.metrics_networks,
+        is_for_this_machine=not config.users and not config.auth.anonymous,
     )
 
 

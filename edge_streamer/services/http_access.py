@@ -3,6 +3,10 @@
 Called by `services.http_service` for each request, before the routes see it. Reading needs a viewer; everything that
 is neither GET nor HEAD changes something and needs an operator. Metrics and health may be read from listed networks
 without logging in: Prometheus speaks no Digest, and load balancers do not log in at all.
+
+Where nobody has to log in because only this machine reaches the service, a request must name this machine. A page of
+elsewhere whose own name was turned to 127.0.0.1 (DNS rebinding) passes for one of ours with its browser, and would see
+through the camera in the room.
 """
 
 from collections.abc import Sequence
@@ -10,6 +14,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from ipaddress import ip_address, ip_network
 from typing import Final
+from urllib.parse import urlsplit
 
 from edge_streamer.protocol.http.auth import HttpAuthenticator, Identified
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
@@ -31,12 +36,16 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class AccessRules:
-    """Who may log in, and what may be had without: `everybodys_role` is what a peer may do then, None for nothing."""
+    """Who may log in, and what may be had without: `everybodys_role` is what a peer may do then, None for nothing.
+
+    `is_for_this_machine`: that is so because no other machine reaches the service.
+    """
 
     users: Users
     authenticator: HttpAuthenticator
     everybodys_role: Role | None
     monitoring_networks: Sequence[str] = ()
+    is_for_this_machine: bool = False
 
 
 class HttpAccess:
@@ -51,6 +60,7 @@ class HttpAccess:
         self._users = rules.users
         self._authenticator = rules.authenticator
         self._everybodys_role = rules.everybodys_role
+        self._is_for_this_machine = rules.is_for_this_machine
         self._monitoring_networks = [ip_network(network) for network in rules.monitoring_networks]
 
     @property
@@ -75,6 +85,8 @@ class HttpAccess:
             return replace(request, role=str(Role.VIEWER))
         is_logging_in = len(self._users) > 0 and "authorization" in request.headers
         if self._everybodys_role is not None and needed <= self._everybodys_role and not is_logging_in:
+            if self._is_for_this_machine and not _names_this_machine(request.headers.get("host", "")):
+                return _refuse(HTTPStatus.MISDIRECTED_REQUEST, "Without users this is only localhost's: call it so.")
             return replace(request, role=str(self._everybodys_role))
         return self._admit_user(request, peer_host, needed, now)
 
@@ -97,6 +109,17 @@ class HttpAccess:
 
 def _needed_role(method: str) -> Role:
     return Role.VIEWER if method in READING_METHODS else Role.OPERATOR
+
+
+def _names_this_machine(host: str) -> bool:
+    """Whether a Host header is loopback's, or none is there: then no browser asks."""
+    if not host:
+        return True
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 def _refuse(

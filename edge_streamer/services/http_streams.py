@@ -94,7 +94,13 @@ class StreamRoutes:
         return ok(JSON, streams_document(self._take_status()))
 
     def _show(self, name: str, _request: HttpRequest) -> HttpResponse:
-        return ok(JSON, stream_document(self._take_status(), name))
+        return self._shown(name)
+
+    def _shown(self, name: str) -> HttpResponse:
+        document = stream_document(self._take_status(), name)
+        if document is None:
+            return refuse(HTTPStatus.NOT_FOUND, _NO_STREAM[HTTPStatus.NOT_FOUND])
+        return ok(JSON, document)
 
     # --- a picture
 
@@ -122,7 +128,7 @@ class StreamRoutes:
     def _begin_change(self, name: str, change: StreamChange, respond: Respond) -> None:
         def on_answer(failure: SourceFailure | None) -> None:
             if failure is None:
-                respond(ok(JSON, stream_document(self._take_status(), name)))
+                respond(self._shown(name))  # a reload may have taken it away meanwhile
             else:
                 status = HTTPStatus.GATEWAY_TIMEOUT if failure.is_late else HTTPStatus.CONFLICT
                 respond(refuse(status, failure.reason))

@@ -15,7 +15,10 @@ from edge_streamer.protocol.mp4 import TIMESCALE_HZ, FragmentWriter, VideoTrack,
 from edge_streamer.protocol.rtp.h264 import NalType, NalUnit, ParameterSets, nal_type
 from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
 
+MAX_REORDERING_S: Final = 10.0
+"""A frame that is shown before the one that came earlier is so by less; what looks like more is a long way ahead."""
 _TIMESTAMP_SPAN: Final = 1 << 32
+_MAX_REORDERING: Final = round(MAX_REORDERING_S * TIMESCALE_HZ)
 
 
 class LiveStream:
@@ -54,16 +57,16 @@ class LiveStream:
 
     def _make_fragment(self, frame: PacketizedFrame) -> bytes:
         if self._rtp_timestamp is not None:
-            self._media_time += _signed_difference(frame.rtp_timestamp, self._rtp_timestamp)
+            self._media_time += _step(frame.rtp_timestamp, self._rtp_timestamp)
         self._rtp_timestamp = frame.rtp_timestamp
         fragment = self._writer.fragment(frame.nal_units, self._media_time, is_key_frame=frame.is_key_frame)
         return binary_message(fragment)
 
 
-def _signed_difference(later: int, earlier: int) -> int:
-    """RTP timestamps wrap after 13 hours; a frame that is shown before the one that came earlier has a lower one."""
-    difference = (later - earlier) % _TIMESTAMP_SPAN
-    return difference - _TIMESTAMP_SPAN if difference >= _TIMESTAMP_SPAN // 2 else difference
+def _step(later: int, earlier: int) -> int:
+    """RTP timestamps wrap after 13 hours, and a source may be down for a night: all but a little is forward."""
+    step = (later - earlier) % _TIMESTAMP_SPAN
+    return step - _TIMESTAMP_SPAN if step >= _TIMESTAMP_SPAN - _MAX_REORDERING else step
 
 
 def _parameter_sets(nal_units: Sequence[NalUnit]) -> ParameterSets | None:

@@ -10,7 +10,8 @@ changed, when the source was away, and after a gap that browsers do not pass (`p
 Between these, each second: text `{"live_s": T, "wall_s": U}`, the decode time in seconds of the newest frame that there
 is, whether or not this browser was sent it, and the UTC time of sending; while the source gives no picture, text
 `{"waiting": "reason"}` instead. These overtake fragments that wait. The browser sends nothing. A stream that has been
-replaced closes with 1001: who asks again gets its successor.
+replaced closes with 1001: who asks again gets its successor. So does every one when users have changed: who asks again
+has to be one of them.
 
 A browser is one of the stream's viewers (`media.stream.Viewer`) like any other: it starts at a key frame, and it is
 demand for a source that runs on demand. `live_stream` makes the messages, once for all; `live_viewer` is one browser.
@@ -66,6 +67,11 @@ class LiveRoutes:
     def viewers(self) -> int:
         """Return how many browsers watch, or wait for a picture."""
         return len(self._viewers)
+
+    def close(self) -> None:
+        """Send all browsers away: who may still watch asks again."""
+        for viewer in tuple(self._viewers):
+            viewer.close()
 
     def find(self, path: str) -> Resource | None:
         """Return the resource of a stream that there is now; None when there is nothing at `path`."""

@@ -52,8 +52,8 @@ class LiveViewer:
         log_event(log, LiveViewBegan(peer=connection.peer_host, stream=live.stream.name))
 
     def watch(self) -> None:
-        """Join the stream, unless the browser has left; an on-demand source is started for it."""
-        if self._connection.is_open:
+        """Join the stream, unless the browser has left or was sent away; an on-demand source is started for it."""
+        if self._connection.is_open and self._protocol.is_open:
             stream = self.live.stream
             stream.on_wanted()
             stream.join(self, self._loop.now())

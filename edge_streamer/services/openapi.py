@@ -23,6 +23,7 @@ _ALWAYS_POSSIBLE: Final = {
     HTTPStatus.BAD_REQUEST: "This is not HTTP/1.1.",
     HTTPStatus.REQUEST_TIMEOUT: "The request did not arrive in time.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
+    HTTPStatus.MISDIRECTED_REQUEST: "Nobody has to log in, and the Host is not localhost.",
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The head is too large.",
     HTTPStatus.NOT_IMPLEMENTED: "The only transfer coding is chunked.",
     HTTPStatus.HTTP_VERSION_NOT_SUPPORTED: "The server speaks HTTP/1.1.",

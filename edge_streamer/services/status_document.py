@@ -137,9 +137,10 @@ def streams_document(status: ServiceStatus) -> bytes:
     return _ENCODER.encode([_stream(stream) for stream in status.streams])
 
 
-def stream_document(status: ServiceStatus, name: str) -> bytes:
-    """Return the one stream of that name as JSON in UTF-8; StopIteration when there is none."""
-    return _ENCODER.encode(next(_stream(stream) for stream in status.streams if stream.name == name))
+def stream_document(status: ServiceStatus, name: str) -> bytes | None:
+    """Return the one stream of that name as JSON in UTF-8; None when there is none."""
+    found = next((_stream(stream) for stream in status.streams if stream.name == name), None)
+    return None if found is None else _ENCODER.encode(found)
 
 
 def sessions_document(status: ServiceStatus) -> bytes:

@@ -26,18 +26,15 @@ from edge_streamer.runtime.children import ChildProcess
 from edge_streamer.runtime.loop import Loop, Timer
 from edge_streamer.services.source_log import SourceLog
 from edge_streamer.services.source_notes import NoteLog, event_of, reason_of, shown
-from edge_streamer.services.source_output import SILENCE_EXTRA_S, SILENCE_FRAMES, SourceOutput
+from edge_streamer.services.source_output import SourceOutput
 from edge_streamer.services.source_questions import OnChange, OnSnapshot, StreamChange
+from edge_streamer.services.source_restarts import WHY_ENDED, RestartBackoff
 from edge_streamer.services.source_spec import OutputSpec, SourceSpec, StreamPolicy
 from edge_streamer.services.source_times import SourceTimes
 from edge_streamer.services.status import RestartReason, StreamStatus
 
 __all__ = ["OutputSpec", "SourceSpec", "SourceSupervisor", "StreamPolicy"]
 
-FIRST_BACKOFF_S: Final = 0.5
-LONGEST_BACKOFF_S: Final = 30.0
-PROVEN_AFTER_S: Final = 10.0
-"""A child that brought frames for this long was no failed start: the next back-off begins anew."""
 START_LIMIT_S: Final = 10.0
 """A camera and its encoder take a second or two; a child without a first frame by then hangs."""
 KILL_AFTER_S: Final = 0.5
@@ -53,11 +50,6 @@ STOPPED: Final = "stopped"
 _STARTING: Final = "starting"
 _NOBODY_WATCHES: Final = "on demand: nobody watches"
 _NO_FIRST_FRAME: Final = f"no first frame within {START_LIMIT_S:.0f} s"
-_WHY_ENDED: Final = {
-    RestartReason.SILENT: f"no frame for {SILENCE_FRAMES} frame intervals and {SILENCE_EXTRA_S:.0f} s",
-    RestartReason.GARBAGE: "it wrote what no source writes",
-    RestartReason.FAULT: "what it wrote could not be published",
-}
 
 
 class SourceSupervisor:
@@ -93,13 +85,13 @@ class SourceSupervisor:
         self._timer: Timer | None = None  # back-off, watchdog or kill: one of them at a time
         self._survey_timer: Timer | None = None
         self._started_at = 0.0
-        self._backoff_s = FIRST_BACKOFF_S
+        self._backoff = RestartBackoff()
         self._reason = _STARTING  # why there is no picture; empty while there is one
         self._failure = ""  # why the child says that it cannot go on
         self._ending_reason = ""  # why we ended the child, if we did
         self._is_on_demand = all(output.policy.on_demand for output in self._outputs)
         self._is_enabled = False  # from `start` to `stop`, or to the end of a file
-        self._is_wanted = False  # a child is to run; False while nobody watches a source on demand
+        self._is_wanted = not self._is_on_demand  # a child is to run, whether or not it can be started yet
         self._has_failed = False  # since the last frame, or since it was wanted
 
     # --- orders
@@ -107,15 +99,19 @@ class SourceSupervisor:
     def start(self) -> None:
         """Have a child running whenever it is wanted, until `stop`."""
         self._is_enabled = True
-        self._survey(self._loop.now())
-        if not self._is_on_demand:
-            self._is_wanted = True
+        if self._is_on_demand:
+            self._await_demand()
+        else:
             self._await_frames()
             self._start_child()
-            return
+        self._survey(self._loop.now())
+
+    def _await_demand(self) -> None:
         self._reason = _NOBODY_WATCHES
         for output in self._outputs:
             output.stream.on_wanted = partial(self._want, output)
+            if output.stream.is_watched:  # another process has fed it, or somebody came while the device was not free
+                self._want(output)
 
     def stop(self) -> None:
         """End the child for good: asked at first, killed after `STOP_WITHIN_S`."""
@@ -261,14 +257,12 @@ class SourceSupervisor:
         self._reason = text
         self._has_failed = True
         last_frame_at = max(output.stream.last_frame_at for output in self._outputs)
-        if last_frame_at - self._started_at >= PROVEN_AFTER_S:
-            self._backoff_s = FIRST_BACKOFF_S
-        self._log.down(reason, text, self._backoff_s)
+        backoff_s = self._backoff.after(last_frame_at - self._started_at)
+        self._log.down(reason, text, backoff_s)
         self.restarts[reason] += 1
         for output in self._outputs:
             output.on_failed(text)
-        self._set_timer(self._loop.call_later(self._backoff_s, self._start_child))
-        self._backoff_s = min(2 * self._backoff_s, LONGEST_BACKOFF_S)
+        self._set_timer(self._loop.call_later(backoff_s, self._start_child))
 
     def _set_timer(self, timer: Timer | None) -> None:
         if self._timer is not None:
@@ -312,7 +306,7 @@ class SourceSupervisor:
         try:
             self._take_messages(data)
         except SourceFormatError as error:
-            self._failure = shown(f"{_WHY_ENDED[RestartReason.GARBAGE]}: {error}")
+            self._failure = shown(f"{WHY_ENDED[RestartReason.GARBAGE]}: {error}")
             self._end_child(RestartReason.GARBAGE)
 
     def _take_messages(self, data: bytes) -> None:
@@ -373,7 +367,7 @@ class SourceSupervisor:
         elif ending == STOPPED:  # and wanted again meanwhile
             self._start_child()
         elif ending:
-            self._plan_restart(RestartReason(ending), self._failure or _WHY_ENDED[RestartReason(ending)])
+            self._plan_restart(RestartReason(ending), self._failure or WHY_ENDED[RestartReason(ending)])
         elif exit_code < 0:
             self._plan_restart(RestartReason.KILLED, self._failure or f"ended by signal {-exit_code}")
         else:

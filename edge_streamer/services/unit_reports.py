@@ -51,6 +51,7 @@ class UnitReporter:
         self._started_at = loop.now()
         self._is_ready = False
         self._is_leaving = False
+        self._reloads = 0  # that were asked for and have not ended
         self._suspects: frozenset[str] = frozenset()
         self._is_withheld = False
         self._status = ""
@@ -68,13 +69,15 @@ class UnitReporter:
             self._feed_watchdog(self._notifier.interval_s)
 
     def begin_reload(self) -> None:
-        """The configuration is about to be read again."""
+        """The configuration is about to be read again, once more for each call."""
+        self._reloads += 1
         if self._is_ready and not self._is_leaving:  # before it, the READY at the end would come too early
             self._notifier.reloading(self._loop.now())
 
     def end_reload(self) -> None:
-        """The new configuration is in effect, or the old one still is."""
-        if self._is_ready and not self._is_leaving:
+        """The new configuration is in effect, or the old one still is; systemd is told when that is so for the last."""
+        self._reloads -= 1
+        if not self._reloads and self._is_ready and not self._is_leaving:
             self._notifier.ready()
 
     def leave(self) -> None:

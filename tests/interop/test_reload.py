@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
@@ -204,6 +205,56 @@ def test_users_are_read_again_and_only_operators_reload(tmp_path):
         assert ask(service, "POST", "/api/v1/reload", "boss") == 200
         assert ask(service, "GET", "/api/v1/sessions", "new") == 200
         assert ask(service, "GET", "/api/v1/sessions", "guest") == 401
+
+
+def test_live_pictures_end_when_users_have_changed_and_only_then(tmp_path):
+    users, path = tmp_path / "users", tmp_path / "edge-streamer.toml"
+    add(users, "boss", Role.OPERATOR)
+    add(users, "guest", Role.VIEWER)
+    running = Reloadable(None, path, {"main": small()})
+    auth = f'[auth]\nusers = "{users}"\n'
+    running.write(auth)
+    with running_service(None, "--config", str(path)) as running.service, watch(running.service, "guest") as live:
+        assert live.recv(1)
+        running.hang_up(auth)
+        assert not live_frame_of_close(live, QUIET_S)
+        change_users(users, lambda known: known.without("guest"))
+        running.hang_up(auth)
+        assert live_frame_of_close(live, WITHIN_S)
+
+
+def watch(service: RunningService, user: str) -> socket.socket:
+    """Return the connection of a browser that has its first picture's bytes ahead."""
+    path = "/api/v1/streams/main/live"
+    upgrade = {
+        "connection": "upgrade",
+        "upgrade": "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
+    connection = http.client.HTTPConnection(*service.http_address, timeout=5)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    response.read()
+    challenge = parse_challenge(response.getheader("www-authenticate"))
+    authorization = DigestClient(user, PASSWORD).answer(challenge, "GET", path, qop=True)
+    connection.request("GET", path, headers={**upgrade, "authorization": authorization})
+    response = connection.getresponse()
+    assert response.status == 101
+    return connection.sock
+
+
+def live_frame_of_close(live: socket.socket, within_s: float) -> bool:
+    """Return whether the server says goodbye (1001) and sends nothing after it."""
+    received, deadline = b"", time.monotonic() + within_s
+    live.settimeout(0.1)
+    while time.monotonic() < deadline:
+        try:
+            received += live.recv(1 << 20)
+        except TimeoutError:
+            if received.endswith(b"\x88\x02\x03\xe9"):
+                return True
+    return False
 
 
 def add(users: Path, name: str, role: Role) -> None:

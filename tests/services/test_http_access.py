@@ -114,6 +114,34 @@ def test_without_users_on_this_machine_only_nothing_is_asked() -> None:
     assert service.status("/api/v1/status", "DELETE", peer=HERE) == 200
 
 
+@pytest.mark.parametrize(
+    "host", ["localhost", "LocalHost:8080", "127.0.0.1:8080", "127.1.2.3", "[::1]", "[::1]:80", ""]
+)
+def test_without_users_this_machine_may_be_called_so(host: str) -> None:
+    assert named(host) == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example:8080", "localhost.evil.example", "evil.example@localhost.x", "192.0.2.7", "[::2]", "[", "/x"]
+)
+def test_a_page_whose_name_was_turned_to_this_machine_is_refused(host: str) -> None:
+    assert named(host) == 421
+
+
+def test_where_other_machines_are_let_in_they_call_this_one_as_they_like() -> None:
+    assert named("camera.example", is_for_this_machine=False) == 200
+
+
+def named(host: str, *, is_for_this_machine: bool = True) -> int:
+    """Return the status of a request for what `host` names, where nobody has to log in."""
+    rules = AccessRules(
+        Users(), HttpAuthenticator(LoginRules(Users()), b"key"), Role.ADMIN, is_for_this_machine=is_for_this_machine
+    )
+    request = HttpRequest("GET", "/", headers={"host": host} if host else {})
+    outcome = HttpAccess(rules, LoginFailures()).admit(request, HERE, 0.0)
+    return outcome.response.status if isinstance(outcome, Refusal) else 200
+
+
 def test_a_refusal_is_a_problem_with_a_challenge_and_the_headers_of_every_answer() -> None:
     refusal = Service().ask("/")
     assert isinstance(refusal, Refusal)

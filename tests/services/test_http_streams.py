@@ -175,6 +175,14 @@ def test_a_change_is_answered_with_the_stream_when_it_is_in_effect(service, body
     assert json.loads(response.body)["bitrate_bps"] == 499_999
 
 
+def test_a_change_of_a_stream_that_a_reload_has_taken_away_meanwhile(service):
+    service.patch({"fps": 10})
+    service.status = a_status(streams=())
+    service.source.changes[0][2](None)
+    (response,) = service.later
+    assert (response.status, detail(response)) == (404, "There is no stream of this name.")
+
+
 @pytest.mark.parametrize(("is_late", "status"), [(False, 409), (True, 504)])
 def test_a_change_that_is_not_made_and_why(service, is_late, status):
     service.patch({"fps": 240})

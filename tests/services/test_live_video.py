@@ -195,6 +195,18 @@ def test_decode_times_follow_the_streams_clock_beyond_its_32_bits_in_rtp(house):
     assert times == [START_TIME + number * TICKS_A_FRAME for number in range(6)]
 
 
+@pytest.mark.parametrize("hours", [6, 7, 13])
+def test_a_source_that_was_down_for_a_night_goes_on_ahead_of_what_was_shown(house, hours):
+    client = house.playing()
+    house.clock.advance(3600.0 * hours)
+    house.stream.announce_restart()
+    house.publish(key=True)
+    client.wait_for("miKK")
+    before, after = client.browser.fragments
+    assert after.decode_time - before.decode_time == round(3600.0 * hours * TIMESCALE_HZ)
+    assert after.composition == 0
+
+
 def test_a_frame_is_made_into_a_fragment_once_for_all(house):
     clients = [house.watching() for _ in range(3)]
     house.publish(key=True)
@@ -491,6 +503,16 @@ def test_a_replaced_stream_sends_its_browsers_to_the_new_one(house):
     assert client.browser.close_code == 1001
     assert replaced.viewers == 0
     house.playing()
+
+
+def test_all_browsers_are_sent_away_when_users_have_changed(house):
+    clients = [house.playing(), house.client()]
+    turn_until(house.loop, lambda: house.live.viewers() == 2)
+    house.live.close()  # before the second has joined its stream
+    for client in clients:
+        client.wait_closed()
+        assert client.browser.close_code == 1001
+    assert house.stream.viewers == 0
 
 
 def test_the_end_of_the_service_is_said(house):

@@ -2,8 +2,9 @@
 
 import pytest
 
+from edge_streamer.services.source_restarts import FIRST_BACKOFF_S
 from edge_streamer.services.source_spec import OutputSpec, StreamPolicy
-from edge_streamer.services.supervisor import FIRST_BACKOFF_S, STOP_WITHIN_S, SURVEY_INTERVAL_S
+from edge_streamer.services.supervisor import STOP_WITHIN_S, SURVEY_INTERVAL_S
 from tests.support.frames import key_frame
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, turn_until
 from tests.support.supervised import Supervised, Viewer, message, supervise
@@ -55,6 +56,15 @@ def test_it_starts_when_somebody_asks_in_the_next_turn(source):
     assert source.programs.starts == 1
     source.wait_for_frames(1)
     assert source.status.is_up
+
+
+def test_who_watched_before_it_was_begun_need_not_ask_again(supervise, clock):
+    before = supervise("wait()")
+    viewer = Viewer()
+    before.stream.join(viewer, clock.now)
+    supervise(RUNNING, policies=ON_DEMAND, streams=before.streams)  # as a reload carries a stream over
+    before.wait_for_frames(1)
+    assert viewer.frames
 
 
 def test_it_stops_when_nobody_has_watched_for_as_long_as_it_lingers(source, clock):

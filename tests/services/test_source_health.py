@@ -5,9 +5,10 @@ import pytest
 from edge_streamer.media.frame import EncodedFrame, SourceDiscarded, encode_note
 from edge_streamer.media.stream import Stream
 from edge_streamer.services import metrics_table
+from edge_streamer.services.source_restarts import FIRST_BACKOFF_S
 from edge_streamer.services.source_spec import OutputSpec, StreamPolicy
 from edge_streamer.services.status import Histogram, RestartReason
-from edge_streamer.services.supervisor import FIRST_BACKOFF_S, START_LIMIT_S, SURVEY_INTERVAL_S
+from edge_streamer.services.supervisor import START_LIMIT_S, SURVEY_INTERVAL_S
 from tests.support.frames import annex_b, key_frame
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, turn_until
 from tests.support.supervised import Viewer, message, supervise
@@ -293,3 +294,15 @@ def test_a_source_whose_rate_has_changed_is_waited_for_by_its_new_one(supervise,
     clock.advance(0.5)
     source.wait_for_end()
     assert source.restarts == {"silent": 1}
+
+
+def test_one_that_waits_for_its_device_is_wanted_and_missed(supervise):
+    source = supervise("wait()", is_started=False)  # the process before it, which the driver does not let go, has it
+    status = source.status
+    assert (status.is_up, status.is_wanted, status.is_failing, status.reason) == (False, True, True, "starting")
+    assert not source.supervisor.is_stuck, "another process would not get the device either"
+
+
+def test_one_on_demand_that_waits_for_its_device_is_not_missed(supervise):
+    source = supervise("wait()", is_started=False, policies=(StreamPolicy(on_demand=True),))
+    assert (source.status.is_wanted, source.status.is_failing) == (False, False)

@@ -10,8 +10,9 @@ from edge_streamer.services.source_questions import (
     SourceFailure,
     StreamChange,
 )
+from edge_streamer.services.source_restarts import FIRST_BACKOFF_S
 from edge_streamer.services.source_spec import OutputSpec, StreamPolicy
-from edge_streamer.services.supervisor import FIRST_BACKOFF_S, STOP_WITHIN_S
+from edge_streamer.services.supervisor import STOP_WITHIN_S
 from tests.support.frames import key_frame
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, turn_until
 from tests.support.supervised import MAIN, Supervised, message, supervise

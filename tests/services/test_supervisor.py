@@ -10,10 +10,9 @@ from edge_streamer.app import LEAVE_WITHIN_S
 from edge_streamer.media.frame import EncodedFrame
 from edge_streamer.runtime.log_limits import BURST_LINES
 from edge_streamer.runtime.loop import Loop
+from edge_streamer.services.source_restarts import FIRST_BACKOFF_S, LONGEST_BACKOFF_S
 from edge_streamer.services.supervisor import (
-    FIRST_BACKOFF_S,
     KILL_AFTER_S,
-    LONGEST_BACKOFF_S,
     SECOND_LOOK_S,
     START_LIMIT_S,
     STOP_WITHIN_S,

@@ -202,6 +202,16 @@ def test_a_reload_is_announced_and_ended(unit, clock):
     assert unit.take() == [f"RELOADING=1\nMONOTONIC_USEC={int(clock.now * 1e6)}", "READY=1"]
 
 
+def test_a_reload_that_was_asked_for_during_another_is_waited_for(unit):
+    started(unit)
+    unit.reporter.begin_reload()
+    unit.reporter.begin_reload()
+    unit.reporter.end_reload()
+    assert "READY=1" not in unit.take()
+    unit.reporter.end_reload()
+    assert unit.take() == ["READY=1"]
+
+
 def test_a_reload_before_it_is_ready_does_not_make_it_so(unit):
     unit.streams(a_stream("main", frames=0))
     unit.start()

@@ -10,7 +10,7 @@ repeated.
 """
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from textwrap import dedent
 
@@ -113,16 +113,20 @@ class Supervised:
         *texts: str,
         outputs: tuple[OutputSpec, ...] = Programs.outputs,
         policies: tuple[StreamPolicy, ...] = (),
+        streams: Sequence[Stream] = (),
+        is_started: bool = True,
     ) -> None:
+        """`streams` are new ones where none are given."""
         self.loop = loop
         self.programs = Programs(list(texts), outputs)
-        self.streams = [Stream(output.name, link_bitrate_bps=output.bitrate_bps) for output in outputs]
+        self.streams = streams or [Stream(output.name, link_bitrate_bps=output.bitrate_bps) for output in outputs]
         self.times = SourceTimes()
         self.ended: list[str] = []
         self.supervisor = SourceSupervisor(
             loop, self.programs, self.streams, self.times, lambda stream: self.ended.append(stream.name), policies
         )
-        self.supervisor.start()
+        if is_started:
+            self.supervisor.start()
 
     @property
     def stream(self) -> Stream:
