@@ -1,6 +1,9 @@
 """What is claimed about speed, reproducible with one command. Not tests: they print ratios taken in one run.
 
-    fanout     `python -m benchmarks.fanout`: CPU a gigabit, memory and time to first packet, against the floor
+    fanout     `make bench`: CPU a gigabit, lateness, memory and time to first packet, beside the floor and the peers
+    servers    starts each of them for one measurement; the peers are in peers/
+    scrape     what /metrics costs while 64 viewers watch
+    hotpath    `make hotpath`: microbenchmarks, with what they allocate
     readers    the load client, a process of its own: many RTSP readers on one epoll
     dialogue   what a reader says until it plays
     tally      counting packets and sequence gaps at the cost of a few bytecodes a packet
