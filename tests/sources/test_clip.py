@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import pytest
 
-from edge_streamer.sources.clip import Clip
+from edge_streamer.sources.clip import Clip, ClipFrame, read_ahead
 from edge_streamer.sources.ending import SourceError
 
 RATE = Fraction(25)
@@ -216,3 +216,36 @@ def test_sound_alone_has_no_video(tmp_path):
         container.mux(stream.encode(sound))
     with pytest.raises(SourceError, match=r"has no H\.264 video in it"):
         Clip(str(path), RATE)
+
+
+# --- reading ahead
+
+
+def numbered(count: int, read: list[int]):
+    for number in range(count):
+        read.append(number)
+        yield ClipFrame(bytes([number]), number == 0, number, number, 1)
+    raise SourceError("torn")
+
+
+def test_frames_are_read_some_at_a_time_and_come_in_their_order():
+    read: list[int] = []
+    ahead = read_ahead(numbered(20, read), 8)
+    assert [next(ahead).decode_time for _ in range(8)] == list(range(8))
+    assert len(read) == 8
+    assert next(ahead).decode_time == 8
+    assert len(read) == 16
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9])
+def test_what_fails_is_told_after_the_frames_before_it(count):
+    taken: list[int] = []
+    ahead = (frame.decode_time for frame in read_ahead(numbered(count, []), 8))
+    with pytest.raises(SourceError, match="torn"):
+        taken.extend(ahead)
+    assert taken == list(range(count))
+
+
+@pytest.mark.parametrize("count", [0, 7, 8, 9])
+def test_a_clip_that_ends_ends(count):
+    assert len(list(read_ahead(islice(numbered(20, []), count), 8))) == count
