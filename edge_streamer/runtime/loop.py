@@ -76,8 +76,10 @@ class Registration:
 
     def close(self) -> None:
         """Leave the loop; call it before the descriptor is closed, since the kernel reuses numbers at once."""
-        self._want(0)
-        self.is_open = False
+        if self.is_open:
+            self._want(0)
+            self.is_open = False
+            del self.handler  # it holds us: as a cycle both would wait for the collector
 
 
 class Timer:

@@ -369,6 +369,16 @@ class TcpConnection:
             self._unfinished = None
             self._replies.clear()
             self._drop_frames()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Hold nobody who holds us: what comes and goes is freed at once, so the collector has little to look for."""
+        del self._delegate
+        self.on_overflow = _nothing
+
+
+def _nothing() -> None:
+    """The connection is over."""
 
 
 DelegateFactory = Callable[[TcpConnection], ConnectionDelegate]

@@ -126,6 +126,10 @@ class RunSender:
         self.sent_bytes += sent_bytes
         self.sent_packets += packets
 
+    def let_go(self) -> None:
+        """Tell nobody any more: whoever is told holds us, and would wait for the collector."""
+        self._on_error = _ignore_error
+
 
 class UdpPair:
     """The two sockets of one UDP session."""
@@ -217,6 +221,8 @@ class UdpPair:
             registration.close()
         self._rtp.close()
         self._rtcp.close()
+        self._sender.let_go()
+        self._on_gone = _ignore_end
 
 
 class _DatagramReader:
@@ -267,7 +273,11 @@ def _ignore(datagram: bytes) -> None:
 
 
 def _ignore_end() -> None:
-    """Nobody listens yet."""
+    """Nobody listens yet, or any more."""
+
+
+def _ignore_error(error: OSError) -> None:
+    """Nobody listens any more."""
 
 
 def _bound_pair(local_address: Any, port: int) -> tuple[socket.socket, socket.socket] | None:

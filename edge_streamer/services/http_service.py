@@ -196,6 +196,8 @@ class HttpConnection:
         self._service.forget_connection(self, self._connection.peer_host)
         if self._successor is not None:
             self._successor.on_closed(reason)
+        else:
+            self._connection.remove_write_limit(self._write_limit_bytes)
 
     def close(self) -> None:
         """Hang up."""

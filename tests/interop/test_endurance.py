@@ -20,10 +20,11 @@ from typing import Final
 
 import pytest
 
+from tests.support.live_browser import LiveBrowser
 from tests.support.processes import open_descriptors, resident_bytes
 from tests.support.rtsp_reader import MediaPacket, RtspReader
 from tests.support.rtsp_wire import encode_request
-from tests.support.sabotage import FATAL_RTCP, VARIABLE, YEAR_S
+from tests.support.sabotage import FATAL_RTCP, LEFT_FOR_THE_COLLECTOR, VARIABLE, YEAR_S
 from tests.support.service import PROGRAM, RunningService, running_service
 from tests.support.witness import Seen, Witness
 
@@ -38,6 +39,7 @@ width = 640
 height = 360
 bitrate_bps = 1000000
 """
+STREAM_PATH: Final = "/api/v1/streams/main"
 WAIT_S: Final = 8.0
 WORST_PAUSE_S: Final = 0.2
 WORST_TURN_S: Final = 0.05
@@ -203,6 +205,59 @@ def test_ten_thousand_peers_that_connect_and_reset():
         assert total(service, "rtsp_connections_total") > RESETS
         assert total(service, "handler_faults_total") == 0
         assert total(service, "loop_worst_turn_seconds") < WORST_TURN_S
+
+
+# --- what comes and goes
+
+
+def test_who_comes_and_goes_leaves_nothing_for_the_garbage_collector(tmp_path):
+    """So it runs seldom (`app.GC_THRESHOLD`), and memory does not wait for it."""
+    few, many = (left_for_the_collector(tmp_path, rounds) for rounds in (2, 12))
+    assert many == few
+
+
+def left_for_the_collector(folder: Path, rounds: int) -> int:
+    with sabotaged("collector", folder) as (service, _switch):
+        before = settled_counts(service)
+        for _ in range(rounds):
+            connect_and_reset(service, 2)
+            for transport in ("tcp", "udp"):
+                visit(service, transport, has_manners=True)
+                visit(service, transport, has_manners=False)
+            for path, status in (
+                ("/metrics", 200),
+                ("/", 200),
+                (f"{STREAM_PATH}/snapshot.jpg", 200),
+                ("/nothing", 404),
+            ):
+                assert service.http(path)[0] == status
+            watch_in_browser(service)
+            ask_for_garbage(service)
+        wait_for(lambda: counts(service) == before, service)
+        assert service.stop()[0] == 0
+        return int(service.output.rpartition(f"{LEFT_FOR_THE_COLLECTOR}=")[2].split()[0])
+
+
+def visit(service: RunningService, transport: str, *, has_manners: bool) -> None:
+    with RtspReader(service.rtsp_url("main"), transport) as reader:
+        reader.start()
+        reader.next_rtp()
+        if has_manners:
+            reader.teardown()
+
+
+def watch_in_browser(service: RunningService) -> None:
+    browser = LiveBrowser(":".join(map(str, service.http_address)))
+    with socket.create_connection(service.http_address, WAIT_S) as connection:
+        connection.sendall(browser.output)
+        while not browser.file:
+            browser.receive(connection.recv(1 << 16))
+
+
+def ask_for_garbage(service: RunningService) -> None:
+    with socket.create_connection(service.rtsp_address, WAIT_S) as client:
+        client.sendall(b"GARBAGE\r\n\r\n")
+        assert client.recv(4096).startswith(b"RTSP/1.0 400")
 
 
 # --- our own fault

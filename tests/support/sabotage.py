@@ -7,6 +7,7 @@ Replaces, in that process, what Python or the product would call; no test of a p
 """
 
 import errno
+import gc
 import os
 import runpy
 import socket
@@ -20,6 +21,7 @@ VARIABLE: Final = "SABOTAGE"
 YEAR_S: Final = 365 * 24 * 3600
 FATAL_RTCP: Final = bytes.fromhex("80ca0001deadbeef")
 """An SDES without chunks but with a length (RFC 3550 section 6.5): what `rtcp` makes the handler fail on."""
+LEFT_FOR_THE_COLLECTOR: Final = "left_for_the_collector"
 
 
 def is_on() -> bool:
@@ -74,10 +76,25 @@ def fill_send_buffers() -> None:
     socket.socket.sendmsg = refusing(socket.socket.sendmsg)
 
 
+def stop_collecting() -> None:
+    """The garbage collector never runs; what it would have found by the end is said then."""
+    from edge_streamer.runtime.loop import Loop
+
+    run = Loop.run
+
+    def run_and_count(loop: Loop) -> None:
+        run(loop)
+        print(f"{LEFT_FOR_THE_COLLECTOR}={gc.collect()}", flush=True)
+
+    gc.disable()
+    Loop.run = run_and_count
+
+
 SABOTAGES: Final[Mapping[str, Callable[[], None]]] = {
     "clock": set_clock_back,
     "rtcp": fail_on_rtcp,
     "buffers": fill_send_buffers,
+    "collector": stop_collecting,
 }
 
 
