@@ -9,7 +9,12 @@ SYSTEM_SITE = $(PYTHON) -c 'import importlib.util as u; print("--system-site-pac
 STAMP := .venv/.for-developing
 PACKAGES := ffmpeg iproute2 prometheus gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
             gstreamer1.0-plugins-bad gstreamer1.0-libav gstreamer1.0-rtsp chromium chromium-driver
-PEER_PACKAGES := mmdebstrap gir1.2-gst-rtsp-server-1.0 python3-gi
+PEER_PACKAGES := mmdebstrap gir1.2-gst-rtsp-server-1.0 python3-gi python3-venv
+# As the peers are the distribution's builds, so is the Python: an appliance has that one, and one that was built without
+# profile-guided optimization takes a sixth more CPU.
+BENCH_PYTHON ?= $(firstword $(wildcard /usr/bin/python3) $(PYTHON))
+BENCH_VENV := benchmarks/.cache/venv
+BENCH_STAMP := $(BENCH_VENV)/.for-benchmarks
 LAB_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs systemd systemd-container
 
 .PHONY: help run test roots test-camera test-guest test-systemd check lint format types imports unit interop fuzz bench hotpath reliability docs dashboards packages clean
@@ -76,9 +81,16 @@ fuzz: $(STAMP) ## feed the RTSP parser to atheris for FUZZ_S seconds (default 60
 	$(PIP) atheris
 	$(BIN)/python -m tests.fuzz.fuzz_rtsp -max_total_time=$(or $(FUZZ_S),60)
 
-bench: $(STAMP) ## CPU per gigabit, lateness and memory beside live555 and gst-rtsp-server (35 minutes; ARGS='--rounds 1')
+bench: ## CPU per gigabit, lateness and memory beside live555 and gst-rtsp-server (35 minutes; ARGS='--rounds 1')
 	@-$(MAKE) packages PACKAGES='$(PEER_PACKAGES)'
-	$(BIN)/python -m benchmarks.fanout $(ARGS)
+	@$(MAKE) $(BENCH_STAMP)
+	$(BENCH_VENV)/bin/python -m benchmarks.fanout $(ARGS)
+
+$(BENCH_STAMP): pyproject.toml
+	@echo '-- setting up an environment for benchmarks with $(BENCH_PYTHON) (once)'
+	@$(BENCH_PYTHON) -m venv $(BENCH_VENV) || { echo 'apt install python3-venv, or make bench BENCH_PYTHON=...'; exit 1; }
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[video]'
+	@touch $@
 
 hotpath: $(STAMP) ## microbenchmarks of parsing, packetizing, publishing and scraping, with what they allocate
 	$(BIN)/pytest benchmarks/hotpath.py --benchmark-columns=min,median,mean,rounds

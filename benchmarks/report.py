@@ -8,6 +8,7 @@ import math
 import os
 import platform
 import statistics
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -183,7 +184,7 @@ def machine() -> dict[str, object]:
         "cores": os.cpu_count(),
         "architecture": platform.machine(),
         "kernel": platform.release(),
-        "python": platform.python_version(),
+        "python": f"{platform.python_version()} {'of' if sys.base_prefix == '/usr' else 'not of'} the distribution",
         "load_average_1_min": round(os.getloadavg()[0], 2),
     }
 

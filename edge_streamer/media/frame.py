@@ -13,7 +13,6 @@ A header that cannot be true raises `SourceFormatError`; the supervisor then end
 import json
 import struct
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
@@ -32,6 +31,7 @@ MAX_COUNT: Final = 2**31
 """No picture is wider and no gap longer: what a note says beyond is no number to reckon with."""
 
 _HEADER: Final = struct.Struct("<2sBBBxxxIqqqq")
+_Header: TypeAlias = tuple[bytes, int, int, int, int, int, int, int, int]
 _MAGIC: Final = b"eF"
 _Fps = Annotated[float, msgspec.Meta(ge=MIN_FPS, le=MAX_FPS)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
@@ -40,25 +40,15 @@ _KEY_FRAME: Final = 1
 _REORDERED: Final = 2
 
 
-class _Kind(IntEnum):
-    FRAME = 1
-    NOTE = 2
-    SNAPSHOT = 3
-
-
-_MAX_BODY_BYTES: Final = {
-    _Kind.FRAME: MAX_ACCESS_UNIT_BYTES,
-    _Kind.NOTE: MAX_NOTE_BYTES,
-    _Kind.SNAPSHOT: MAX_SNAPSHOT_BYTES,
-}
+_FRAME, _NOTE, _SNAPSHOT = 1, 2, 3  # kinds of messages
+_MAX_BODY_BYTES: Final = {_FRAME: MAX_ACCESS_UNIT_BYTES, _NOTE: MAX_NOTE_BYTES, _SNAPSHOT: MAX_SNAPSHOT_BYTES}
 
 
 class SourceFormatError(Exception):
     """The source process wrote what no source writes; its message says what and where."""
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedFrame:
+class EncodedFrame(msgspec.Struct, frozen=True, gc=False):
     """One access unit in Annex B form, as the encoder made it.
 
     `media_time` is the capture clock in 90 kHz ticks, unwrapped, any origin. `wall_ns` is the capture instant in UTC
@@ -76,8 +66,7 @@ class EncodedFrame:
     captured_ns: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFrame:
+class SourceFrame(msgspec.Struct, frozen=True, gc=False):
     """A frame of one of a source's outputs (0 = main, 1 = sub, in the order they were asked for)."""
 
     output: int
@@ -156,18 +145,18 @@ def encode_frame_header(output: int, frame: EncodedFrame) -> bytes:
     """Return the 44 bytes that go before `frame.data`; send both with one `sendmsg`, the frame is not copied."""
     flags = (_KEY_FRAME if frame.is_key_frame else 0) | (_REORDERED if frame.reordered else 0)
     instants = (frame.media_time, frame.wall_ns, frame.captured_ns, frame.sent_ns)
-    return _HEADER.pack(_MAGIC, _Kind.FRAME, output, flags, len(frame.data), *instants)
+    return _HEADER.pack(_MAGIC, _FRAME, output, flags, len(frame.data), *instants)
 
 
 def encode_snapshot_header(output: int, jpeg: bytes) -> bytes:
     """Return the 44 bytes that go before the JPEG."""
-    return _HEADER.pack(_MAGIC, _Kind.SNAPSHOT, output, 0, len(jpeg), 0, 0, 0, 0)
+    return _HEADER.pack(_MAGIC, _SNAPSHOT, output, 0, len(jpeg), 0, 0, 0, 0)
 
 
 def encode_note(output: int, **values: Any) -> bytes:
     """Return a whole note message; `event` names what happened."""
     body = json.dumps(values, allow_nan=False).encode()
-    return _HEADER.pack(_MAGIC, _Kind.NOTE, output, 0, len(body), 0, 0, 0, 0) + body
+    return _HEADER.pack(_MAGIC, _NOTE, output, 0, len(body), 0, 0, 0, 0) + body
 
 
 class SourceCommand(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -210,38 +199,39 @@ class SourceParser:
         messages: list[SourceMessage] = []
         start = 0
         while len(buffer) - start >= _HEADER.size:
-            end = start + _HEADER.size + self._body_length(start)
+            header = _HEADER.unpack_from(buffer, start)
+            body_start = start + _HEADER.size
+            end = body_start + self._body_length(start, header)
             if len(buffer) < end:
                 break
-            messages.append(self._message(start, end))
+            with memoryview(buffer) as view:
+                body = bytes(view[body_start:end])
+            messages.append(self._message(start, header, body))
             start = end
         if start:
             del buffer[:start]
             self._consumed_bytes += start
         return messages
 
-    def _body_length(self, start: int) -> int:
-        magic, kind, output, flags, length, *_instants = _HEADER.unpack_from(self._buffer, start)
+    def _body_length(self, start: int, header: _Header) -> int:
+        magic, kind, output, flags, length, *_instants = header
         limit = _MAX_BODY_BYTES.get(kind, -1)
         if magic != _MAGIC or limit < 0 or output >= self._outputs or flags > _KEY_FRAME | _REORDERED:
             raise self._error(start, "is no message header")
         if not 0 < length <= limit:
             raise self._error(start, f"announces a body of {length} bytes (allowed: 1 to {limit})")
-        return int(length)
+        return length
 
-    def _message(self, start: int, end: int) -> SourceMessage:
-        _magic, kind, output, flags, _length, *instants = _HEADER.unpack_from(self._buffer, start)
-        with memoryview(self._buffer) as view:
-            body = bytes(view[start + _HEADER.size : end])
-        if kind == _Kind.NOTE:
-            return SourceNote(output, self._note_values(start, body))
-        if kind == _Kind.SNAPSHOT:
+    def _message(self, start: int, header: _Header, body: bytes) -> SourceMessage:
+        _magic, kind, output, flags, _length, media_time, wall_ns, captured_ns, sent_ns = header
+        if kind == _FRAME:
+            is_key_frame, is_reordered = bool(flags & _KEY_FRAME), bool(flags & _REORDERED)
+            return SourceFrame(
+                output, EncodedFrame(body, is_key_frame, media_time, wall_ns, sent_ns, is_reordered, captured_ns)
+            )
+        if kind == _SNAPSHOT:
             return SourceSnapshot(output, body)
-        media_time, wall_ns, captured_ns, sent_ns = instants
-        is_key_frame, is_reordered = bool(flags & _KEY_FRAME), bool(flags & _REORDERED)
-        return SourceFrame(
-            output, EncodedFrame(body, is_key_frame, media_time, wall_ns, sent_ns, is_reordered, captured_ns)
-        )
+        return SourceNote(output, self._note_values(start, body))
 
     def _note_values(self, start: int, body: bytes) -> dict[str, Any]:
         try:

@@ -194,7 +194,8 @@ class Stream:
                 self._fail(viewer, error)
             if batch.is_empty:
                 del self._batches[key]
-        self._deliver(packetized, tuple(self._alone.items()))
+        if self._alone:
+            self._deliver(packetized, tuple(self._alone.items()))
 
     def _packetize(self, frame: EncodedFrame, now: float) -> PacketizedFrame | None:
         nal_units = split_access_unit(frame.data)

@@ -25,6 +25,8 @@ from edge_streamer.runtime.turns import TurnTimes
 
 log = logging.getLogger(__name__)
 
+FRAME_SLACK_S: Final = 0.05
+"""For timers that may wait for the next frame of a camera: at 20 a second and more there is one."""
 READ: Final = selectors.EVENT_READ
 WRITE: Final = selectors.EVENT_WRITE
 
@@ -83,7 +85,7 @@ class Registration:
 
 
 class Timer:
-    """A call at a time; `cancel` may be called at any time, any number of times."""
+    """A call at a time, `when`; `cancel` may be called at any time, any number of times."""
 
     __slots__ = ("callback", "owner", "when")
 
@@ -106,7 +108,7 @@ class Loop:
         self.turn_times = TurnTimes()
         self.faults = 0
         self._selector = selectors.DefaultSelector()
-        self._timers: list[tuple[float, int, Timer]] = []
+        self._timers: list[tuple[float, int, Timer]] = []  # a heap, by the latest time at which a turn must begin
         self._timer_order = count()
         self._posted: deque[tuple[Callable[[], None], Handler | None]] = deque()
         self._running = False
@@ -134,17 +136,25 @@ class Loop:
 
     # --- timers and posted calls
 
-    def call_at(self, when: float, callback: Callable[[], None], owner: Handler | None = None) -> Timer:
-        """Call `callback` in the first turn at or after `when` (monotonic seconds); ValueError when it is no time."""
+    def call_at(
+        self, when: float, callback: Callable[[], None], owner: Handler | None = None, *, slack_s: float = 0.0
+    ) -> Timer:
+        """Call `callback` in the first turn at or after `when` (monotonic seconds); ValueError when it is no time.
+
+        A timer that has `slack_s` waits as long for a turn that something else begins, and begins one only then: what
+        looks around a few times a second need not wake the processor, since the next frame does.
+        """
         if not isfinite(when):
             raise ValueError(f"{when} is no time")  # in the heap it would stop every other timer
         timer = Timer(when, callback, owner)
-        heapq.heappush(self._timers, (when, next(self._timer_order), timer))
+        heapq.heappush(self._timers, (when + slack_s, next(self._timer_order), timer))
         return timer
 
-    def call_later(self, delay_s: float, callback: Callable[[], None], owner: Handler | None = None) -> Timer:
-        """Call `callback` in the first turn that begins `delay_s` from now or later."""
-        return self.call_at(self.now() + delay_s, callback, owner)
+    def call_later(
+        self, delay_s: float, callback: Callable[[], None], owner: Handler | None = None, *, slack_s: float = 0.0
+    ) -> Timer:
+        """Call `callback` in the first turn that begins `delay_s` from now or later; `slack_s` as in `call_at`."""
+        return self.call_at(self.now() + delay_s, callback, owner, slack_s=slack_s)
 
     def post(self, callback: Callable[[], None], owner: Handler | None = None) -> None:
         """Call `callback` in the next turn, when no frame of today's stack can hold what it destroys. Thread-safe."""
@@ -209,7 +219,7 @@ class Loop:
     def _run_timers(self) -> None:
         now = self.now()
         due = []  # taken out first: a timer that sets itself again for now waits for the next turn
-        while self._timers and self._timers[0][0] <= now:
+        while self._timers and self._timers[0][2].when <= now:  # one behind another that is not due has slack to wait
             due.append(heapq.heappop(self._timers)[2])
         for timer in due:
             if timer.callback is not None:

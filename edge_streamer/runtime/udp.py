@@ -48,7 +48,7 @@ class DatagramRun(Protocol):
         """The size of each packet but the last."""
 
     @property
-    def count(self) -> int:
+    def packet_count(self) -> int:
         """How many packets."""
 
 
@@ -101,16 +101,16 @@ class RunSender:
                     self._on_error(error)
                     return False
                 complete = False
-                self.lost_packets += run.count - (self.sent_packets - packets_before)
+                self.lost_packets += run.packet_count - (self.sent_packets - packets_before)
         return complete
 
     def _send_run(self, run: DatagramRun) -> None:
-        if run.count == 1:
+        if run.packet_count == 1:
             self._count(self._rtp.send(run.image), 1)
         elif self._segments:
             try:
                 segment = (socket.SOL_UDP, _UDP_SEGMENT, pack("=H", run.segment_bytes))
-                self._count(self._rtp.sendmsg([run.image], [segment]), run.count)
+                self._count(self._rtp.sendmsg([run.image], [segment]), run.packet_count)
             except OSError as error:
                 if error.errno not in _NO_SEGMENTATION:
                     raise

@@ -23,7 +23,7 @@ from edge_streamer.media.frame import (
 )
 from edge_streamer.media.stream import Stream
 from edge_streamer.runtime.children import ChildProcess
-from edge_streamer.runtime.loop import Loop, Timer
+from edge_streamer.runtime.loop import FRAME_SLACK_S, Loop, Timer
 from edge_streamer.services.source_log import SourceLog
 from edge_streamer.services.source_notes import NoteLog, event_of, reason_of, shown
 from edge_streamer.services.source_output import SourceOutput
@@ -165,7 +165,7 @@ class SourceSupervisor:
         """Twice a second: give up streams that have had no frame for too long, and stop what nobody watches."""
         now = self._loop.now()
         next_at = now + SURVEY_INTERVAL_S
-        self._survey_timer = self._loop.call_at(next_at, partial(self._survey, next_at))
+        self._survey_timer = self._loop.call_at(next_at, partial(self._survey, next_at), slack_s=FRAME_SLACK_S)
         if self._is_wanted and now - due_at <= LATE_LOOK_S:  # else there may be frames that have not been read
             self._give_up_overdue(now)
             are_wanted = [output.is_wanted(now) for output in self._outputs]

@@ -8,13 +8,14 @@ order that `picture_order` finds. No clock here: `file` waits and sends.
 
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import av
+import msgspec
 from av.bitstream import BitStreamFilterContext
 
 from edge_streamer.sources.ending import SourceError
@@ -30,8 +31,7 @@ _NEVER = 1 << 62
 _RAW_H264 = "h264"  # the name of FFmpeg's demultiplexer of a file without a container
 
 
-@dataclass(frozen=True, slots=True)
-class ClipFrame:
+class ClipFrame(msgspec.Struct, frozen=True, gc=False):
     """An access unit; `decode_time`, `presentation_time` and `duration` in 90 kHz ticks of the clip's own clock."""
 
     data: bytes
@@ -84,10 +84,12 @@ class Clip:
             for frame in self._timed_pass():
                 begin = min(begin, frame.presentation_time)
                 end = max(end, frame.presentation_time + frame.duration)
-                yield replace(
-                    frame,
-                    decode_time=frame.decode_time + shift,
-                    presentation_time=frame.presentation_time + shift,
+                yield ClipFrame(
+                    frame.data,
+                    frame.is_key_frame,
+                    frame.decode_time + shift,
+                    frame.presentation_time + shift,
+                    frame.duration,
                 )
             if end < begin or not loop:
                 return
@@ -119,7 +121,8 @@ class Clip:
 
     def _clip_frames(self, packets: "Iterator[_Packet]", stream: av.VideoStream) -> Iterator[ClipFrame]:
         """Fill in decode times that the container does not have: Matroska's first, when frames are reordered."""
-        frame_ticks = round(self._frame_ticks(stream))
+        time_base = _TimeBase.of(stream)
+        frame_ticks = time_base.frame_ticks(self.format.rate_hz)
         held: list[_Packet] = []
         previous: int | None = None
         for packet in packets:
@@ -129,14 +132,11 @@ class Clip:
                     held.append(packet)
                     continue
                 decode_ticks = previous + frame_ticks
-            yield from _stamped_backwards(held, decode_ticks, frame_ticks, stream)
+            yield from _stamped_backwards(held, decode_ticks, frame_ticks, time_base)
             held.clear()
-            yield _clip_frame(packet, decode_ticks, frame_ticks, stream)
+            yield _clip_frame(packet, decode_ticks, frame_ticks, time_base)
             previous = decode_ticks
-        yield from _stamped_backwards(held, len(held) * frame_ticks, frame_ticks, stream)
-
-    def _frame_ticks(self, stream: av.VideoStream) -> Fraction:
-        return 1 / (self.format.rate_hz * _time_base(stream))
+        yield from _stamped_backwards(held, len(held) * frame_ticks, frame_ticks, time_base)
 
     def _open(self) -> av.container.InputContainer:
         path = Path(self._path)
@@ -195,21 +195,39 @@ def _packets(container: av.container.InputContainer, stream: av.VideoStream) -> 
             yield packet
 
 
+class _TimeBase(NamedTuple):
+    """The unit of a container's time stamps, in 90 kHz ticks: numerator / denominator."""
+
+    numerator: int
+    denominator: int
+
+    @classmethod
+    def of(cls, stream: av.VideoStream) -> "_TimeBase":
+        ticks = MEDIA_CLOCK_HZ * (stream.time_base or Fraction(1, MEDIA_CLOCK_HZ))
+        return cls(ticks.numerator, ticks.denominator)
+
+    def frame_ticks(self, rate_hz: Fraction) -> int:
+        """Return how many of these units a frame takes."""
+        return round(MEDIA_CLOCK_HZ * self.denominator / (rate_hz * self.numerator))
+
+    def media_time(self, ticks: int) -> int:
+        return ticks * self.numerator // self.denominator
+
+
 def _stamped_backwards(
-    held: "list[_Packet]", next_decode_ticks: int, frame_ticks: int, stream: av.VideoStream
+    held: "list[_Packet]", next_decode_ticks: int, frame_ticks: int, time_base: _TimeBase
 ) -> Iterator[ClipFrame]:
     for index, packet in enumerate(held):
-        yield _clip_frame(packet, next_decode_ticks - (len(held) - index) * frame_ticks, frame_ticks, stream)
+        yield _clip_frame(packet, next_decode_ticks - (len(held) - index) * frame_ticks, frame_ticks, time_base)
 
 
-def _clip_frame(packet: "_Packet", decode_ticks: int, frame_ticks: int, stream: av.VideoStream) -> ClipFrame:
+def _clip_frame(packet: "_Packet", decode_ticks: int, frame_ticks: int, time_base: _TimeBase) -> ClipFrame:
     """Copy a packet; a presentation time that is missing, or before the decode time, is the decode time."""
     presentation_ticks = decode_ticks if packet.pts is None else max(packet.pts, decode_ticks)
-    times = (decode_ticks, presentation_ticks, packet.duration or frame_ticks)
-    base = _time_base(stream)
-    decoded, presented, duration = (ticks * MEDIA_CLOCK_HZ * base.numerator // base.denominator for ticks in times)
-    return ClipFrame(bytes(packet), packet.is_keyframe, decoded, presented, duration)
-
-
-def _time_base(stream: av.VideoStream) -> Fraction:
-    return stream.time_base or Fraction(1, MEDIA_CLOCK_HZ)
+    return ClipFrame(
+        bytes(packet),
+        packet.is_keyframe,
+        time_base.media_time(decode_ticks),
+        time_base.media_time(presentation_ticks),
+        time_base.media_time(packet.duration or frame_ticks),
+    )

@@ -10,6 +10,7 @@ import select
 import socket
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Protocol
@@ -135,17 +136,24 @@ class ServerLink:
         return self._unsent_bytes < MAX_UNSENT_BYTES
 
     def _put(self, *parts: bytes) -> None:
-        for part in parts:
-            self._unsent.append(memoryview(part))
-            self._unsent_bytes += len(part)
-        self._flush()
+        size_bytes = sum(map(len, parts))
+        sent_bytes = 0 if self._unsent else self._send(parts)
+        if sent_bytes != size_bytes:  # rare: the server reads as fast as a source writes
+            self._unsent.extend(map(memoryview, parts))
+            self._unsent_bytes += size_bytes
+            self._forget(sent_bytes)
+            self._flush()
 
     def _flush(self) -> None:
+        while self._unsent and (sent_bytes := self._send(list(islice(self._unsent, _MAX_BUFFERS_A_CALL)))):
+            self._forget(sent_bytes)
+
+    def _send(self, parts: Sequence[bytes | memoryview]) -> int:
+        """Return how many bytes the kernel took, 0 when it takes none now."""
         try:
-            while self._unsent:
-                self._forget(self._socket.sendmsg(list(islice(self._unsent, _MAX_BUFFERS_A_CALL))))
+            return self._socket.sendmsg(parts)
         except BlockingIOError:
-            return
+            return 0
         except OSError as error:
             raise SourceStopped(f"the server is gone: {error}") from None
 

@@ -2,8 +2,8 @@
 
 import json
 import struct
-from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,7 +79,7 @@ SCRIPT = [
     SourceFrame(0, KEY_FRAME),
     SourceFrame(1, LATER),
     SourceNote(1, {"event": "dropped", "frames": 7}),
-    SourceFrame(1, replace(KEY_FRAME, data=b"x")),
+    SourceFrame(1, msgspec.structs.replace(KEY_FRAME, data=b"x")),
 ]
 SCRIPT_BYTES = b"".join(map(on_the_wire, SCRIPT))
 
@@ -107,7 +107,7 @@ def test_the_header_has_the_documented_size():
 
 
 def test_the_largest_bodies_are_accepted():
-    largest = replace(KEY_FRAME, data=bytes(MAX_ACCESS_UNIT_BYTES))
+    largest = msgspec.structs.replace(KEY_FRAME, data=bytes(MAX_ACCESS_UNIT_BYTES))
     note = {"event": "x" * (MAX_NOTE_BYTES - len('{"event": ""}'))}
     assert parsed(on_the_wire(SourceFrame(0, largest))) == [SourceFrame(0, largest)]
     assert parsed(encode_note(0, **note)) == [SourceNote(0, note)]

@@ -1,9 +1,9 @@
 import gc
 import sys
 import weakref
-from dataclasses import replace
 from itertools import pairwise
 
+import msgspec
 import pytest
 
 from edge_streamer.media import stream as stream_module
@@ -513,7 +513,7 @@ def exposed(number: int, at: float, *, key: bool = False, first: int = 0) -> Enc
     """Return a frame of a source whose wall clock is `WALL_NS` at `NOW`, exposed at `at`."""
     make = key_frame if key else frame
     made = make(first + number * TICKS_A_FRAME, wall_ns=WALL_NS + round((at - NOW) * 1e9))
-    return replace(made, captured_ns=round(at * 1e9))
+    return msgspec.structs.replace(made, captured_ns=round(at * 1e9))
 
 
 def wall_time_of(rtp: int, report: bytes) -> float:
@@ -562,7 +562,7 @@ def test_a_restart_bends_no_wall_time(stream, delay_s):
 def test_an_instant_of_capture_that_cannot_be_is_not_believed(stream, captured_at):
     stream.publish(key_frame(0), NOW - 1.0)
     stream.announce_restart()
-    stream.publish(replace(frame(7_000_000), captured_ns=round(captured_at * 1e9)), NOW)
+    stream.publish(msgspec.structs.replace(frame(7_000_000), captured_ns=round(captured_at * 1e9)), NOW)
     ntp, rtp, _packets, _octets = report_fields(stream.sender_report(NOW, "x"))
     assert ntp == ntp_from_wall_ns(WALL_NS)
     assert rtp == (stream.identity.rtp_offset + 90_000) % 2**32

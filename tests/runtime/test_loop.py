@@ -75,6 +75,31 @@ def test_timers_run_in_the_order_of_their_times_and_of_their_making(loop, clock)
     assert ran == ["a", "b1", "b2", "c"]
 
 
+def test_a_timer_with_slack_runs_in_any_turn_from_its_time_on_and_begins_one_at_the_end_of_its_slack(loop, clock):
+    ran = []
+    loop.call_later(1.0, lambda: ran.append("slack"), slack_s=0.5)
+    assert loop._wait_s() == 1.5
+    clock.advance(0.999)
+    loop.turn()
+    assert ran == []
+    clock.advance(0.001)
+    loop.turn()  # a descriptor's, say
+    assert ran == ["slack"]
+
+
+def test_a_timer_without_slack_never_waits_for_one_that_has_some(loop, clock):
+    ran = []
+    for name, delay_s, slack_s in (("a", 1.0, 0.75), ("b", 1.25, 0.0), ("c", 1.375, 0.125), ("d", 1.5, 0.0)):
+        loop.call_later(delay_s, lambda name=name: ran.append(name), slack_s=slack_s)
+    waits = []
+    while len(ran) < 4:
+        waits.append(loop._wait_s())
+        clock.advance(waits[-1])
+        loop.turn()
+    assert waits == [1.25, 0.25]
+    assert ran == ["b", "c", "d", "a"]
+
+
 def test_a_timer_runs_once(loop, clock):
     ran = []
     loop.call_later(1.0, lambda: ran.append(clock.now))

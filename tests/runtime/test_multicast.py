@@ -19,7 +19,7 @@ class Run:
 
     image: bytes
     segment_bytes: int
-    count: int
+    packet_count: int
 
 
 RUN = Run(b"a" * 1200 + b"b" * 1200 + b"c" * 345, 1200, 3)

@@ -21,7 +21,7 @@ class Run:
 
     image: bytes
     segment_bytes: int
-    count: int
+    packet_count: int
 
     @classmethod
     def of(cls, *sizes: int) -> "Run":

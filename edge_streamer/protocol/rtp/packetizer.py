@@ -8,10 +8,9 @@ view on the access unit: payload bytes are copied once per image, by the join th
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
 from edge_streamer.protocol.rtp.h264 import NalType, NalUnit
 
@@ -42,16 +41,15 @@ _INTERLEAVED_HEADER: Final = Struct("!cBH")  # RFC 2326 10.12
 _NAL_SIZE: Final = Struct("!H")  # RFC 6184 5.7.1
 
 
-@dataclass(frozen=True, slots=True)
-class DatagramRun:
+class DatagramRun(NamedTuple):
     """Consecutive packets in one buffer, each of `segment_bytes` but the last, which may be shorter.
 
-    At most MAX_RUN_SEGMENTS packets and MAX_RUN_BYTES: one `sendmsg` with UDP_SEGMENT, or `count` plain sends.
+    At most MAX_RUN_SEGMENTS packets and MAX_RUN_BYTES: one `sendmsg` with UDP_SEGMENT, or `packet_count` plain sends.
     """
 
     image: bytes
     segment_bytes: int
-    count: int
+    packet_count: int
 
 
 class PacketizedFrame:
@@ -150,13 +148,17 @@ def _run_bounds(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
     while start < len(sizes):
         size = sizes[start]
         limit = min(len(sizes), start + min(MAX_RUN_SEGMENTS, MAX_RUN_BYTES // size))
-        end = start + 1
-        while end < limit and sizes[end] == size:
-            end += 1
+        end = start + _leading(sizes[start:limit], size)
         if end < limit and sizes[end] < size:
             end += 1
         yield start, end
         start = end
+
+
+def _leading(sizes: Sequence[int], size: int) -> int:
+    """Count the leading entries that equal `size`. Most often all do that do, which is seen without a loop."""
+    count = sizes.count(size)
+    return count if sizes[:count] == [size] * count else next(n for n, each in enumerate(sizes) if each != size)
 
 
 class H264Packetizer:

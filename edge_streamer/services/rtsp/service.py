@@ -29,7 +29,7 @@ from edge_streamer.runtime.log_events import (
     log_event,
 )
 from edge_streamer.runtime.log_limits import LinePerAddress
-from edge_streamer.runtime.loop import Loop
+from edge_streamer.runtime.loop import FRAME_SLACK_S, Loop
 from edge_streamer.runtime.memory import MemoryTrimmer
 from edge_streamer.runtime.tcp import TcpConnection
 from edge_streamer.runtime.udp import NoPortLeftError, UdpPair, UdpPortRange
@@ -338,7 +338,7 @@ class RtspService:
 
     def _sweep(self) -> None:
         """End who is dead without a sign: readers that never drain, sessions that nobody renews."""
-        self._timer = self._loop.call_later(SWEEP_INTERVAL_S, self._sweep)
+        self._timer = self._loop.call_later(SWEEP_INTERVAL_S, self._sweep, slack_s=FRAME_SLACK_S)
         for connection in tuple(self._connections.values()):
             connection.sweep()
         for event in self._sessions.expire(self._loop.now()):

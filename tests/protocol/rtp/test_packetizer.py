@@ -196,7 +196,7 @@ def assert_images_hold(frame: PacketizedFrame, packets: list[bytes]) -> None:
 
 def datagrams_of(run: DatagramRun) -> list[bytes]:
     starts = range(0, len(run.image), run.segment_bytes)
-    assert len(starts) == run.count
+    assert len(starts) == run.packet_count
     return [run.image[start : start + run.segment_bytes] for start in starts]
 
 
@@ -243,7 +243,7 @@ class TestPacketizedFrame:
 
     def test_a_slice_is_one_run(self) -> None:
         (run,) = packetize(p_slice(17_000)).datagrams()
-        assert (run.segment_bytes, run.count) == (MAX_PACKET_BYTES, 13)
+        assert (run.segment_bytes, run.packet_count) == (MAX_PACKET_BYTES, 13)
 
     @pytest.mark.parametrize(
         ("sizes", "runs"),
@@ -264,13 +264,13 @@ class TestPacketizedFrame:
         self, sizes: list[int], runs: list[tuple[int, int]]
     ) -> None:
         frame = packetize(*(p_slice(size - 12) for size in sizes))
-        assert [(run.segment_bytes, run.count) for run in frame.datagrams()] == runs
+        assert [(run.segment_bytes, run.packet_count) for run in frame.datagrams()] == runs
         assert_images_hold(frame, frame.packets())
 
     def test_runs_stay_below_what_one_send_can_take(self) -> None:
         runs = packetize(idr(250_000)).datagrams()
         assert len(runs) == 4
-        assert all(len(run.image) <= MAX_RUN_BYTES and run.count <= MAX_RUN_SEGMENTS for run in runs)
+        assert all(len(run.image) <= MAX_RUN_BYTES and run.packet_count <= MAX_RUN_SEGMENTS for run in runs)
         assert all(len(earlier.image) > MAX_RUN_BYTES - MAX_PACKET_BYTES for earlier, _later in pairwise(runs))
 
     def test_images_outlive_the_access_unit(self) -> None:
