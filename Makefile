@@ -12,7 +12,8 @@ PACKAGES := ffmpeg iproute2 prometheus gstreamer1.0-tools gstreamer1.0-plugins-b
 PEER_PACKAGES := mmdebstrap gir1.2-gst-rtsp-server-1.0 python3-gi python3-venv
 # As the peers are the distribution's builds, so is the Python: an appliance has that one, and one that was built without
 # profile-guided optimization takes a sixth more CPU.
-BENCH_PYTHON ?= $(firstword $(wildcard /usr/bin/python3) $(PYTHON))
+BENCH_PYTHON ?= $(shell for p in /usr/bin/python3 $(PYTHON); do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BENCH_VENV := benchmarks/.cache/venv
 BENCH_STAMP := $(BENCH_VENV)/.for-benchmarks
 LAB_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs systemd systemd-container
@@ -87,8 +88,9 @@ bench: ## CPU per gigabit, lateness and memory beside live555 and gst-rtsp-serve
 	$(BENCH_VENV)/bin/python -m benchmarks.fanout $(ARGS)
 
 $(BENCH_STAMP): pyproject.toml
-	@echo '-- setting up an environment for benchmarks with $(BENCH_PYTHON) (once)'
-	@$(BENCH_PYTHON) -m venv $(BENCH_VENV) || { echo 'apt install python3-venv, or make bench BENCH_PYTHON=...'; exit 1; }
+	@echo '-- setting up an environment for benchmarks with $(BENCH_PYTHON) (once; for another: make clean)'
+	@$(BENCH_PYTHON) -m venv --clear $(BENCH_VENV) || \
+	  { echo 'apt install python3-venv, or make bench BENCH_PYTHON=/path/to/python3.11'; exit 1; }
 	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[video]'
 	@touch $@
 

@@ -53,8 +53,8 @@ EXIT_CANNOT_RUN: Final = 1
 LEAVE_WITHIN_S: Final = 1.5
 """Sources that have not ended by then are left to the end of their socketpair and to SIGKILL already sent."""
 GC_THRESHOLD: Final = (20_000, 50, 100)
-"""Neither frames nor connections leave cycles, only faults do: to look for some after every 700 objects, which is
-Python's way, takes 4 % of the CPU of one viewer."""
+"""Neither frames nor viewers leave cycles, only faults and reloads do: to look for some after every 700 objects, which
+is Python's way, takes 4 % of the CPU of one viewer."""
 FLUSH_S: Final = 0.2
 """What BYE and last replies get to leave; who does not read them by then will not read them later."""
 

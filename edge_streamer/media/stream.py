@@ -225,6 +225,9 @@ class Stream:
         self.last_frame, self.last_frame_at = frame, now
         wire_bytes = packetized.packet_bytes + IP_UDP_HEADER_BYTES * packetized.packet_count
         self._peak.add(wire_bytes, self._media_time)
+        if not self._configured_bps and self._peak.peak_bps > self.write_budget.link_bitrate_bps:
+            # nothing else is known of its rate, and a viewer may come before the second key frame
+            self._renew_budget(self.write_budget.largest_key_frame_bytes)
         if self._next_peak is not None:
             self._next_peak.add(wire_bytes, self._media_time)
 
@@ -233,15 +236,14 @@ class Stream:
         self.key_frame_requests.on_key_frame()
         if self._next_peak is not None and now >= self._next_peak_from:
             self._peak, self._next_peak = self._next_peak, None
-        self.write_budget = WriteBudget(
-            self.write_budget.dead_after_s,
-            self.link_bitrate_bps,
-            max(self.write_budget.largest_key_frame_bytes, packetized.packet_bytes),
-        )
+        self._renew_budget(max(self.write_budget.largest_key_frame_bytes, packetized.packet_bytes))
         while self._waiting:  # one that starts may end another that waits
             self._start(self._waiting.pop(0), packetized)
         if self.parameter_sets is not None:
             self._tell_about_description()
+
+    def _renew_budget(self, largest_key_frame_bytes: int) -> None:
+        self.write_budget = WriteBudget(self.write_budget.dead_after_s, self.link_bitrate_bps, largest_key_frame_bytes)
 
     def _tell_about_description(self) -> None:
         awaiting, self._awaiting_description = self._awaiting_description, []

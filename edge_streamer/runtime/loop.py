@@ -141,8 +141,8 @@ class Loop:
     ) -> Timer:
         """Call `callback` in the first turn at or after `when` (monotonic seconds); ValueError when it is no time.
 
-        A timer that has `slack_s` waits as long for a turn that something else begins, and begins one only then: what
-        looks around a few times a second need not wake the processor, since the next frame does.
+        With `slack_s` it is called in some turn between `when` and `when + slack_s`, and begins one only at the end of
+        that: what looks around a few times a second need not wake the processor, since the next frame does.
         """
         if not isfinite(when):
             raise ValueError(f"{when} is no time")  # in the heap it would stop every other timer

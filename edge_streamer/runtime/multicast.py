@@ -99,6 +99,8 @@ class MulticastGroup:
             self._registration.close()
         self._rtp.close()
         self._rtcp.close()
+        self._sender.let_go()
+        self._on_rtcp, self._on_failed = _ignore, _ignore_end
 
     # --- the loop's calls
 
@@ -172,8 +174,8 @@ def _sockaddr(host: str, port: int, device: int) -> Any:
 
 
 def _ignore(packet: bytes, host: str) -> None:
-    """Nobody listens yet."""
+    """Nobody listens yet, or any more."""
 
 
 def _ignore_end() -> None:
-    """Nobody listens yet."""
+    """Nobody listens yet, or any more."""

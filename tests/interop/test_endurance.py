@@ -40,6 +40,9 @@ height = 360
 bitrate_bps = 1000000
 """
 STREAM_PATH: Final = "/api/v1/streams/main"
+WITH_MULTICAST: Final = CONFIG.replace(
+    "[rtsp]\n", '[multicast]\ninterface = "lo"\n[rtsp]\ntransports = ["tcp", "udp", "multicast"]\n'
+)
 WAIT_S: Final = 8.0
 WORST_PAUSE_S: Final = 0.2
 WORST_TURN_S: Final = 0.05
@@ -126,12 +129,14 @@ def check_noticed_nothing(witness: Witness) -> Seen:
 
 
 @contextmanager
-def sabotaged(sabotage: str, folder: Path, *, has_faults: bool = False) -> Iterator[tuple[RunningService, Path]]:
+def sabotaged(
+    sabotage: str, folder: Path, *, has_faults: bool = False, config: str = CONFIG
+) -> Iterator[tuple[RunningService, Path]]:
     """Run the service with that sabotage, which is on while the file exists."""
     switch = folder / "switch"
     program = (sys.executable, "-m", "tests.support.sabotage", sabotage, "edge_streamer")
     with running_service(
-        CONFIG, program=program, environment={VARIABLE: str(switch)}, has_faults=has_faults
+        config, program=program, environment={VARIABLE: str(switch)}, has_faults=has_faults
     ) as service:
         yield service, switch
 
@@ -217,7 +222,7 @@ def test_who_comes_and_goes_leaves_nothing_for_the_garbage_collector(tmp_path):
 
 
 def left_for_the_collector(folder: Path, rounds: int) -> int:
-    with sabotaged("collector", folder) as (service, _switch):
+    with sabotaged("collector", folder, config=WITH_MULTICAST) as (service, _switch):
         before = settled_counts(service)
         for _ in range(rounds):
             connect_and_reset(service, 2)
@@ -231,6 +236,7 @@ def left_for_the_collector(folder: Path, rounds: int) -> int:
                 ("/nothing", 404),
             ):
                 assert service.http(path)[0] == status
+            visit_group(service)
             watch_in_browser(service)
             ask_for_garbage(service)
         wait_for(lambda: counts(service) == before, service)
@@ -246,12 +252,23 @@ def visit(service: RunningService, transport: str, *, has_manners: bool) -> None
             reader.teardown()
 
 
+def visit_group(service: RunningService) -> None:
+    with RtspReader(service.rtsp_url("main")) as reader:
+        assert reader.describe().status == 200
+        answer = reader.request("SETUP", f"{reader.url}/trackID=0", {"Transport": "RTP/AVP;multicast"})
+        reader.session_id = answer.session_id
+        assert reader.play().status == 200
+        reader.teardown()
+
+
 def watch_in_browser(service: RunningService) -> None:
     browser = LiveBrowser(":".join(map(str, service.http_address)))
     with socket.create_connection(service.http_address, WAIT_S) as connection:
         connection.sendall(browser.output)
         while not browser.file:
-            browser.receive(connection.recv(1 << 16))
+            data = connection.recv(1 << 16)
+            assert data, "the service hung up"
+            browser.receive(data)
 
 
 def ask_for_garbage(service: RunningService) -> None:

@@ -243,6 +243,18 @@ def test_a_cache_that_would_fill_half_the_budget_is_not_sent(source):
     assert len(viewer.frames) == 1
 
 
+def test_the_first_second_of_a_stream_of_unknown_rate_is_served_from_the_cache():
+    """A file's budget grows with each frame: what a key frame alone promises would not last for half a second."""
+    stream = Stream("main")
+    frames = camera(30, key_bytes=20_000, bytes_each=40_000)
+    for encoded in frames[:25]:
+        stream.publish(encoded, NOW)
+    viewer = Recorder()
+    stream.join(viewer, NOW)
+    assert len(viewer.frames) == 25
+    assert stream.write_limit_bytes() >= 8 * sum(len(encoded.data) for encoded in frames[:25])
+
+
 def test_without_any_frame_yet_a_viewer_waits_for_the_first_key_frame(source):
     viewer = Recorder()
     source.join(viewer)

@@ -82,7 +82,7 @@ class PacketizedFrame:
         rtp_timestamp: int,
         heads: Sequence[bytes],
         payloads: Sequence[NalUnit],
-        sizes: Sequence[int],
+        sizes: list[int],
         *,
         is_key_frame: bool,
         nal_units: Sequence[NalUnit] = (),
@@ -142,7 +142,7 @@ class PacketizedFrame:
         return DatagramRun(b"".join(parts), self._sizes[start], end - start)
 
 
-def _run_bounds(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
+def _run_bounds(sizes: list[int]) -> Iterator[tuple[int, int]]:
     """Cut packets into runs as long as DatagramRun allows; yield the first and past-the-last index of each."""
     start = 0
     while start < len(sizes):
@@ -155,7 +155,7 @@ def _run_bounds(sizes: Sequence[int]) -> Iterator[tuple[int, int]]:
         start = end
 
 
-def _leading(sizes: Sequence[int], size: int) -> int:
+def _leading(sizes: list[int], size: int) -> int:
     """Count the leading entries that equal `size`. Most often all do that do, which is seen without a loop."""
     count = sizes.count(size)
     return count if sizes[:count] == [size] * count else next(n for n, each in enumerate(sizes) if each != size)

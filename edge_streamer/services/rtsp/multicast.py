@@ -229,11 +229,12 @@ class MulticastWire:
     def close(self) -> None:
         """Leave the group to the others."""
         self.sender.remove(self)
+        self.on_rtcp, self.on_failed = _ignore, _ignore_end
 
 
 def _ignore(packet: bytes) -> None:
-    """The session is not adopted yet."""
+    """The session is not adopted yet, or over."""
 
 
 def _ignore_end() -> None:
-    """The session is not adopted yet."""
+    """The session is not adopted yet, or over."""
