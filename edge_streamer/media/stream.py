@@ -225,8 +225,7 @@ class Stream:
         self.last_frame, self.last_frame_at = frame, now
         wire_bytes = packetized.packet_bytes + IP_UDP_HEADER_BYTES * packetized.packet_count
         self._peak.add(wire_bytes, self._media_time)
-        if not self._configured_bps and self._peak.peak_bps > self.write_budget.link_bitrate_bps:
-            # nothing else is known of its rate, and a viewer may come before the second key frame
+        if not self._configured_bps and self._peak.peak_bps > self.write_budget.link_bitrate_bps:  # all that is known
             self._renew_budget(self.write_budget.largest_key_frame_bytes)
         if self._next_peak is not None:
             self._next_peak.add(wire_bytes, self._media_time)

@@ -37,8 +37,6 @@ would reset the connection and could take the reply with it)."""
 DEAD_AFTER_S: Final = 8.0
 
 _connection_ids = count(1)
-
-
 _GIVEN_UP: Final = {CloseReason.STALLED, CloseReason.BACKLOG}
 _RESET: Final = pack("ii", 1, 0)
 """Linger for no time: a FIN to a peer that does not answer would stay in the kernel, with its unsent data, for long."""
@@ -102,7 +100,7 @@ class TcpConnection:
         self.peer_address: Any = undressed(accepted.getpeername())
         self.local_address: Any = undressed(accepted.getsockname())
         self.sent_bytes = 0
-        self.on_overflow: Callable[[], None] = self.close_for_backlog
+        self.on_overflow: Callable[[], None] | None = None  # None: it ends
         self._dead_after_s = dead_after_s
         self._dead_peer = DeadPeerClock(accepted, dead_after_s, loop.now())
         self._acked_bytes = 0
@@ -175,11 +173,14 @@ class TcpConnection:
 
     def _check_backlog(self) -> None:
         if self._unfinished is not None and self.backlog_bytes > self._write_limit_bytes():
-            self.on_overflow()
+            self._overflow()
 
-    def close_for_backlog(self) -> None:
-        """End the reader: it owes more than its budget. What `on_overflow` is until a wire knows better."""
-        self.close(CloseReason.BACKLOG)
+    def _overflow(self) -> None:
+        """The reader owes more than its budget: it ends, unless a wire knows better."""
+        if self.on_overflow is not None:
+            self.on_overflow()
+        else:
+            self.close(CloseReason.BACKLOG)
 
     def _keep(self, rest: memoryview, since: float) -> None:
         self._unfinished = rest
@@ -291,7 +292,7 @@ class TcpConnection:
             if now - self._progress_at > self._dead_after_s / 2:  # the slowest that is alive acknowledges more often
                 self.close(CloseReason.STALLED)
             else:
-                self.on_overflow()
+                self._overflow()
 
     def _note_progress(self, now: float) -> None:
         """Progress is what the peer acknowledged: the kernel takes more only when a third of its buffer is free."""
@@ -312,7 +313,7 @@ class TcpConnection:
         self._close_reason = self._close_reason or reason
         if not self._is_close_posted:
             self._is_close_posted = True
-            self._loop.post(self._finish_posted, self)
+            self._loop.post(self._finish, self)
 
     def close_when_sent(self, reason: CloseReason) -> None:
         """Send replies that wait (for `FLUSH_LIMIT_S` at most), tell the peer that no more comes, and end when it hangs
@@ -340,16 +341,13 @@ class TcpConnection:
     def _end_within(self, delay_s: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._loop.call_later(delay_s, self._finish_posted, self)
+        self._timer = self._loop.call_later(delay_s, self._finish, self)
 
     def _drop_frames(self) -> None:
         self._frames.clear()
         self._frames_bytes = 0
 
-    def _finish_posted(self) -> None:
-        self._finish(CloseReason.LOCAL)
-
-    def _finish(self, reason: CloseReason) -> None:
+    def _finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """End now; `reason` counts if nobody has named one before."""
         if self._is_closed:
             return
@@ -369,16 +367,8 @@ class TcpConnection:
             self._unfinished = None
             self._replies.clear()
             self._drop_frames()
-            self._let_go()
-
-    def _let_go(self) -> None:
-        """Hold nobody who holds us: what comes and goes is freed at once, so the collector has little to look for."""
-        del self._delegate
-        self.on_overflow = _nothing
-
-
-def _nothing() -> None:
-    """The connection is over."""
+            del self._delegate  # whoever holds us would wait for the collector with us
+            self.on_overflow = None
 
 
 DelegateFactory = Callable[[TcpConnection], ConnectionDelegate]

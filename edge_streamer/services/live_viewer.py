@@ -114,7 +114,7 @@ class LiveViewer:
 
     def _on_overflow(self) -> None:
         if not self._fall_behind():
-            self._connection.close_for_backlog()  # one fragment, or replies, in `dead_after_s`: it hardly reads
+            self._connection.close(CloseReason.BACKLOG)  # one fragment, or replies, in `dead_after_s`: it hardly reads
 
     # --- what is said beside the picture
 

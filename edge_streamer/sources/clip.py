@@ -81,26 +81,21 @@ class Clip:
         shift = 0
         while True:
             begin, end = _NEVER, -_NEVER
-            for frame in self._timed_pass():
+            for frame in self._timed_pass(shift):
                 begin = min(begin, frame.presentation_time)
                 end = max(end, frame.presentation_time + frame.duration)
-                yield ClipFrame(
-                    frame.data,
-                    frame.is_key_frame,
-                    frame.decode_time + shift,
-                    frame.presentation_time + shift,
-                    frame.duration,
-                )
+                yield frame
             if end < begin or not loop:
                 return
             shift += end - begin
 
-    def _timed_pass(self) -> Iterator[ClipFrame]:
+    def _timed_pass(self, shift: int) -> Iterator[ClipFrame]:
         with self._open() as container:
             stream = self._video(container)
             annex_b = BitStreamFilterContext("h264_mp4toannexb", stream)
             filtered = (unit for packet in _packets(container, stream) for unit in annex_b.filter(packet))
-            yield from self._clip_frames(filtered, stream)
+            time_base = stream.time_base or Fraction(1, MEDIA_CLOCK_HZ)
+            yield from _clip_frames(filtered, _PassClock.of(time_base, self.format.rate_hz, shift))
 
     def _raw_passes(self, *, loop: bool) -> Iterator[ClipFrame]:
         count = 0
@@ -118,25 +113,6 @@ class Clip:
 
     def _media_time(self, frame_number: int) -> int:
         return frame_number * MEDIA_CLOCK_HZ // self.format.rate_hz
-
-    def _clip_frames(self, packets: "Iterator[_Packet]", stream: av.VideoStream) -> Iterator[ClipFrame]:
-        """Fill in decode times that the container does not have: Matroska's first, when frames are reordered."""
-        time_base = _TimeBase.of(stream)
-        frame_ticks = time_base.frame_ticks(self.format.rate_hz)
-        held: list[_Packet] = []
-        previous: int | None = None
-        for packet in packets:
-            decode_ticks = packet.dts
-            if decode_ticks is None:
-                if previous is None:
-                    held.append(packet)
-                    continue
-                decode_ticks = previous + frame_ticks
-            yield from _stamped_backwards(held, decode_ticks, frame_ticks, time_base)
-            held.clear()
-            yield _clip_frame(packet, decode_ticks, frame_ticks, time_base)
-            previous = decode_ticks
-        yield from _stamped_backwards(held, len(held) * frame_ticks, frame_ticks, time_base)
 
     def _open(self) -> av.container.InputContainer:
         path = Path(self._path)
@@ -195,39 +171,53 @@ def _packets(container: av.container.InputContainer, stream: av.VideoStream) -> 
             yield packet
 
 
-class _TimeBase(NamedTuple):
-    """The unit of a container's time stamps, in 90 kHz ticks: numerator / denominator."""
+class _PassClock(NamedTuple):
+    """One pass's time stamps: `ticks` of the container are `ticks * numerator / denominator` of 90 kHz, its zero is at
+    `shift` of these, and a frame takes `frame_ticks` of the container."""
 
     numerator: int
     denominator: int
+    shift: int
+    frame_ticks: int
 
     @classmethod
-    def of(cls, stream: av.VideoStream) -> "_TimeBase":
-        ticks = MEDIA_CLOCK_HZ * (stream.time_base or Fraction(1, MEDIA_CLOCK_HZ))
-        return cls(ticks.numerator, ticks.denominator)
+    def of(cls, time_base: Fraction, rate_hz: Fraction, shift: int) -> "_PassClock":
+        media_ticks = MEDIA_CLOCK_HZ * time_base
+        return cls(media_ticks.numerator, media_ticks.denominator, shift, round(1 / (rate_hz * time_base)))
 
-    def frame_ticks(self, rate_hz: Fraction) -> int:
-        """Return how many of these units a frame takes."""
-        return round(MEDIA_CLOCK_HZ * self.denominator / (rate_hz * self.numerator))
+    def frame(self, packet: "_Packet", decode_ticks: int) -> ClipFrame:
+        """Copy a packet; a presentation time that is missing, or before the decode time, is the decode time."""
+        presentation_ticks = decode_ticks if packet.pts is None else max(packet.pts, decode_ticks)
+        return ClipFrame(
+            bytes(packet),
+            packet.is_keyframe,
+            self.shift + self._media_ticks(decode_ticks),
+            self.shift + self._media_ticks(presentation_ticks),
+            self._media_ticks(packet.duration or self.frame_ticks),
+        )
 
-    def media_time(self, ticks: int) -> int:
+    def _media_ticks(self, ticks: int) -> int:
         return ticks * self.numerator // self.denominator
 
 
-def _stamped_backwards(
-    held: "list[_Packet]", next_decode_ticks: int, frame_ticks: int, time_base: _TimeBase
-) -> Iterator[ClipFrame]:
+def _clip_frames(packets: "Iterator[_Packet]", clock: _PassClock) -> Iterator[ClipFrame]:
+    """Fill in decode times that the container does not have: Matroska's first, when frames are reordered."""
+    held: list[_Packet] = []
+    previous: int | None = None
+    for packet in packets:
+        decode_ticks = packet.dts
+        if decode_ticks is None:
+            if previous is None:
+                held.append(packet)
+                continue
+            decode_ticks = previous + clock.frame_ticks
+        yield from _stamped_backwards(held, decode_ticks, clock)
+        held.clear()
+        yield clock.frame(packet, decode_ticks)
+        previous = decode_ticks
+    yield from _stamped_backwards(held, len(held) * clock.frame_ticks, clock)
+
+
+def _stamped_backwards(held: "list[_Packet]", next_decode_ticks: int, clock: _PassClock) -> Iterator[ClipFrame]:
     for index, packet in enumerate(held):
-        yield _clip_frame(packet, next_decode_ticks - (len(held) - index) * frame_ticks, frame_ticks, time_base)
-
-
-def _clip_frame(packet: "_Packet", decode_ticks: int, frame_ticks: int, time_base: _TimeBase) -> ClipFrame:
-    """Copy a packet; a presentation time that is missing, or before the decode time, is the decode time."""
-    presentation_ticks = decode_ticks if packet.pts is None else max(packet.pts, decode_ticks)
-    return ClipFrame(
-        bytes(packet),
-        packet.is_keyframe,
-        time_base.media_time(decode_ticks),
-        time_base.media_time(presentation_ticks),
-        time_base.media_time(packet.duration or frame_ticks),
-    )
+        yield clock.frame(packet, next_decode_ticks - (len(held) - index) * clock.frame_ticks)

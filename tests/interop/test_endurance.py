@@ -20,7 +20,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.live_browser import LiveBrowser
+from tests.support.live_recorder import LiveRecorder, watch
 from tests.support.processes import open_descriptors, resident_bytes
 from tests.support.rtsp_reader import MediaPacket, RtspReader
 from tests.support.rtsp_wire import encode_request
@@ -262,13 +262,8 @@ def visit_group(service: RunningService) -> None:
 
 
 def watch_in_browser(service: RunningService) -> None:
-    browser = LiveBrowser(":".join(map(str, service.http_address)))
-    with socket.create_connection(service.http_address, WAIT_S) as connection:
-        connection.sendall(browser.output)
-        while not browser.file:
-            data = connection.recv(1 << 16)
-            assert data, "the service hung up"
-            browser.receive(data)
+    with LiveRecorder(service, "main") as recorder:
+        watch(recorder, until=lambda: recorder.browser.file)
 
 
 def ask_for_garbage(service: RunningService) -> None:

@@ -5,83 +5,24 @@ Chromium's judgement is in `tests/page`. Here nothing is shown, so every fragmen
 
 import json
 import os
-import select
 import signal
-import socket
 import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 import pytest
-from wsproto.events import CloseConnection
 
 from edge_streamer.protocol.mp4 import TIMESCALE_HZ
-from tests.support.live_browser import LiveBrowser
-from tests.support.service import RunningService, running_service
+from tests.support.live_recorder import LiveRecorder, watch, watch_for
+from tests.support.service import running_service
 
 WATCH_S: Final = 5.0
 FRAME_RATE_HZ: Final = {"main": 30, "sub": 15}
 FIRST_FRAME_LIMIT_S: Final = 0.5
 LATENESS_LIMIT_S: Final = 0.1
-WAIT_LIMIT_S: Final = 20.0
-
-
-class Recorder:
-    """A browser on a real socket; when each fragment came stands in `arrived`, in monotonic seconds."""
-
-    def __init__(self, service: RunningService, name: str) -> None:
-        host, port = service.http_address
-        self.browser = LiveBrowser(f"{host}:{port}", name, origin=f"http://{host}:{port}")
-        self.socket = socket.create_connection((host, port))
-        self.opened_at = time.monotonic()
-        self.arrived: list[float] = []
-        self.is_closed = False
-        self.answer()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.socket.close()
-
-    def leave(self) -> None:
-        """Say goodbye, and hear it."""
-        self.browser.send(CloseConnection(1000))
-        watch(self, until=lambda: self.is_closed)
-        assert self.browser.close_code == 1000
-
-    def read(self) -> None:
-        data = self.socket.recv(1 << 20)
-        self.is_closed = not data
-        if data:
-            self.browser.receive(data)
-        now = time.monotonic()
-        self.arrived += [now] * (len(self.browser.fragments) - len(self.arrived))
-
-    def answer(self) -> None:
-        self.socket.sendall(self.browser.output)
-        self.browser.output = b""
-
-
-def watch(*recorders: Recorder, until: Callable[[], object]) -> None:
-    """Read what comes until the condition holds."""
-    deadline = time.monotonic() + WAIT_LIMIT_S
-    while not until():
-        assert time.monotonic() < deadline, [recorder.browser.order for recorder in recorders]
-        ready, _, _ = select.select([recorder.socket for recorder in recorders], [], [], 0.1)
-        for recorder in recorders:
-            recorder.answer()
-            if recorder.socket in ready:
-                recorder.read()
-
-
-def watch_for(seconds: float, *recorders: Recorder) -> None:
-    end = time.monotonic() + seconds
-    watch(*recorders, until=lambda: time.monotonic() >= end)
 
 
 def probe(path: Path) -> list[dict[str, str]]:
@@ -109,9 +50,9 @@ def decode(path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def recorded(service) -> Mapping[str, Recorder]:
+def recorded(service) -> Mapping[str, LiveRecorder]:
     """Each stream watched for a while, by stream."""
-    with Recorder(service, "main") as main, Recorder(service, "sub") as sub:
+    with LiveRecorder(service, "main") as main, LiveRecorder(service, "sub") as sub:
         watch_for(WATCH_S, main, sub)
         for recorder in (main, sub):
             recorder.leave()
@@ -152,7 +93,7 @@ def test_the_picture_is_there_at_once_and_stays_live(recorded, name):
 
 def test_all_browsers_of_a_stream_are_sent_the_same_bytes(service):
     with ExitStack() as stack:
-        recorders = [stack.enter_context(Recorder(service, "main")) for _ in range(3)]
+        recorders = [stack.enter_context(LiveRecorder(service, "main")) for _ in range(3)]
         watch_for(2.0, *recorders)
     by_time = [{each.decode_time: each.data for each in recorder.browser.fragments} for recorder in recorders]
     common = set.intersection(*(set(each) for each in by_time))
@@ -162,7 +103,7 @@ def test_all_browsers_of_a_stream_are_sent_the_same_bytes(service):
 
 def test_a_browser_outlives_the_source_and_starts_one_that_nobody_else_wants(tmp_path):
     config = "[streams.yard]\nsource = 'testpattern'\nwidth = 320\nheight = 240\nfps = 15\non_demand = true\n"
-    with running_service(config) as service, Recorder(service, "yard") as recorder:
+    with running_service(config) as service, LiveRecorder(service, "yard") as recorder:
         watch(recorder, until=lambda: len(recorder.browser.fragments) >= 15)
         (child,) = service.child_pids
         os.kill(child, signal.SIGKILL)

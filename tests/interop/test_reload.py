@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
@@ -18,6 +17,7 @@ from edge_streamer.protocol.rtp.rtcp import says_goodbye
 from edge_streamer.protocol.rtp.sps import parse_sps
 from edge_streamer.users import Role, change_users, new_user
 from tests.support.digest_client import DigestClient, parse_challenge
+from tests.support.live_recorder import LiveRecorder, watch, watch_for
 from tests.support.rtsp_reader import RtspReader
 from tests.support.service import RunningService, running_service
 from tests.support.witness import Witness
@@ -188,73 +188,54 @@ def test_limits_and_keys_that_wait(running):
         assert document["write_budget_s"] == 8.0
 
 
-def test_users_are_read_again_and_only_operators_reload(tmp_path):
-    users, path = tmp_path / "users", tmp_path / "edge-streamer.toml"
-    add(users, "boss", Role.OPERATOR)
-    add(users, "guest", Role.VIEWER)
-    running = Reloadable(None, path, {"main": small()})
-    auth = f'[auth]\nusers = "{users}"\n'
-    running.write(auth)
-    with running_service(None, "--config", str(path)) as service:
-        running.service = service
-        assert ask(service, "POST", "/api/v1/reload") == 401
-        assert ask(service, "POST", "/api/v1/reload", "guest") == 403
-        change_users(users, lambda known: known.without("guest"))
-        add(users, "new", Role.VIEWER)
-        assert ask(service, "GET", "/api/v1/sessions", "new") == 401
-        assert ask(service, "POST", "/api/v1/reload", "boss") == 200
-        assert ask(service, "GET", "/api/v1/sessions", "new") == 200
-        assert ask(service, "GET", "/api/v1/sessions", "guest") == 401
+@dataclass
+class Household(Reloadable):
+    """A service with a boss and a guest."""
+
+    users: Path = Path()
+
+    @property
+    def auth(self) -> str:
+        return f'[auth]\nusers = "{self.users}"\n'
 
 
-def test_live_pictures_end_when_users_have_changed_and_only_then(tmp_path):
-    users, path = tmp_path / "users", tmp_path / "edge-streamer.toml"
-    add(users, "boss", Role.OPERATOR)
-    add(users, "guest", Role.VIEWER)
-    running = Reloadable(None, path, {"main": small()})
-    auth = f'[auth]\nusers = "{users}"\n'
-    running.write(auth)
-    with running_service(None, "--config", str(path)) as running.service, watch(running.service, "guest") as live:
-        assert live.recv(1)
-        running.hang_up(auth)
-        assert not live_frame_of_close(live, QUIET_S)
-        change_users(users, lambda known: known.without("guest"))
-        running.hang_up(auth)
-        assert live_frame_of_close(live, WITHIN_S)
+@pytest.fixture
+def household(tmp_path: Path) -> Iterator[Household]:
+    made = Household(None, tmp_path / "edge-streamer.toml", {"main": small()}, tmp_path / "users")
+    add(made.users, "boss", Role.OPERATOR)
+    add(made.users, "guest", Role.VIEWER)
+    made.write(made.auth)
+    with running_service(None, "--config", str(made.path)) as made.service:
+        yield made
 
 
-def watch(service: RunningService, user: str) -> socket.socket:
-    """Return the connection of a browser that has its first picture's bytes ahead."""
-    path = "/api/v1/streams/main/live"
-    upgrade = {
-        "connection": "upgrade",
-        "upgrade": "websocket",
-        "sec-websocket-version": "13",
-        "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
-    }
-    connection = http.client.HTTPConnection(*service.http_address, timeout=5)
-    connection.request("GET", path)
-    response = connection.getresponse()
-    response.read()
-    challenge = parse_challenge(response.getheader("www-authenticate"))
-    authorization = DigestClient(user, PASSWORD).answer(challenge, "GET", path, qop=True)
-    connection.request("GET", path, headers={**upgrade, "authorization": authorization})
-    response = connection.getresponse()
-    assert response.status == 101
-    return connection.sock
+def test_users_are_read_again_and_only_operators_reload(household):
+    users, service = household.users, household.service
+    assert ask(service, "POST", "/api/v1/reload") == 401
+    assert ask(service, "POST", "/api/v1/reload", "guest") == 403
+    change_users(users, lambda known: known.without("guest"))
+    add(users, "new", Role.VIEWER)
+    assert ask(service, "GET", "/api/v1/sessions", "new") == 401
+    assert ask(service, "POST", "/api/v1/reload", "boss") == 200
+    assert ask(service, "GET", "/api/v1/sessions", "new") == 200
+    assert ask(service, "GET", "/api/v1/sessions", "guest") == 401
 
 
-def live_frame_of_close(live: socket.socket, within_s: float) -> bool:
-    """Return whether the server says goodbye (1001) and sends nothing after it."""
-    received, deadline = b"", time.monotonic() + within_s
-    live.settimeout(0.1)
-    while time.monotonic() < deadline:
-        try:
-            received += live.recv(1 << 20)
-        except TimeoutError:
-            if received.endswith(b"\x88\x02\x03\xe9"):
-                return True
-    return False
+def test_live_pictures_end_when_users_have_changed_and_only_then(household):
+    service = household.service
+    login = authorization(service, "GET", "/api/v1/streams/main/live", "guest")
+    with LiveRecorder(service, "main", authorization=login) as live:
+        watch(live, until=lambda: live.browser.fragments)
+        assert live.browser.status == 101
+        household.hang_up(household.auth)
+        watch_for(QUIET_S, live)
+        assert (live.browser.close_code, live.is_closed) == (None, False)
+        change_users(household.users, lambda known: known.without("guest"))
+        household.hang_up(household.auth)
+        watch(live, until=lambda: live.browser.close_code)
+        shown = len(live.browser.messages)
+        watch(live, until=lambda: live.is_closed)
+        assert (live.browser.close_code, len(live.browser.messages)) == (1001, shown)
 
 
 def add(users: Path, name: str, role: Role) -> None:
@@ -262,16 +243,16 @@ def add(users: Path, name: str, role: Role) -> None:
 
 
 def ask(service: RunningService, method: str, path: str, user: str = "") -> int:
-    if not user:
-        return service.http(path, method)[0]
+    headers = {"authorization": authorization(service, method, path, user)} if user else {}
+    return service.http(path, method, headers)[0]
+
+
+def authorization(service: RunningService, method: str, path: str, user: str) -> str:
+    """Return what `user` says when asked to log in."""
     connection = http.client.HTTPConnection(*service.http_address, timeout=5)
     try:
         connection.request(method, path)
-        response = connection.getresponse()
-        challenge = parse_challenge(response.getheader("www-authenticate"))
-        response.read()
-        authorization = DigestClient(user, PASSWORD).answer(challenge, method, path, qop=True)
-        connection.request(method, path, headers={"authorization": authorization})
-        return connection.getresponse().status
+        challenge = parse_challenge(connection.getresponse().getheader("www-authenticate"))
     finally:
         connection.close()
+    return DigestClient(user, PASSWORD).answer(challenge, method, path, qop=True)

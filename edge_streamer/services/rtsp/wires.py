@@ -179,7 +179,7 @@ class SkippingTcpWire(TcpWire):
         """Take budget and overflow back: the next viewer of this connection may be of another kind."""
         super().close()
         if self.connection.on_overflow == self._skip:  # and not yet that viewer's
-            self.connection.on_overflow = self.connection.close_for_backlog
+            self.connection.on_overflow = None
 
     def _may_resume(self, frame: PacketizedFrame) -> bool:
         if self.connection.queued_bytes > 0:
