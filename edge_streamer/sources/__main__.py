@@ -100,7 +100,7 @@ def _run_kind(link: Link, request: Request) -> None:
 
             run_file(link, request.outputs[0], options)
         case CameraOptions() as options:
-            from edge_streamer.sources.picamera2 import run_picamera2
+            from edge_streamer.sources.picamera2.source import run_picamera2
 
             run_picamera2(link, request.outputs, options)
         case V4l2Options() as options:

@@ -2,7 +2,7 @@
 
 It prints one JSON object, `{"cameras": [...], "encoders": [...], "errors": [...]}`, of the parts that its arguments
 name, of all without arguments. It opens devices and can hang as a driver does, so whoever runs it ends it
-(`device.inventory`). Entries are what `camera_list` and `v4l2_list` say; what cannot be asked is a line in `errors`.
+(`device.inventory`). Entries are what `picamera2.list` and `v4l2_list` say; what cannot be asked is a line in `errors`.
 """
 
 import json
@@ -17,7 +17,7 @@ _STANDARD_ERROR: Final = 2
 
 
 def _libcamera_cameras() -> Entries:
-    from edge_streamer.sources.camera_list import list_libcamera_cameras
+    from edge_streamer.sources.picamera2.list import list_libcamera_cameras
 
     return list_libcamera_cameras()
 

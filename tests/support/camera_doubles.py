@@ -1,9 +1,9 @@
-"""A camera, its encoders and a link without picamera2: what `camera_session` and its parts are tested against."""
+"""A camera, its encoders and a link without picamera2: what `picamera2.session` and its parts are tested against."""
 
 from dataclasses import dataclass, field
 
-from edge_streamer.sources.camera_clock import CaptureInstant
 from edge_streamer.sources.ending import SourceError, SourceStopped
+from edge_streamer.sources.picamera2.clock import CaptureInstant
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """Put the stand-ins in front of picamera2, in the one process of the camera root that imports it.
 
-Python imports a module of this name by itself when it starts. Nothing happens until `picamera2` is imported; the
+Python imports a module of this name by itself when it starts. Nothing happens until `picamera2.source` is imported; the
 server, which never imports it, runs as it is. So the product needs no hook for its test.
 """
 

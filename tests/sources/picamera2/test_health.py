@@ -5,7 +5,8 @@ import threading
 import pytest
 
 from edge_streamer.services.source_output import SILENCE_EXTRA_S, SILENCE_FRAMES
-from edge_streamer.sources.camera_health import (
+from edge_streamer.sources.ending import SourceStopped
+from edge_streamer.sources.picamera2.health import (
     STALL_INTERVALS,
     STALL_S,
     START_S,
@@ -14,9 +15,8 @@ from edge_streamer.sources.camera_health import (
     exit_after,
     hear_threads_die,
 )
-from edge_streamer.sources.camera_mailbox import Mailbox
-from edge_streamer.sources.camera_session import LOOK_AROUND_NS
-from edge_streamer.sources.ending import SourceStopped
+from edge_streamer.sources.picamera2.mailbox import Mailbox
+from edge_streamer.sources.picamera2.session import LOOK_AROUND_NS
 from tests.support.camera_doubles import FakeLink
 
 

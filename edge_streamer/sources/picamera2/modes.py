@@ -1,6 +1,6 @@
 """What to ask a camera for: which output is libcamera's `main`, which sensor mode, how long a frame, which way up.
 
-Arithmetic only, on plain numbers that `camera_rig` takes from picamera2 and gives back to it.
+Arithmetic only, on plain numbers that `rig` takes from picamera2 and gives back to it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -4,10 +4,10 @@ import pytest
 
 from edge_streamer.media.frame import SourceCommand
 from edge_streamer.services.source_questions import SNAPSHOT_LIMIT_S
-from edge_streamer.sources.camera_encoders import EncoderChoice
-from edge_streamer.sources.camera_mailbox import Mailbox
-from edge_streamer.sources.camera_session import CameraSession
-from edge_streamer.sources.camera_snapshot import WITHIN_S, SnapshotTaker
+from edge_streamer.sources.picamera2.encoders import EncoderChoice
+from edge_streamer.sources.picamera2.mailbox import Mailbox
+from edge_streamer.sources.picamera2.session import CameraSession
+from edge_streamer.sources.picamera2.snapshot import WITHIN_S, SnapshotTaker
 from edge_streamer.sources.request import Output
 from tests.support.camera_doubles import FakeCamera, FakeLink, FakeRequest
 

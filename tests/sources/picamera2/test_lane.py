@@ -1,8 +1,8 @@
 import pytest
 
-from edge_streamer.sources.camera_clock import CaptureInstant
-from edge_streamer.sources.camera_lane import MAX_UNDER_WAY, Lane
-from edge_streamer.sources.camera_mailbox import MAX_WAITING_FRAMES, FrameEncoded, Mailbox
+from edge_streamer.sources.picamera2.clock import CaptureInstant
+from edge_streamer.sources.picamera2.lane import MAX_UNDER_WAY, Lane
+from edge_streamer.sources.picamera2.mailbox import MAX_WAITING_FRAMES, FrameEncoded, Mailbox
 
 FRAME_NS = 33_333_333
 

@@ -1,6 +1,6 @@
 """One output of the camera: its encoder of the moment, its frames to the link, and what the server asks of it.
 
-Runs in the main thread. Knows neither the other output nor the camera's health: `picamera2` does.
+Runs in the main thread. Knows neither the other output nor the camera's health: `source` does.
 """
 
 from typing import Any, Final
@@ -8,13 +8,13 @@ from typing import Any, Final
 import msgspec
 
 from edge_streamer.media.frame import EncodedFrame
-from edge_streamer.sources.camera_encoders import EncoderChoice, bitrate_misfit, macroblocks_a_second
-from edge_streamer.sources.camera_lane import Lane
-from edge_streamer.sources.camera_mailbox import FrameEncoded, Mailbox
-from edge_streamer.sources.camera_roles import Camera, CameraEncoder
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.link import Link
 from edge_streamer.sources.pacing import media_time_of
+from edge_streamer.sources.picamera2.encoders import EncoderChoice, bitrate_misfit, macroblocks_a_second
+from edge_streamer.sources.picamera2.lane import Lane
+from edge_streamer.sources.picamera2.mailbox import FrameEncoded, Mailbox
+from edge_streamer.sources.picamera2.roles import Camera, CameraEncoder
 from edge_streamer.sources.request import Output
 
 _FAILURES_OF_A_START: Final = (OSError, RuntimeError)  # a device's, picamera2's

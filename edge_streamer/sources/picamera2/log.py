@@ -1,6 +1,6 @@
 """What libcamera and picamera2 write to standard error: warnings and errors, one line each, or nothing.
 
-Called before libcamera is imported, which reads its environment once: by `picamera2` and `camera_list`.
+Called before libcamera is imported, which reads its environment once: by `source` and `list`.
 """
 
 import logging

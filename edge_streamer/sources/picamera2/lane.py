@@ -1,6 +1,6 @@
 """One run of one encoder, seen from both its ends: which frames go in, and what comes out as an event.
 
-`camera_h264`'s encoders call `admit` for each frame of the camera, `camera_h264.LaneOutput` calls `deliver` for each
+`h264`'s encoders call `admit` for each frame of the camera, `h264.LaneOutput` calls `deliver` for each
 access unit, both in picamera2's threads: neither blocks or waits. An encoder that is replaced keeps its lane, retired,
 so that its last frames cannot mix with its successor's. Knows nothing of picamera2.
 """
@@ -9,9 +9,9 @@ import time
 from collections import deque
 from typing import Final
 
-from edge_streamer.sources.camera_clock import CaptureInstant, capture_instant, read_clocks
-from edge_streamer.sources.camera_mailbox import FrameEncoded, Mailbox
 from edge_streamer.sources.frame_pace import FramePace
+from edge_streamer.sources.picamera2.clock import CaptureInstant, capture_instant, read_clocks
+from edge_streamer.sources.picamera2.mailbox import FrameEncoded, Mailbox
 
 MAX_UNDER_WAY: Final = 64
 """Frames that an encoder may hold; picamera2 gives the V4L2 encoder 16 buffers."""

@@ -1,7 +1,7 @@
 import pytest
 
-from edge_streamer.sources.camera_controls import checked_controls
 from edge_streamer.sources.ending import SourceError
+from edge_streamer.sources.picamera2.controls import checked_controls
 
 RANGES = {
     "AeEnable": (False, True, True),

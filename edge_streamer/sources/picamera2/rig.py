@@ -1,8 +1,8 @@
 """The camera itself: picamera2 opened, configured for one or two streams, started, asked and stopped.
 
 Every failure before the first frame is a SourceError with one sentence that says what to do. Imported only in a process
-that runs a camera. What to ask for is decided in `camera_modes` and `camera_controls`, what is done with the frames in
-`camera_h264` and `camera_lane`.
+that runs a camera. What to ask for is decided in `modes` and `controls`, what is done with the frames in
+`h264` and `lane`.
 """
 
 import threading
@@ -12,11 +12,13 @@ from typing import Any, Final
 from libcamera import ColorSpace, Transform, controls
 from picamera2 import Picamera2
 
-from edge_streamer.sources.camera_controls import checked_controls
-from edge_streamer.sources.camera_encoders import EncoderChoice
-from edge_streamer.sources.camera_h264 import Strip, make_encoder
-from edge_streamer.sources.camera_lane import Lane
-from edge_streamer.sources.camera_modes import (
+from edge_streamer.sources.ending import SourceError
+from edge_streamer.sources.overlay import overlay_of
+from edge_streamer.sources.picamera2.controls import checked_controls
+from edge_streamer.sources.picamera2.encoders import EncoderChoice
+from edge_streamer.sources.picamera2.h264 import Strip, make_encoder
+from edge_streamer.sources.picamera2.lane import Lane
+from edge_streamer.sources.picamera2.modes import (
     SensorMode,
     choose_sensor_mode,
     flips,
@@ -24,9 +26,7 @@ from edge_streamer.sources.camera_modes import (
     sensor_modes,
     stream_names,
 )
-from edge_streamer.sources.camera_roles import CameraEncoder, CaptureJob
-from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.overlay import overlay_of
+from edge_streamer.sources.picamera2.roles import CameraEncoder, CaptureJob
 from edge_streamer.sources.request import CameraOptions, Output
 
 WANTED_FORMAT: Final = "YUV420"

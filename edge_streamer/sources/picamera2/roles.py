@@ -1,14 +1,14 @@
 """What the source sees of the camera and of an encoder: the seam behind which picamera2 is.
 
-`camera_rig` and `camera_h264` are the real ones; `camera_feed`, `camera_snapshot` and `camera_session` know these only
+`rig` and `h264` are the real ones; `feed`, `snapshot` and `session` know these only
 and so run without picamera2.
 """
 
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from edge_streamer.sources.camera_encoders import EncoderChoice
-from edge_streamer.sources.camera_lane import Lane
+from edge_streamer.sources.picamera2.encoders import EncoderChoice
+from edge_streamer.sources.picamera2.lane import Lane
 from edge_streamer.sources.request import Output
 
 

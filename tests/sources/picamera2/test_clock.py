@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from edge_streamer.sources.camera_clock import MAX_AGE_NS, CaptureInstant, Clocks, capture_instant, read_clocks
+from edge_streamer.sources.picamera2.clock import MAX_AGE_NS, CaptureInstant, Clocks, capture_instant, read_clocks
 
 SUSPENDED_NS = 3_600_000_000_000
 NOW = Clocks(monotonic_ns=10**13, boottime_ns=10**13 + SUSPENDED_NS, wall_ns=17 * 10**17)

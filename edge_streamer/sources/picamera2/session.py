@@ -1,20 +1,20 @@
 """A camera that runs: its outputs, the server's commands, and whether frames still come. All in the main thread.
 
-Made and driven by `picamera2`; knows the camera by `camera_roles` only.
+Made and driven by `source`; knows the camera by `roles` only.
 """
 
 import time
 from typing import Final, assert_never
 
 from edge_streamer.media.frame import SourceCommand
-from edge_streamer.sources.camera_encoders import EncoderChoice, hardware_misfit
-from edge_streamer.sources.camera_feed import CameraFeed
-from edge_streamer.sources.camera_health import StallWatch
-from edge_streamer.sources.camera_mailbox import CameraEvent, FrameEncoded, Mailbox, SnapshotEnded, ThreadDied
-from edge_streamer.sources.camera_roles import Camera
-from edge_streamer.sources.camera_snapshot import WITHIN_S, SnapshotTaker
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.link import Link
+from edge_streamer.sources.picamera2.encoders import EncoderChoice, hardware_misfit
+from edge_streamer.sources.picamera2.feed import CameraFeed
+from edge_streamer.sources.picamera2.health import StallWatch
+from edge_streamer.sources.picamera2.mailbox import CameraEvent, FrameEncoded, Mailbox, SnapshotEnded, ThreadDied
+from edge_streamer.sources.picamera2.roles import Camera
+from edge_streamer.sources.picamera2.snapshot import WITHIN_S, SnapshotTaker
 from edge_streamer.sources.request import Output
 
 LOOK_AROUND_NS: Final = 100_000_000

@@ -8,9 +8,9 @@ import types
 
 import pytest
 
-from edge_streamer.sources import picamera2
 from edge_streamer.sources.ending import SourceError, SourceStopped
-from edge_streamer.sources.picamera2 import run_picamera2
+from edge_streamer.sources.picamera2 import source as picamera2
+from edge_streamer.sources.picamera2.source import run_picamera2
 from edge_streamer.sources.request import CameraOptions, Output
 from tests.support.camera_doubles import FakeCamera, FakeLink
 
@@ -46,8 +46,8 @@ def install(monkeypatch, exits):
     def install(make_camera):
         rig = types.SimpleNamespace(CameraRig=make_camera)
         h264 = types.SimpleNamespace(hardware_absence=lambda: "there is no /dev/video11")
-        monkeypatch.setitem(sys.modules, "edge_streamer.sources.camera_rig", rig)
-        monkeypatch.setitem(sys.modules, "edge_streamer.sources.camera_h264", h264)
+        monkeypatch.setitem(sys.modules, "edge_streamer.sources.picamera2.rig", rig)
+        monkeypatch.setitem(sys.modules, "edge_streamer.sources.picamera2.h264", h264)
 
     return install
 
@@ -118,6 +118,6 @@ def test_a_picture_that_cannot_be_flipped_is_a_warning(install, exits):
 def test_without_picamera2_the_caller_is_told_so(exits, monkeypatch):
     monkeypatch.setitem(sys.modules, "picamera2", None)
     monkeypatch.setitem(sys.modules, "libcamera", None)
-    monkeypatch.delitem(sys.modules, "edge_streamer.sources.camera_h264", raising=False)
+    monkeypatch.delitem(sys.modules, "edge_streamer.sources.picamera2.h264", raising=False)
     with pytest.raises(ImportError):
         run_picamera2(FakeLink(), OUTPUTS, CameraOptions())

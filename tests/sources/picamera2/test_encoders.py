@@ -1,13 +1,13 @@
 import pytest
 
-from edge_streamer.sources.camera_encoders import (
+from edge_streamer.sources.ending import SourceError
+from edge_streamer.sources.picamera2.encoders import (
     HARDWARE_ENCODER,
     SOFTWARE_ENCODER,
     choose_encoders,
     hardware_misfit,
     macroblocks_a_second,
 )
-from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.request import Output
 
 MAIN = Output("main", 1280, 720, 30.0)

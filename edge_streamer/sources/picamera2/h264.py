@@ -2,7 +2,7 @@
 
 The hardware is reached by picamera2's V4L2 class, which opens /dev/video11; software is libx264 through PyAV. Both are
 imported by their own modules because `picamera2.encoders.H264Encoder` is one or the other by board. Imported only in a
-process that runs a camera; `camera_rig` starts and stops what is made here.
+process that runs a camera; `rig` starts and stops what is made here.
 """
 
 import fcntl
@@ -19,11 +19,11 @@ from picamera2.outputs import Output as PicameraOutput
 from picamera2.platform import Platform, get_platform
 from videodev2 import V4L2_CID_MPEG_VIDEO_BITRATE, VIDIOC_S_CTRL, v4l2_control
 
-from edge_streamer.sources.camera_clock import capture_instant, read_clocks
-from edge_streamer.sources.camera_encoders import EncoderChoice
-from edge_streamer.sources.camera_lane import Lane
-from edge_streamer.sources.camera_roles import CameraEncoder
 from edge_streamer.sources.overlay import Overlay
+from edge_streamer.sources.picamera2.clock import capture_instant, read_clocks
+from edge_streamer.sources.picamera2.encoders import EncoderChoice
+from edge_streamer.sources.picamera2.lane import Lane
+from edge_streamer.sources.picamera2.roles import CameraEncoder
 from edge_streamer.sources.request import Output
 
 HARDWARE_DEVICE: Final = Path("/dev/video11")  # the node of bcm2835-codec that encodes; picamera2 opens no other

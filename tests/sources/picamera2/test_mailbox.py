@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from edge_streamer.sources.camera_mailbox import Mailbox, ThreadDied
+from edge_streamer.sources.picamera2.mailbox import Mailbox, ThreadDied
 
 
 @pytest.fixture

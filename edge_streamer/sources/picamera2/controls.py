@@ -1,6 +1,6 @@
 """A camera's controls as the configuration names them, checked against what this camera reports.
 
-Arithmetic and words only: who calls (`camera_rig`) reads ranges and enumerations from libcamera and hands the checked
+Arithmetic and words only: who calls (`rig`) reads ranges and enumerations from libcamera and hands the checked
 values to it. libcamera itself clamps or ignores a wrong value in silence; an operator wants to be told.
 """
 
@@ -12,7 +12,7 @@ from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.request import ControlValue
 
 ControlRange: TypeAlias = tuple[Any, Any, Any]
-"""Minimum, maximum and default as picamera2's `camera_controls` has them; None or a tuple (a rectangle) is possible."""
+"""Minimum, maximum and default as picamera2's `controls` has them; None or a tuple (a rectangle) is possible."""
 
 OF_THE_STREAMS: Final = ("FrameDurationLimits", "FrameRate")
 """Set from the streams' `fps`, never by hand: two masters of one clock."""

@@ -2,7 +2,7 @@
 
 libcamera documents SensorTimestamp as CLOCK_BOOTTIME (control_ids_core.yaml), and Raspberry Pi's handlers hand on the
 kernel's buffer time stamp, which is CLOCK_MONOTONIC: the two differ by the time that the board was suspended. So the
-clock is the one by which the frame's age is possible. Arithmetic apart from `read_clocks`; used by `camera_lane`.
+clock is the one by which the frame's age is possible. Arithmetic apart from `read_clocks`; used by `lane`.
 """
 
 import time

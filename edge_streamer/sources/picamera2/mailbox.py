@@ -2,8 +2,8 @@
 
 picamera2 calls an output in its event loop or in its encoder's thread; what blocks or raises there stops every stream
 in silence. So such a call only puts a value here: no lock, no limit to wait at, no exception. The main thread, asleep
-in `Link.wait`, is woken by an eventfd. Written by `camera_lane`, `camera_snapshot` and `camera_health`; read by
-`picamera2`.
+in `Link.wait`, is woken by an eventfd. Written by `lane`, `snapshot` and `health`; read by
+`source`.
 """
 
 import os
@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from edge_streamer.sources.camera_clock import CaptureInstant
+from edge_streamer.sources.picamera2.clock import CaptureInstant
 
 MAX_WAITING_FRAMES: Final = 64
 """A second of both streams of a 30 fps camera; the main thread takes them at once unless the machine stands still."""

@@ -6,8 +6,8 @@ Run it in a process of its own: it opens each camera for a moment, and imports a
 from collections.abc import Iterator
 from typing import Any
 
-from edge_streamer.sources.camera_log import silence
-from edge_streamer.sources.camera_modes import SensorMode
+from edge_streamer.sources.picamera2.log import silence
+from edge_streamer.sources.picamera2.modes import SensorMode
 
 
 def list_libcamera_cameras() -> list[dict[str, Any]]:
@@ -37,8 +37,8 @@ def _described(mode: SensorMode) -> dict[str, Any]:
 
 
 def _modes(number: int) -> tuple[SensorMode, ...]:
-    from edge_streamer.sources.camera_rig import open_camera, reported_modes
     from edge_streamer.sources.ending import SourceError
+    from edge_streamer.sources.picamera2.rig import open_camera, reported_modes
 
     try:
         camera = open_camera(number)

@@ -1,7 +1,7 @@
 """A JPEG of the camera's next frame while the encoders go on.
 
 The event loop only keeps the frame's buffer back (one of six); the JPEG is made in a thread of its own, and the answer
-goes through the mailbox. One at a time. Used by `picamera2`.
+goes through the mailbox. One at a time. Used by `source`.
 """
 
 import io
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
-from edge_streamer.sources.camera_mailbox import Mailbox, SnapshotEnded
-from edge_streamer.sources.camera_roles import Camera, CaptureJob
+from edge_streamer.sources.picamera2.mailbox import Mailbox, SnapshotEnded
+from edge_streamer.sources.picamera2.roles import Camera, CaptureJob
 
 WITHIN_S: Final = 4.0
 """Less than the server waits, so that whoever has asked is told why."""

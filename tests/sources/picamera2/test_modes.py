@@ -1,6 +1,7 @@
 import pytest
 
-from edge_streamer.sources.camera_modes import (
+from edge_streamer.sources.ending import SourceError
+from edge_streamer.sources.picamera2.modes import (
     SensorMode,
     choose_sensor_mode,
     flips,
@@ -8,7 +9,6 @@ from edge_streamer.sources.camera_modes import (
     sensor_modes,
     stream_names,
 )
-from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.request import CameraOptions, Output
 
 IMX708 = (

@@ -3,8 +3,8 @@ import os
 
 import pytest
 
-from edge_streamer.sources.camera_list import list_libcamera_cameras
-from edge_streamer.sources.camera_log import quieten, silence
+from edge_streamer.sources.picamera2.list import list_libcamera_cameras
+from edge_streamer.sources.picamera2.log import quieten, silence
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 Called by `__main__`, in a process of its own that ends when the camera fails. The parts:
 
-    camera_session     the main thread: sleeps in `Link.wait`, obeys the server, hands on what `camera_mailbox` has
+    camera_session     the main thread: sleeps in `Link.wait`, obeys the server, hands on what `mailbox` has
     camera_feed        one output; camera_snapshot: one JPEG
     camera_lane        a frame's way through an encoder, in picamera2's threads; camera_health: whether all live
     camera_rig, _h264  the only ones that import picamera2 (and camera_list, for `probe`); camera_roles is their seam
@@ -12,13 +12,13 @@ Called by `__main__`, in a process of its own that ends when the camera fails. T
 import traceback
 from typing import Final
 
-from edge_streamer.sources.camera_encoders import choose_encoders
-from edge_streamer.sources.camera_health import abandon, exit_after, hear_threads_die
-from edge_streamer.sources.camera_log import quieten
-from edge_streamer.sources.camera_mailbox import Mailbox
-from edge_streamer.sources.camera_session import CameraSession
 from edge_streamer.sources.ending import SourceError, SourceStopped
 from edge_streamer.sources.link import Link
+from edge_streamer.sources.picamera2.encoders import choose_encoders
+from edge_streamer.sources.picamera2.health import abandon, exit_after, hear_threads_die
+from edge_streamer.sources.picamera2.log import quieten
+from edge_streamer.sources.picamera2.mailbox import Mailbox
+from edge_streamer.sources.picamera2.session import CameraSession
 from edge_streamer.sources.request import CameraOptions, Output
 
 STOP_S: Final = 1.0
@@ -30,8 +30,8 @@ def run_picamera2(link: Link, outputs: tuple[Output, ...], options: CameraOption
     ImportError without picamera2.
     """
     quieten()
-    from edge_streamer.sources.camera_h264 import hardware_absence
-    from edge_streamer.sources.camera_rig import CameraRig
+    from edge_streamer.sources.picamera2.h264 import hardware_absence
+    from edge_streamer.sources.picamera2.rig import CameraRig
 
     mailbox = Mailbox()
     hear_threads_die(mailbox)

@@ -1,7 +1,7 @@
 """Whether the camera and its encoders still live: a watch for frames that do not come, an ear for threads that die.
 
 picamera2 says nothing when its event loop dies, an encoder stalls or the camera's cable comes loose; `stop()` then
-blocks for ever. So the source process notices here, says why and ends; the server starts another. Used by `picamera2`.
+blocks for ever. So the source process notices here, says why and ends; the server starts another. Used by `source`.
 """
 
 import os
@@ -9,8 +9,8 @@ import sys
 import threading
 from typing import Final, NoReturn
 
-from edge_streamer.sources.camera_mailbox import Mailbox, ThreadDied
 from edge_streamer.sources.link import Link
+from edge_streamer.sources.picamera2.mailbox import Mailbox, ThreadDied
 
 STALL_INTERVALS: Final = 3.0
 STALL_S: Final = 0.75
