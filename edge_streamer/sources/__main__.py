@@ -104,7 +104,7 @@ def _run_kind(link: Link, request: Request) -> None:
 
             run_picamera2(link, request.outputs, options)
         case V4l2Options() as options:
-            from edge_streamer.sources.v4l2 import run_v4l2
+            from edge_streamer.sources.v4l2.source import run_v4l2
 
             run_v4l2(link, request.outputs, options)
         case _:

@@ -1,6 +1,6 @@
 """Which of a camera's frames an output takes, so that any rate up to the camera's is made by leaving frames out.
 
-Arithmetic only, on the time stamps of the exposures; one pace for each output, used by `picamera2.lane` and `v4l2_raw`.
+Arithmetic only, on the time stamps of the exposures; one pace for each output, used by `picamera2.lane` and `v4l2.raw`.
 """
 
 from typing import Final

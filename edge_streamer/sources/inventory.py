@@ -2,7 +2,7 @@
 
 It prints one JSON object, `{"cameras": [...], "encoders": [...], "errors": [...]}`, of the parts that its arguments
 name, of all without arguments. It opens devices and can hang as a driver does, so whoever runs it ends it
-(`device.inventory`). Entries are what `picamera2.list` and `v4l2_list` say; what cannot be asked is a line in `errors`.
+(`device.inventory`). Entries are what `picamera2.list` and `v4l2.list` say; what cannot be asked is a line in `errors`.
 """
 
 import json
@@ -23,13 +23,13 @@ def _libcamera_cameras() -> Entries:
 
 
 def _v4l2_cameras() -> Entries:
-    from edge_streamer.sources.v4l2_list import list_v4l2_cameras
+    from edge_streamer.sources.v4l2.list import list_v4l2_cameras
 
     return list_v4l2_cameras()
 
 
 def _v4l2_encoders() -> Entries:
-    from edge_streamer.sources.v4l2_list import list_v4l2_encoders
+    from edge_streamer.sources.v4l2.list import list_v4l2_encoders
 
     return list_v4l2_encoders()
 

@@ -1,14 +1,14 @@
 """Buffers of H.264 as access units that a viewer can start with (ITU-T H.264 B.1, 7.4.1).
 
 Some devices give their parameter sets in a buffer of their own or before the first IDR only: they are kept, and put
-before every IDR that lacks them. No slice is read. Used by `v4l2_native` and `v4l2_m2m`.
+before every IDR that lacks them. No slice is read. Used by `v4l2.native` and `v4l2.m2m`.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 from edge_streamer.media.frame import MAX_ACCESS_UNIT_BYTES
-from edge_streamer.sources.v4l2_health import TornPictureError
+from edge_streamer.sources.v4l2.health import TornPictureError
 
 _START_CODE: Final = b"\0\0\1"
 _SLICE, _IDR_SLICE, _SPS, _PPS = 1, 5, 7, 8  # nal_unit_type, table 7-1

@@ -12,8 +12,8 @@ from edge_streamer.media.frame import SourceCommand
 from edge_streamer.sources.ending import SourceError, SourceStopped
 from edge_streamer.sources.picture import PatternCard
 from edge_streamer.sources.request import Output, V4l2Options
-from edge_streamer.sources.v4l2 import run_v4l2
-from edge_streamer.sources.v4l2_abi import PixelFormat
+from edge_streamer.sources.v4l2.abi import PixelFormat
+from edge_streamer.sources.v4l2.source import run_v4l2
 from tests.support.v4l2_stand_in import Offer, Shot, StandInCamera
 
 PATIENCE_S = 20.0

@@ -1,4 +1,4 @@
-"""A machine whose V4L2 cameras and encoder are written in Python, behind the seam `v4l2_kernel.Kernel`.
+"""A machine whose V4L2 cameras and encoder are written in Python, behind the seam `v4l2.kernel.Kernel`.
 
 Requests arrive as the kernel's structures and are answered as its drivers do (videobuf2's rules: what is refused with
 EINVAL and EBUSY there is refused here); descriptors are eventfds, so they really poll; buffers are shared memory. Every
@@ -17,8 +17,8 @@ from fractions import Fraction
 from pathlib import Path
 from time import monotonic_ns
 
-from edge_streamer.sources import v4l2_abi as abi
-from edge_streamer.sources.v4l2_abi import BufferFlags, BufferType, Capabilities, Control, Ioctl, PixelFormat
+from edge_streamer.sources.v4l2 import abi
+from edge_streamer.sources.v4l2.abi import BufferFlags, BufferType, Capabilities, Control, Ioctl, PixelFormat
 
 PAGE = mmap.PAGESIZE
 

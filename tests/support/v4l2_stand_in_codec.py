@@ -6,7 +6,7 @@ from fractions import Fraction
 import av
 from av.video.frame import PictureType
 
-from edge_streamer.sources.v4l2_abi import BufferFlags, BufferType, Capabilities, Control, PixelFormat
+from edge_streamer.sources.v4l2.abi import BufferFlags, BufferType, Capabilities, Control, PixelFormat
 from tests.support.v4l2_stand_in import StandInDevice
 
 

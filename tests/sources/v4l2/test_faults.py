@@ -6,11 +6,12 @@ import time
 import pytest
 
 from edge_streamer.media.frame import SourceCommand, SourceDiscarded, SourceNote
-from edge_streamer.sources import v4l2_health, v4l2_m2m
 from edge_streamer.sources.ending import SourceError, SourceStopped
 from edge_streamer.sources.request import Output, V4l2Options
-from edge_streamer.sources.v4l2 import run_v4l2
-from edge_streamer.sources.v4l2_abi import BufferFlags, PixelFormat
+from edge_streamer.sources.v4l2 import health as v4l2_health
+from edge_streamer.sources.v4l2 import m2m as v4l2_m2m
+from edge_streamer.sources.v4l2.abi import BufferFlags, PixelFormat
+from edge_streamer.sources.v4l2.source import run_v4l2
 from tests.support.frame_number import read_frame_number
 from tests.support.v4l2_recording import MAIN, RecordingLink, camera_of, failure, film, run
 from tests.support.v4l2_stand_in import Shot, StandInKernel

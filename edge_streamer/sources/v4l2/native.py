@@ -2,7 +2,7 @@
 
 One output. Nothing is sent before the first key frame; after a buffer that was lost or torn the camera is asked for a
 key frame, and until one comes the pictures go on, because a camera's own interval can be ten seconds of nothing else.
-Driven by `v4l2`.
+Driven by `source`.
 """
 
 import time
@@ -14,14 +14,14 @@ from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.jpeg import jpeg_of_key_frame
 from edge_streamer.sources.link import Link
 from edge_streamer.sources.request import Output
-from edge_streamer.sources.v4l2_abi import Control
+from edge_streamer.sources.v4l2.abi import Control
+from edge_streamer.sources.v4l2.camera import Camera, Capture
+from edge_streamer.sources.v4l2.device import explained
+from edge_streamer.sources.v4l2.health import TornPictureError
+from edge_streamer.sources.v4l2.kernel import Kernel
+from edge_streamer.sources.v4l2.key_frames import KeyFrameControl, find_key_frame_control
+from edge_streamer.sources.v4l2.timing import encoded_frame
 from edge_streamer.sources.v4l2_access_unit import AccessUnit, AccessUnitReader
-from edge_streamer.sources.v4l2_camera import Camera, Capture
-from edge_streamer.sources.v4l2_device import explained
-from edge_streamer.sources.v4l2_health import TornPictureError
-from edge_streamer.sources.v4l2_kernel import Kernel
-from edge_streamer.sources.v4l2_key_frames import KeyFrameControl, find_key_frame_control
-from edge_streamer.sources.v4l2_timing import encoded_frame
 
 FIRST_KEY_FRAME_NS: Final = 15_000_000_000
 """A camera that is not asked for one makes one every ten seconds at the latest, or it is of no use to viewers."""

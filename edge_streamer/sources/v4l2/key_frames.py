@@ -2,7 +2,7 @@
 
 A UVC camera with "H.264 Payload 1.1" has an extension unit (GUID A29E7641-DE04-47E3-8B2B-F4341AFF003B) with a control
 for the type of the next picture; its number is in the USB descriptors, which sysfs shows. The encoding units of UVC 1.5
-are out of reach: Linux passes queries on to extension units only. Used by `v4l2_native`.
+are out of reach: Linux passes queries on to extension units only. Used by `native`.
 """
 
 import ctypes
@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Protocol
 
-from edge_streamer.sources.v4l2_abi import Control, ExtensionUnitQuery, Ioctl
-from edge_streamer.sources.v4l2_device import Device
-from edge_streamer.sources.v4l2_nodes import node_name
+from edge_streamer.sources.v4l2.abi import Control, ExtensionUnitQuery, Ioctl
+from edge_streamer.sources.v4l2.device import Device
+from edge_streamer.sources.v4l2.nodes import node_name
 
 H264_UNIT_GUID: Final = bytes.fromhex("41769ea204dee3478b2bf4341aff003b")
 MAX_DESCRIPTOR_BYTES: Final = 64 << 10

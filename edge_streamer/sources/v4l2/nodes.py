@@ -1,6 +1,6 @@
 """Where V4L2 nodes are in the file system, and by which path a camera is the same after a restart.
 
-Reads folders and links of `dev` only; nothing is opened. Used by `v4l2_list` and `v4l2_m2m`.
+Reads folders and links of `dev` only; nothing is opened. Used by `list` and `m2m`.
 """
 
 from pathlib import Path

@@ -1,6 +1,6 @@
 """What a frame says of its exposure.
 
-Used by `v4l2_raw` and `v4l2_native`.
+Used by `raw` and `native`.
 """
 
 import time

@@ -1,6 +1,6 @@
 """From a camera's buffer to a picture that an encoder takes: unpacked, decoded, scaled, by FFmpeg through PyAV.
 
-Bytes in, `av.VideoFrame` out; every picture that is given out is its taker's own. Used by `v4l2_raw`.
+Bytes in, `av.VideoFrame` out; every picture that is given out is its taker's own. Used by `raw`.
 """
 
 from typing import Final
@@ -8,9 +8,9 @@ from typing import Final
 import av
 from av.video.reformatter import ColorRange, VideoReformatter
 
-from edge_streamer.sources.v4l2_abi import PixelFormat
-from edge_streamer.sources.v4l2_device import PictureFormat
-from edge_streamer.sources.v4l2_health import TornPictureError
+from edge_streamer.sources.v4l2.abi import PixelFormat
+from edge_streamer.sources.v4l2.device import PictureFormat
+from edge_streamer.sources.v4l2.health import TornPictureError
 
 _START_OF_IMAGE: Final = b"\xff\xd8"  # ITU-T T.81 table B.1
 _END_OF_IMAGE: Final = b"\xff\xd9"

@@ -1,8 +1,8 @@
 """What a camera offers and which of it is taken: pixel format, size and frame rate.
 
 Asks a device and chooses; sets nothing. What is not offered exactly is a SourceError that lists what is: a picture of
-another size or rate than the configuration says would break whoever relies on it. Used by `v4l2_camera`, and by
-`v4l2_list`, which shows all of it.
+another size or rate than the configuration says would break whoever relies on it. Used by `camera`, and by
+`list`, which shows all of it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,8 +12,8 @@ from typing import Final
 
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.request import Output, V4l2Options
-from edge_streamer.sources.v4l2_abi import BufferType, Capabilities, PixelFormat, fourcc_name
-from edge_streamer.sources.v4l2_device import Device, RateRange, SizeRange
+from edge_streamer.sources.v4l2.abi import BufferType, Capabilities, PixelFormat, fourcc_name
+from edge_streamer.sources.v4l2.device import Device, RateRange, SizeRange
 
 RATE_TOLERANCE: Final = Fraction(1, 200)
 """29.97 and 30 are the same wish, and cameras round their intervals to 100 ns."""

@@ -12,12 +12,12 @@ from fractions import Fraction
 import av
 import pytest
 
-from edge_streamer.sources import v4l2_m2m
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.request import Output
-from edge_streamer.sources.v4l2_abi import BufferFlags, Control, PixelFormat
-from edge_streamer.sources.v4l2_device import SizeRange
-from edge_streamer.sources.v4l2_m2m import EncoderNode, M2mEncoder, find_encoders
+from edge_streamer.sources.v4l2 import m2m as v4l2_m2m
+from edge_streamer.sources.v4l2.abi import BufferFlags, Control, PixelFormat
+from edge_streamer.sources.v4l2.device import SizeRange
+from edge_streamer.sources.v4l2.m2m import EncoderNode, M2mEncoder, find_encoders
 from tests.support.frame_number import read_frame_number
 from tests.support.v4l2_recording import numbered_pictures
 from tests.support.v4l2_stand_in import Offer, StandInCamera, StandInKernel

@@ -1,7 +1,7 @@
 """A camera that gives pictures: MJPEG, YUYV or NV12, for one output or two, each scaled, drawn on and encoded.
 
 Every buffer becomes one picture; every output makes its own of it when one is due. Encoding is inline: one thread, no
-queue but the encoder's own. Driven by `v4l2`.
+queue but the encoder's own. Driven by `source`.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from edge_streamer.sources.jpeg import jpeg_of_picture
 from edge_streamer.sources.link import Link
 from edge_streamer.sources.overlay import overlay_of
 from edge_streamer.sources.request import Output
-from edge_streamer.sources.v4l2_abi import PixelFormat
-from edge_streamer.sources.v4l2_camera import Camera, Capture
-from edge_streamer.sources.v4l2_encoders import open_encoder
-from edge_streamer.sources.v4l2_health import TornPictureError
-from edge_streamer.sources.v4l2_kernel import Kernel
-from edge_streamer.sources.v4l2_modes import RATE_TOLERANCE
-from edge_streamer.sources.v4l2_pixels import PictureReader, Scaler, jpeg_of
-from edge_streamer.sources.v4l2_timing import encoded_frame
+from edge_streamer.sources.v4l2.abi import PixelFormat
+from edge_streamer.sources.v4l2.camera import Camera, Capture
+from edge_streamer.sources.v4l2.encoders import open_encoder
+from edge_streamer.sources.v4l2.health import TornPictureError
+from edge_streamer.sources.v4l2.kernel import Kernel
+from edge_streamer.sources.v4l2.modes import RATE_TOLERANCE
+from edge_streamer.sources.v4l2.pixels import PictureReader, Scaler, jpeg_of
+from edge_streamer.sources.v4l2.timing import encoded_frame
 from edge_streamer.sources.wall_clock import wall_ns_of
 
 MAX_REASON_CHARACTERS: Final = 256  # SourceReady.encoder_reason

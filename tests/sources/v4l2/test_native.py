@@ -5,12 +5,12 @@ import errno
 import pytest
 
 from edge_streamer.media.frame import SourceCommand
-from edge_streamer.sources import v4l2_native
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.request import V4l2Options
-from edge_streamer.sources.v4l2 import run_v4l2
-from edge_streamer.sources.v4l2_abi import BufferFlags, Control, PixelFormat
-from edge_streamer.sources.v4l2_key_frames import H264_UNIT_GUID, h264_extension_unit
+from edge_streamer.sources.v4l2 import native as v4l2_native
+from edge_streamer.sources.v4l2.abi import BufferFlags, Control, PixelFormat
+from edge_streamer.sources.v4l2.key_frames import H264_UNIT_GUID, h264_extension_unit
+from edge_streamer.sources.v4l2.source import run_v4l2
 from tests.support.frame_number import read_frame_number
 from tests.support.v4l2_recording import MAIN, RecordingLink, as_h264, numbered_pictures, run
 from tests.support.v4l2_stand_in import Offer, Shot, StandInCamera, StandInKernel

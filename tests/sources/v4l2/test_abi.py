@@ -4,7 +4,7 @@ import ctypes
 
 import pytest
 
-from edge_streamer.sources import v4l2_abi as abi
+from edge_streamer.sources.v4l2 import abi
 
 SIZES = {
     abi.Capability: 104,

@@ -1,7 +1,7 @@
 """One open V4L2 node: what it can do, its formats, sizes and rates, its format in force, and its controls.
 
 Values and OSError as the kernel gives them; `explained` makes an OSError the sentence that operators read. Knows no
-buffers (`v4l2_queue`) and does not choose (`v4l2_modes`, `v4l2_m2m`).
+buffers (`queue`) and does not choose (`modes`, `m2m`).
 """
 
 import errno
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, TypeVar
 
-from edge_streamer.sources import v4l2_abi as abi
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.v4l2_abi import BufferType, Capabilities, Control, Ioctl
-from edge_streamer.sources.v4l2_kernel import Argument, Kernel
+from edge_streamer.sources.v4l2 import abi
+from edge_streamer.sources.v4l2.abi import BufferType, Capabilities, Control, Ioctl
+from edge_streamer.sources.v4l2.kernel import Argument, Kernel
 
 MAX_ENUMERATED: Final = 256
 """Entries read of any list: no camera has as many, and a driver that never says the end must not hold us."""

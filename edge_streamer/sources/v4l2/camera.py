@@ -1,7 +1,7 @@
 """An open camera that delivers: its format set, its buffers queued, each buffer looked at before anybody uses it.
 
 What the driver marks as broken, leaves empty or fills short is counted and goes back at once; the pipelines never see
-it. What a compressed picture's bytes are worth, they find out themselves. Opened by `v4l2`.
+it. What a compressed picture's bytes are worth, they find out themselves. Opened by `source`.
 """
 
 import errno
@@ -14,12 +14,12 @@ from typing import Final
 
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.request import Output, V4l2Options
-from edge_streamer.sources.v4l2_abi import BufferFlags, BufferType, PixelFormat, fourcc_name
-from edge_streamer.sources.v4l2_device import CHOOSE_ANOTHER, Device, PictureFormat, explained
-from edge_streamer.sources.v4l2_health import Discards
-from edge_streamer.sources.v4l2_kernel import Kernel
-from edge_streamer.sources.v4l2_modes import capture_rate_hz, capture_type, choose_format, is_rate, read_modes
-from edge_streamer.sources.v4l2_queue import BufferQueue, DoneBuffer
+from edge_streamer.sources.v4l2.abi import BufferFlags, BufferType, PixelFormat, fourcc_name
+from edge_streamer.sources.v4l2.device import CHOOSE_ANOTHER, Device, PictureFormat, explained
+from edge_streamer.sources.v4l2.health import Discards
+from edge_streamer.sources.v4l2.kernel import Kernel
+from edge_streamer.sources.v4l2.modes import capture_rate_hz, capture_type, choose_format, is_rate, read_modes
+from edge_streamer.sources.v4l2.queue import BufferQueue, DoneBuffer
 
 BUFFERS: Final = 4
 MAX_IO_ERRORS: Final = 4

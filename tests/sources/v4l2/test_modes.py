@@ -6,9 +6,9 @@ import pytest
 
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.request import Output, V4l2Options
-from edge_streamer.sources.v4l2_abi import BufferType, PixelFormat
-from edge_streamer.sources.v4l2_device import ControlRange, Device, RateRange, SizeRange
-from edge_streamer.sources.v4l2_modes import Mode, capture_type, choose_format, read_modes
+from edge_streamer.sources.v4l2.abi import BufferType, PixelFormat
+from edge_streamer.sources.v4l2.device import ControlRange, Device, RateRange, SizeRange
+from edge_streamer.sources.v4l2.modes import Mode, capture_type, choose_format, read_modes
 from tests.support.v4l2_stand_in import Offer, StandInCamera, StandInKernel
 from tests.support.v4l2_stand_in_codec import StandInCodec
 

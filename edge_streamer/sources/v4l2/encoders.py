@@ -1,7 +1,7 @@
-"""Which encoder an output gets, and one face for both: the kernel's (`v4l2_m2m`) and libx264 (`x264`).
+"""Which encoder an output gets, and one face for both: the kernel's (`m2m`) and libx264 (`x264`).
 
 `auto` takes the kernel's where one opens for this output, else libx264; what was looked at and why it was left is said
-in words, in the note `ready` or in the SourceError. Used by `v4l2_raw`.
+in words, in the note `ready` or in the SourceError. Used by `raw`.
 """
 
 from collections import deque
@@ -12,8 +12,8 @@ import av
 
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.request import Output
-from edge_streamer.sources.v4l2_kernel import Kernel
-from edge_streamer.sources.v4l2_m2m import Encoded, M2mEncoder, find_encoders
+from edge_streamer.sources.v4l2.kernel import Kernel
+from edge_streamer.sources.v4l2.m2m import Encoded, M2mEncoder, find_encoders
 from edge_streamer.sources.x264 import ENCODER_NAME, WEBCAM_RAW, X264Encoder
 
 

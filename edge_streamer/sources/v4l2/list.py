@@ -9,12 +9,12 @@ from fractions import Fraction
 from typing import Any, Final
 
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.v4l2_abi import fourcc_name
-from edge_streamer.sources.v4l2_device import Device
-from edge_streamer.sources.v4l2_kernel import Kernel, LinuxKernel
-from edge_streamer.sources.v4l2_m2m import find_encoders
-from edge_streamer.sources.v4l2_modes import Mode, capture_type, read_modes
-from edge_streamer.sources.v4l2_nodes import stable_path, video_nodes
+from edge_streamer.sources.v4l2.abi import fourcc_name
+from edge_streamer.sources.v4l2.device import Device
+from edge_streamer.sources.v4l2.kernel import Kernel, LinuxKernel
+from edge_streamer.sources.v4l2.m2m import find_encoders
+from edge_streamer.sources.v4l2.modes import Mode, capture_type, read_modes
+from edge_streamer.sources.v4l2.nodes import stable_path, video_nodes
 
 LIBCAMERA_DRIVERS: Final = frozenset({"unicam", "rp1-cfe", "bcm2835-isp", "pispbe", "bcm2835-codec"})
 """Their nodes are parts of a camera that only libcamera can put together, or no camera at all."""

@@ -2,8 +2,8 @@
 
 import errno
 
-from edge_streamer.sources.v4l2_abi import PixelFormat
-from edge_streamer.sources.v4l2_list import list_v4l2_cameras, list_v4l2_encoders
+from edge_streamer.sources.v4l2.abi import PixelFormat
+from edge_streamer.sources.v4l2.list import list_v4l2_cameras, list_v4l2_encoders
 from tests.support.v4l2_stand_in import Offer, StandInCamera, StandInKernel
 from tests.support.v4l2_stand_in_codec import StandInCodec
 

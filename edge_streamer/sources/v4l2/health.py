@@ -1,6 +1,6 @@
 """When a camera is taken for dead, and what of it was thrown away: arithmetic on CLOCK_MONOTONIC, no clock is read.
 
-Used by `v4l2` and the pipelines; the server has a watchdog of its own, which knows less about the reason.
+Used by `source` and the pipelines; the server has a watchdog of its own, which knows less about the reason.
 """
 
 from collections import Counter

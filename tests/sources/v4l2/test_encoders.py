@@ -6,8 +6,8 @@ import pytest
 
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.request import Output
-from edge_streamer.sources.v4l2_abi import PixelFormat
-from edge_streamer.sources.v4l2_encoders import open_encoder
+from edge_streamer.sources.v4l2.abi import PixelFormat
+from edge_streamer.sources.v4l2.encoders import open_encoder
 from tests.support.v4l2_stand_in import Offer, StandInCamera, StandInKernel
 from tests.support.v4l2_stand_in_codec import StandInCodec
 

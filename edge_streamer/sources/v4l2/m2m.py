@@ -17,17 +17,17 @@ from typing import Final
 
 import av
 
-from edge_streamer.sources import v4l2_abi as abi
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.request import Output
-from edge_streamer.sources.v4l2_abi import BufferFlags, BufferType, Capabilities, Control, PixelFormat
+from edge_streamer.sources.v4l2 import abi
+from edge_streamer.sources.v4l2.abi import BufferFlags, BufferType, Capabilities, Control, PixelFormat
+from edge_streamer.sources.v4l2.device import CHOOSE_ANOTHER, Device, PictureFormat, SizeRange, explained
+from edge_streamer.sources.v4l2.health import TornPictureError, patience_ns
+from edge_streamer.sources.v4l2.kernel import Kernel
+from edge_streamer.sources.v4l2.nodes import video_nodes
+from edge_streamer.sources.v4l2.pixels import copy_plane
+from edge_streamer.sources.v4l2.queue import BufferQueue, DoneBuffer
 from edge_streamer.sources.v4l2_access_unit import AccessUnitReader
-from edge_streamer.sources.v4l2_device import CHOOSE_ANOTHER, Device, PictureFormat, SizeRange, explained
-from edge_streamer.sources.v4l2_health import TornPictureError, patience_ns
-from edge_streamer.sources.v4l2_kernel import Kernel
-from edge_streamer.sources.v4l2_nodes import video_nodes
-from edge_streamer.sources.v4l2_pixels import copy_plane
-from edge_streamer.sources.v4l2_queue import BufferQueue, DoneBuffer
 
 PICTURE_BUFFERS: Final = 4
 UNIT_BUFFERS: Final = 4

@@ -1,7 +1,7 @@
 """A V4L2 camera as a source: one that gives H.264 itself, or pictures that are encoded here.
 
 Called by `__main__`. One thread: the camera's descriptor and the encoders' are one epoll descriptor, which is itself
-readable and wakes `Link.wait`. `v4l2_camera` delivers buffers, `v4l2_native` or `v4l2_raw` makes frames of them. What
+readable and wakes `Link.wait`. `camera` delivers buffers, `native` or `raw` makes frames of them. What
 is lost or torn on the way is counted and survived; an unplugged camera, or one that falls silent, is the end of this
 process with a reason, and the server starts it again.
 """
@@ -14,12 +14,12 @@ from typing import Final, Protocol
 from edge_streamer.media.frame import SourceCommand
 from edge_streamer.sources.link import Link
 from edge_streamer.sources.request import Output, V4l2Options
-from edge_streamer.sources.v4l2_abi import PixelFormat
-from edge_streamer.sources.v4l2_camera import Camera, Capture, warn_of_index
-from edge_streamer.sources.v4l2_health import FrameWatch, MissedPictures
-from edge_streamer.sources.v4l2_kernel import Kernel, LinuxKernel
-from edge_streamer.sources.v4l2_native import NativePipeline
-from edge_streamer.sources.v4l2_raw import RawPipeline
+from edge_streamer.sources.v4l2.abi import PixelFormat
+from edge_streamer.sources.v4l2.camera import Camera, Capture, warn_of_index
+from edge_streamer.sources.v4l2.health import FrameWatch, MissedPictures
+from edge_streamer.sources.v4l2.kernel import Kernel, LinuxKernel
+from edge_streamer.sources.v4l2.native import NativePipeline
+from edge_streamer.sources.v4l2.raw import RawPipeline
 
 MISSED: Final = (
     "{path} has pictures that nobody took: encoding is too slow, or the USB bus loses them; choose a lower rate or size"

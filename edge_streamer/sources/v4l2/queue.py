@@ -1,7 +1,7 @@
 """The buffers of one queue of a V4L2 device, mapped into this process, single- or multi-planar alike.
 
 A buffer is the driver's between `enqueue` and `dequeue` and ours otherwise. Formats with one memory plane only, which
-all that are used here have. OSError as the kernel gives it. Used by `v4l2_camera` and `v4l2_m2m`.
+all that are used here have. OSError as the kernel gives it. Used by `camera` and `m2m`.
 """
 
 import ctypes
@@ -9,9 +9,9 @@ import mmap
 from dataclasses import dataclass
 from typing import Final
 
-from edge_streamer.sources import v4l2_abi as abi
-from edge_streamer.sources.v4l2_abi import BufferFlags, BufferType, Ioctl
-from edge_streamer.sources.v4l2_device import Device
+from edge_streamer.sources.v4l2 import abi
+from edge_streamer.sources.v4l2.abi import BufferFlags, BufferType, Ioctl
+from edge_streamer.sources.v4l2.device import Device
 
 MAX_BUFFERS: Final = 32
 """VIDEO_MAX_FRAME: a driver may give more than was asked for, and never more than this."""
