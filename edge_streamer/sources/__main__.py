@@ -92,7 +92,7 @@ def _run_kind(link: Link, request: Request) -> None:
     """Import the kind only now: without its library the server is told why, and the file source loads no drawing."""
     match request.options:
         case PatternOptions():
-            from edge_streamer.sources.testpattern import run_test_pattern
+            from edge_streamer.sources.testpattern.source import run_test_pattern
 
             run_test_pattern(link, request.outputs)
         case FileOptions() as options:

@@ -1,7 +1,7 @@
 """Reads the two machine-readable strips of the test pattern off decoded pictures. Used by tests and benchmarks.
 
 Pure Python on the luma plane, no numpy. Each cell is judged by the mean of its inner half, so a picture that went
-through 400 kbit/s still reads. The geometry is `edge_streamer.sources.strips`.
+through 400 kbit/s still reads. The geometry is `edge_streamer.sources.testpattern.strips`.
 """
 
 from itertools import pairwise
@@ -9,7 +9,7 @@ from typing import Final
 
 import av
 
-from edge_streamer.sources.strips import BLACK, WHITE, Strip, cell_edges, strip_height, strip_top
+from edge_streamer.sources.testpattern.strips import BLACK, WHITE, Strip, cell_edges, strip_height, strip_top
 
 _MIDDLE: Final = (BLACK + WHITE) // 2
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from edge_streamer.sources.strips import Strip, cell_edges, strip_height, strip_top
+from edge_streamer.sources.testpattern.strips import Strip, cell_edges, strip_height, strip_top
 from tests.support.browser import Browser
 from tests.support.frame_number import milliseconds_since
 from tests.support.service import RunningService

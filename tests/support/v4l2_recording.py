@@ -10,8 +10,8 @@ import pytest
 
 from edge_streamer.media.frame import SourceCommand
 from edge_streamer.sources.ending import SourceError, SourceStopped
-from edge_streamer.sources.picture import PatternCard
 from edge_streamer.sources.request import Output, V4l2Options
+from edge_streamer.sources.testpattern.card import PatternCard
 from edge_streamer.sources.v4l2.abi import PixelFormat
 from edge_streamer.sources.v4l2.source import run_v4l2
 from tests.support.v4l2_stand_in import Offer, Shot, StandInCamera

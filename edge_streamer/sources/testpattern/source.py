@@ -15,8 +15,8 @@ from edge_streamer.sources.jpeg import jpeg_of_picture
 from edge_streamer.sources.link import Link
 from edge_streamer.sources.overlay import overlay_of
 from edge_streamer.sources.pacing import FrameSchedule, media_time_of
-from edge_streamer.sources.picture import PatternCard
 from edge_streamer.sources.request import Output
+from edge_streamer.sources.testpattern.card import PatternCard
 from edge_streamer.sources.wall_clock import wall_ns_of
 from edge_streamer.sources.x264 import ENCODER_NAME, X264Encoder
 

@@ -13,10 +13,10 @@ from typing import Final
 
 import av
 
-from edge_streamer.sources.canvas import Canvas, Colour, Label, Rows, flat_row
 from edge_streamer.sources.font import cell_width
 from edge_streamer.sources.request import Output
-from edge_streamer.sources.strips import Strip, cell_edges, strip_height, strip_row, strip_top
+from edge_streamer.sources.testpattern.canvas import Canvas, Colour, Label, Rows, flat_row
+from edge_streamer.sources.testpattern.strips import Strip, cell_edges, strip_height, strip_row, strip_top
 
 _BARS: Final[tuple[Colour, ...]] = (  # 75 % bars, ITU-R BT.709
     (180, 128, 128),
