@@ -96,7 +96,7 @@ def _run_kind(link: Link, request: Request) -> None:
 
             run_test_pattern(link, request.outputs)
         case FileOptions() as options:
-            from edge_streamer.sources.file import run_file
+            from edge_streamer.sources.file.source import run_file
 
             run_file(link, request.outputs[0], options)
         case CameraOptions() as options:

@@ -11,9 +11,9 @@ import av
 import pytest
 
 from edge_streamer.media.frame import SourceCommand, SourceNote
-from edge_streamer.sources import file as file_module
 from edge_streamer.sources.ending import SourceError, SourceStopped
-from edge_streamer.sources.file import run_file
+from edge_streamer.sources.file import source as file_module
+from edge_streamer.sources.file.source import run_file
 from edge_streamer.sources.pacing import media_time_of
 from edge_streamer.sources.request import FileOptions, Output
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import av
 import pytest
 
-from edge_streamer.sources.clip import Clip, ClipFrame, read_ahead
 from edge_streamer.sources.ending import SourceError
+from edge_streamer.sources.file.clip import Clip, ClipFrame, read_ahead
 
 RATE = Fraction(25)
 FRAME = 3600  # 90 kHz ticks at 25 frames a second
@@ -197,7 +197,7 @@ def test_a_file_that_may_not_be_read_says_so(make_clip, monkeypatch):
     def refuse(name):
         raise av.error.PermissionError(13, "Permission denied", name)
 
-    monkeypatch.setattr("edge_streamer.sources.clip.av.open", refuse)
+    monkeypatch.setattr("edge_streamer.sources.file.clip.av.open", refuse)
     with pytest.raises(SourceError, match=r"same\.mp4 cannot be opened: Permission denied"):
         Clip(path, RATE)
 

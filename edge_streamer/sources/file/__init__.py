@@ -1,0 +1,1 @@
+"""A video file played as a live stream: demultiplexed, never encoded again."""
