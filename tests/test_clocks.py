@@ -21,7 +21,7 @@ SHOWS_A_DATE: Final = {
     "runtime/log_text.py": "the date of a log line",
     "services/live_video.py": "when a picture was sent, for the page to say how old it is",
     "services/rtsp/service.py": "when a session began, for people",
-    "sources/overlay.py": "the date in the picture",
+    "sources/drawing/overlay.py": "the date in the picture",
     "sources/wall_clock.py": "the wall time of a frame, for sender reports and in the picture",
 }
 HAS_A_CLOCK: Final = {"runtime/loop.py", "device/inventory.py"}

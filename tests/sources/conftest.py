@@ -14,7 +14,7 @@ import av
 import pytest
 
 from edge_streamer.media.frame import SourceCommand, SourceFrame, SourceNote, SourceParser, SourceSnapshot
-from edge_streamer.sources.font import cell_width, glyph
+from edge_streamer.sources.drawing.font import cell_width, glyph
 
 COMMAND = [sys.executable, "-m", "edge_streamer.sources"]
 PATIENCE_S = 20.0

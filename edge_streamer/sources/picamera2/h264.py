@@ -19,7 +19,7 @@ from picamera2.outputs import Output as PicameraOutput
 from picamera2.platform import Platform, get_platform
 from videodev2 import V4L2_CID_MPEG_VIDEO_BITRATE, VIDIOC_S_CTRL, v4l2_control
 
-from edge_streamer.sources.overlay import Overlay
+from edge_streamer.sources.drawing.overlay import Overlay
 from edge_streamer.sources.picamera2.clock import capture_instant, read_clocks
 from edge_streamer.sources.picamera2.encoders import EncoderChoice
 from edge_streamer.sources.picamera2.lane import Lane

@@ -12,8 +12,8 @@ from typing import Any, Final
 from libcamera import ColorSpace, Transform, controls
 from picamera2 import Picamera2
 
+from edge_streamer.sources.drawing.overlay import overlay_of
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.overlay import overlay_of
 from edge_streamer.sources.picamera2.controls import checked_controls
 from edge_streamer.sources.picamera2.encoders import EncoderChoice
 from edge_streamer.sources.picamera2.h264 import Strip, make_encoder

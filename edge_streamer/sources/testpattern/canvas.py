@@ -9,7 +9,7 @@ from typing import Final
 import av
 from av.video.reformatter import ColorRange, Colorspace
 
-from edge_streamer.sources.font import cell_width, glyph
+from edge_streamer.sources.drawing.font import cell_width, glyph
 
 Colour = tuple[int, int, int]
 """Y, Cb, Cr in studio range."""

@@ -10,10 +10,10 @@ import av
 import msgspec
 
 from edge_streamer.media.frame import EncodedFrame, SourceCommand
+from edge_streamer.sources.drawing.overlay import overlay_of
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.jpeg import jpeg_of_picture
 from edge_streamer.sources.link import Link
-from edge_streamer.sources.overlay import overlay_of
 from edge_streamer.sources.pacing import FrameSchedule, media_time_of
 from edge_streamer.sources.request import Output
 from edge_streamer.sources.testpattern.card import PatternCard

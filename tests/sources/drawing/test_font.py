@@ -5,7 +5,7 @@ from itertools import combinations
 
 import pytest
 
-from edge_streamer.sources.font import cell_width, glyph
+from edge_streamer.sources.drawing.font import cell_width, glyph
 
 SHOWN = string.printable[:95] + "°·–"
 

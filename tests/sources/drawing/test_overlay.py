@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from edge_streamer.sources import overlay as overlay_module
+from edge_streamer.sources.drawing import overlay as overlay_module
+from edge_streamer.sources.drawing.font import cell_width, glyph
+from edge_streamer.sources.drawing.overlay import DARK, WHITE, Overlay, overlay_of
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.font import cell_width, glyph
-from edge_streamer.sources.overlay import DARK, WHITE, Overlay, overlay_of
 from edge_streamer.sources.request import Output
 
 BEHIND = 77

@@ -1,0 +1,1 @@
+"""Text in a picture: the font and the overlay line."""
