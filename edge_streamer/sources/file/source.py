@@ -9,9 +9,9 @@ import time
 from typing import Final
 
 from edge_streamer.media.frame import MAX_ACCESS_UNIT_BYTES, MAX_FPS, MIN_FPS, EncodedFrame
+from edge_streamer.sources.encoding.jpeg import jpeg_of_key_frame
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.file.clip import Clip, ClipFrame, read_ahead
-from edge_streamer.sources.jpeg import jpeg_of_key_frame
 from edge_streamer.sources.link import Link
 from edge_streamer.sources.pacing import ClipSchedule, instant_of
 from edge_streamer.sources.request import FileOptions, Output

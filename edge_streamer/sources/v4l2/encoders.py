@@ -10,11 +10,11 @@ from typing import Protocol
 
 import av
 
+from edge_streamer.sources.encoding.x264 import ENCODER_NAME, WEBCAM_RAW, X264Encoder
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.request import Output
 from edge_streamer.sources.v4l2.kernel import Kernel
 from edge_streamer.sources.v4l2.m2m import Encoded, M2mEncoder, find_encoders
-from edge_streamer.sources.x264 import ENCODER_NAME, WEBCAM_RAW, X264Encoder
 
 
 class Encoder(Protocol):

@@ -10,8 +10,8 @@ from contextlib import suppress
 from typing import Final
 
 from edge_streamer.media.frame import SourceCommand
+from edge_streamer.sources.encoding.jpeg import jpeg_of_key_frame
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.jpeg import jpeg_of_key_frame
 from edge_streamer.sources.link import Link
 from edge_streamer.sources.request import Output
 from edge_streamer.sources.v4l2.abi import Control

@@ -12,9 +12,9 @@ import av
 
 from edge_streamer.media.frame import SourceCommand
 from edge_streamer.sources.drawing.overlay import overlay_of
+from edge_streamer.sources.encoding.jpeg import jpeg_of_picture
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.frame_pace import FramePace
-from edge_streamer.sources.jpeg import jpeg_of_picture
 from edge_streamer.sources.link import Link
 from edge_streamer.sources.request import Output
 from edge_streamer.sources.v4l2.abi import PixelFormat

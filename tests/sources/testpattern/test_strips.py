@@ -6,10 +6,10 @@ from itertools import pairwise
 import av
 import pytest
 
+from edge_streamer.sources.encoding.x264 import X264Encoder
 from edge_streamer.sources.request import Output
 from edge_streamer.sources.testpattern.card import PatternCard
 from edge_streamer.sources.testpattern.strips import Strip, cell_edges, strip_height, strip_row, strip_top
-from edge_streamer.sources.x264 import X264Encoder
 from tests.support.frame_number import milliseconds_since, read_frame_number, read_wall_ms
 
 SIZES = [(1280, 720), (1920, 1080), (640, 360), (642, 362), (320, 240), (360, 640), (64, 64)]
