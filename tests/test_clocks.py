@@ -22,7 +22,7 @@ SHOWS_A_DATE: Final = {
     "services/live_video.py": "when a picture was sent, for the page to say how old it is",
     "services/rtsp/service.py": "when a session began, for people",
     "sources/drawing/overlay.py": "the date in the picture",
-    "sources/wall_clock.py": "the wall time of a frame, for sender reports and in the picture",
+    "sources/timing/wall_clock.py": "the wall time of a frame, for sender reports and in the picture",
 }
 HAS_A_CLOCK: Final = {"runtime/loop.py", "device/inventory.py"}
 """In the server, and in `edge-streamer probe`, which has no loop; a source is a process of its own and paces itself."""

@@ -13,9 +13,9 @@ from edge_streamer.sources.encoding.jpeg import jpeg_of_key_frame
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.file.clip import Clip, ClipFrame, read_ahead
 from edge_streamer.sources.link import Link
-from edge_streamer.sources.pacing import ClipSchedule, instant_of
 from edge_streamer.sources.request import FileOptions, Output
-from edge_streamer.sources.wall_clock import wall_ns_of
+from edge_streamer.sources.timing.schedule import ClipSchedule, instant_of
+from edge_streamer.sources.timing.wall_clock import wall_ns_of
 
 FRAMES_AHEAD: Final = 8
 """As many access units are in memory at once, a quarter of a second; twice as many were not cheaper."""

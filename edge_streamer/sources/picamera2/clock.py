@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from edge_streamer.sources.wall_clock import wall_ns_of
+from edge_streamer.sources.timing.wall_clock import wall_ns_of
 
 MAX_AGE_NS: Final = 5_000_000_000
 """Exposure, readout and the image processor take tenths of a second at most; sensors expose for seconds at night."""

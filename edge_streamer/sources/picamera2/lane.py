@@ -9,9 +9,9 @@ import time
 from collections import deque
 from typing import Final
 
-from edge_streamer.sources.frame_pace import FramePace
 from edge_streamer.sources.picamera2.clock import CaptureInstant, capture_instant, read_clocks
 from edge_streamer.sources.picamera2.mailbox import FrameEncoded, Mailbox
+from edge_streamer.sources.timing.thinning import FramePace
 
 MAX_UNDER_WAY: Final = 64
 """Frames that an encoder may hold; picamera2 gives the V4L2 encoder 16 buffers."""

@@ -101,7 +101,7 @@ def modes_text(modes: Iterable[SensorMode]) -> str:
 def frame_duration_us(fps: float, shortest_us: int, longest_us: int) -> int:
     """Return the microseconds of a frame at `fps` within the camera's limits; SourceError when it is not so fast.
 
-    A rate below the camera's slowest is made by leaving frames out (`frame_pace`).
+    A rate below the camera's slowest is made by leaving frames out (`timing.thinning`).
     """
     if fps * (1 - FPS_TOLERANCE) > 1e6 / shortest_us:
         raise SourceError(

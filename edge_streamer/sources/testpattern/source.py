@@ -15,10 +15,10 @@ from edge_streamer.sources.encoding.jpeg import jpeg_of_picture
 from edge_streamer.sources.encoding.x264 import ENCODER_NAME, X264Encoder
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.link import Link
-from edge_streamer.sources.pacing import FrameSchedule, media_time_of
 from edge_streamer.sources.request import Output
 from edge_streamer.sources.testpattern.card import PatternCard
-from edge_streamer.sources.wall_clock import wall_ns_of
+from edge_streamer.sources.timing.schedule import FrameSchedule, media_time_of
+from edge_streamer.sources.timing.wall_clock import wall_ns_of
 
 
 def run_test_pattern(link: Link, outputs: tuple[Output, ...]) -> None:

@@ -14,9 +14,10 @@ from edge_streamer.media.frame import SourceCommand
 from edge_streamer.sources.drawing.overlay import overlay_of
 from edge_streamer.sources.encoding.jpeg import jpeg_of_picture
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.frame_pace import FramePace
 from edge_streamer.sources.link import Link
 from edge_streamer.sources.request import Output
+from edge_streamer.sources.timing.thinning import FramePace
+from edge_streamer.sources.timing.wall_clock import wall_ns_of
 from edge_streamer.sources.v4l2.abi import PixelFormat
 from edge_streamer.sources.v4l2.camera import Camera, Capture
 from edge_streamer.sources.v4l2.encoders import open_encoder
@@ -25,7 +26,6 @@ from edge_streamer.sources.v4l2.kernel import Kernel
 from edge_streamer.sources.v4l2.modes import RATE_TOLERANCE
 from edge_streamer.sources.v4l2.pixels import PictureReader, Scaler, jpeg_of
 from edge_streamer.sources.v4l2.timing import encoded_frame
-from edge_streamer.sources.wall_clock import wall_ns_of
 
 MAX_REASON_CHARACTERS: Final = 256  # SourceReady.encoder_reason
 _SMPTE_170M: Final = 6  # matrix_coefficients of ITU-T H.273 table 4: what webcams mean, and JPEG

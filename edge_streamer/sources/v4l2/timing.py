@@ -6,8 +6,8 @@ Used by `raw` and `native`.
 import time
 
 from edge_streamer.media.frame import EncodedFrame
-from edge_streamer.sources.pacing import media_time_of
-from edge_streamer.sources.wall_clock import wall_ns_of
+from edge_streamer.sources.timing.schedule import media_time_of
+from edge_streamer.sources.timing.wall_clock import wall_ns_of
 
 
 def encoded_frame(data: bytes, captured_ns: int, is_key_frame: bool) -> EncodedFrame:

@@ -14,8 +14,8 @@ from edge_streamer.media.frame import SourceCommand, SourceNote
 from edge_streamer.sources.ending import SourceError, SourceStopped
 from edge_streamer.sources.file import source as file_module
 from edge_streamer.sources.file.source import run_file
-from edge_streamer.sources.pacing import media_time_of
 from edge_streamer.sources.request import FileOptions, Output
+from edge_streamer.sources.timing.schedule import media_time_of
 
 COUNT = 20
 FRAME = 3600  # 90 kHz ticks at 25 frames a second

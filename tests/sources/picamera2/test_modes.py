@@ -89,7 +89,13 @@ def test_an_output_that_is_no_part_of_the_other_is_refused():
 
 @pytest.mark.parametrize(
     ("fps", "expected"),
-    [(30, 33333), (29.97, 33367), (60, 16667), (60.5, 16666), (10, 66512)],  # 10: the rest is left out by `frame_pace`
+    [
+        (30, 33333),
+        (29.97, 33367),
+        (60, 16667),
+        (60.5, 16666),
+        (10, 66512),
+    ],  # 10: `timing.thinning` leaves out the rest
 )
 def test_a_frame_lasts_as_long_as_the_rate_says_within_the_cameras_limits(fps, expected):
     assert frame_duration_us(fps, 16666, 66512) == expected

@@ -2,8 +2,8 @@ import time
 
 import pytest
 
-from edge_streamer.sources import wall_clock
-from edge_streamer.sources.wall_clock import wall_ns_of
+from edge_streamer.sources.timing import wall_clock
+from edge_streamer.sources.timing.wall_clock import wall_ns_of
 
 UTC_NS = 1_700_000_000_000_000_000
 INTERRUPTED_NS = 40_000_000

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_streamer.sources.pacing import (
+from edge_streamer.sources.timing.schedule import (
     MAX_AHEAD_NS,
     MAX_LATE_NS,
     ClipSchedule,

@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 
-from edge_streamer.sources.frame_pace import FramePace
+from edge_streamer.sources.timing.thinning import FramePace
 
 SECOND_NS = 1_000_000_000
 
