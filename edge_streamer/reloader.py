@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 from edge_streamer.config import Config
+from edge_streamer.logs.events import ConfigurationReloaded, ReloadRefused, log_event
 from edge_streamer.reload import ReloadOutcome
-from edge_streamer.runtime.log_events import ConfigurationReloaded, ReloadRefused, log_event
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.services.http_control import OnReloaded
 from edge_streamer.source_plan import PlannedSource

@@ -8,16 +8,20 @@ from pathlib import Path
 import pytest
 
 QUICK_FOLDERS = (
+    "accounts",
+    "app",
     "benchmarks",
+    "cli",
+    "codec",
+    "config",
     "device",
-    "protocol",
     "ladders",
+    "logs",
     "media",
+    "protocol",
     "runtime",
     "services",
     "support",
-    "property",
-    "docs",
 )
 HERE = Path(__file__).parent
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, Final, TypeAlias
 
-from edge_streamer.runtime.log_limits import printable
+from edge_streamer.logs.limits import printable
 
 Sockets: TypeAlias = Mapping[str, Sequence[socket.socket]]
 """Listening sockets that do not block, by the name that their unit gives them."""

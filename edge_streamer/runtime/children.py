@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from edge_streamer.runtime.log_limits import LineBudget, printable
+from edge_streamer.logs.limits import LineBudget, printable
 from edge_streamer.runtime.loop import Loop
 
 READ_BYTES: Final = 1 << 16

@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
+from edge_streamer.logs.events import AcceptingPaused, log_event
 from edge_streamer.runtime.address import family_of, host_of, network_key
-from edge_streamer.runtime.log_events import AcceptingPaused, log_event
 from edge_streamer.runtime.loop import Loop, Registration, Timer
 
 log = logging.getLogger(__name__)

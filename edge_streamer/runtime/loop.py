@@ -20,7 +20,7 @@ from itertools import count
 from math import isfinite
 from typing import Final, Protocol
 
-from edge_streamer.runtime.log_events import HandlerFailed, log_event
+from edge_streamer.logs.events import HandlerFailed, log_event
 from edge_streamer.runtime.turns import TurnTimes
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
+from edge_streamer.logs.events import SessionKicked, log_event
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
-from edge_streamer.runtime.log_events import SessionKicked, log_event
 from edge_streamer.services.http_answers import JSON, SECURITY_HEADERS, ok, refuse
 from edge_streamer.services.http_routes import Answer, Operation, PathParameter, Resource, Route, resource_among
 from edge_streamer.services.status import ServiceStatus

@@ -13,8 +13,8 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from edge_streamer.logs.events import LoginFailed, log_event
 from edge_streamer.runtime.address import network_key
-from edge_streamer.runtime.log_events import LoginFailed, log_event
 from edge_streamer.users import USER_NAME
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ Called by the supervisor, which knows when; the words stand in `runtime.log_even
 import logging
 from collections.abc import Sequence
 
-from edge_streamer.runtime.log_events import (
+from edge_streamer.logs.events import (
     SourceComplained,
     SourceEnded,
     SourceFailed,

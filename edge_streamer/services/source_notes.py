@@ -6,9 +6,9 @@ Called by the supervisor. What a note means is `source_output`'s and the supervi
 import logging
 from typing import Final
 
+from edge_streamer.logs.events import SourceNoted, SourceWarned, log_event
+from edge_streamer.logs.limits import LineBudget, printable
 from edge_streamer.media.frame import SourceNote
-from edge_streamer.runtime.log_events import SourceNoted, SourceWarned, log_event
-from edge_streamer.runtime.log_limits import LineBudget, printable
 
 log = logging.getLogger(__name__)
 

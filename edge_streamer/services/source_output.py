@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
+from edge_streamer.logs.limits import printable
 from edge_streamer.media.frame import (
     EncodedFrame,
     SourceChanged,
@@ -19,7 +20,6 @@ from edge_streamer.media.frame import (
     SourceReady,
 )
 from edge_streamer.media.stream import Stream
-from edge_streamer.runtime.log_limits import printable
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.turns import TimeHistogram
 from edge_streamer.services.source_notes import event_of, reason_of

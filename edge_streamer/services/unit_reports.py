@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edge_streamer.device.systemd import Notifier
-from edge_streamer.runtime.log_events import WatchdogWithheld, log_event
+from edge_streamer.logs.events import WatchdogWithheld, log_event
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.services.status import StreamStatus
 

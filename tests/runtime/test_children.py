@@ -10,9 +10,9 @@ from textwrap import dedent
 
 import pytest
 
+from edge_streamer.logs.limits import BURST_LINES
 from edge_streamer.runtime import children
 from edge_streamer.runtime.children import ChildProcess
-from edge_streamer.runtime.log_limits import BURST_LINES
 from tests.support.loop import take_faults, turn_until
 from tests.support.processes import is_running
 

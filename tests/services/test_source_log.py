@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from edge_streamer.runtime.log_events import SourceFailed, SourceRestarted, SourceStalled, SourceStarted
+from edge_streamer.logs.events import SourceFailed, SourceRestarted, SourceStalled, SourceStarted
 from edge_streamer.services.source_log import SourceLog
 from edge_streamer.services.status import RestartReason
 

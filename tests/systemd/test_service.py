@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from edge_streamer.runtime.log_events import ServiceStarted, SessionEnded, SessionOpened, SourceEnded, SourceStarted
-from edge_streamer.runtime.log_fields import Event
+from edge_streamer.logs.events import ServiceStarted, SessionEnded, SessionOpened, SourceEnded, SourceStarted
+from edge_streamer.logs.fields import Event
 from tests.support.netns import SERVER_ADDRESS
 from tests.systemd.conftest import ANYBODY, STREAM, UNIT, Installed
 from tests.systemd.installation import UNITS

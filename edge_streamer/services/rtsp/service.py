@@ -13,6 +13,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from edge_streamer.logs.events import (
+    ProtocolViolated,
+    SetupRefused,
+    log_event,
+)
+from edge_streamer.logs.limits import LinePerAddress
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.rtsp.auth import ALLOW_ALL, Authorizer
@@ -23,12 +29,6 @@ from edge_streamer.protocol.rtsp.session import ConnectionPeer, RtspSession, Ses
 from edge_streamer.runtime.address import bracketed, network_key
 from edge_streamer.runtime.close_reason import CloseReason
 from edge_streamer.runtime.listener import ConnectionGate, TcpListener, open_listening_socket
-from edge_streamer.runtime.log_events import (
-    ProtocolViolated,
-    SetupRefused,
-    log_event,
-)
-from edge_streamer.runtime.log_limits import LinePerAddress
 from edge_streamer.runtime.loop import FRAME_SLACK_S, Loop
 from edge_streamer.runtime.memory import MemoryTrimmer
 from edge_streamer.runtime.tcp import TcpConnection

@@ -3,8 +3,8 @@
 Called by `service`; the words stand in `runtime.log_events`.
 """
 
+from edge_streamer.logs.events import SessionEnded, SessionOpened
 from edge_streamer.protocol.rtsp.session import RtspSession
-from edge_streamer.runtime.log_events import SessionEnded, SessionOpened
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.status import EndReason
 

@@ -1,7 +1,7 @@
 """What all events of the log have: fields with names that mean one thing everywhere, as a line and for the journal.
 
-The events themselves stand in `log_events`, which is what others import; `device.journal` asks an event for its
-fields. How a value becomes text is `log_text`'s.
+The events themselves stand in `events`, which is what others import; `device.journal` asks an event for its
+fields. How a value becomes text is `text`'s.
 """
 
 import logging
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import ClassVar, Final
 
-from edge_streamer.runtime.log_text import escaped, key_values, value_text
+from edge_streamer.logs.text import escaped, key_values, value_text
 
 FIELDS: Final[Mapping[str, str]] = {
     "backlog_age_s": "age of the oldest byte that waited for the viewer, seconds",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_streamer.runtime.log_limits import (
+from edge_streamer.logs.limits import (
     ADDRESS_INTERVAL_S,
     BURST_LINES,
     LINES_PER_SECOND,

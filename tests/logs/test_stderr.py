@@ -6,7 +6,7 @@ import select
 
 import pytest
 
-from edge_streamer.runtime.log_stream import CHUNK_BYTES, MAX_RECORD_BYTES, StderrHandler
+from edge_streamer.logs.stderr import CHUNK_BYTES, MAX_RECORD_BYTES, StderrHandler
 
 
 class LoggedPipe:

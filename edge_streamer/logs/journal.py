@@ -13,9 +13,9 @@ import socket
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, TextIO
 
-from edge_streamer.runtime.log_fields import Event
-from edge_streamer.runtime.log_stream import StderrHandler
-from edge_streamer.runtime.log_text import PriorityFormatter, TerminalFormatter, priority, record_lines
+from edge_streamer.logs.fields import Event
+from edge_streamer.logs.stderr import StderrHandler
+from edge_streamer.logs.text import PriorityFormatter, TerminalFormatter, priority, record_lines
 
 JOURNAL_SOCKET: Final = "/run/systemd/journal/socket"
 IDENTIFIER: Final = "edge_streamer"

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from edge_streamer.runtime.log_text import (
+from edge_streamer.logs.text import (
     MAX_VALUE_CHARACTERS,
     PriorityFormatter,
     TerminalFormatter,

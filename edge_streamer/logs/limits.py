@@ -1,7 +1,7 @@
 """What others may write into our log: so many lines, so often, and only characters that a line can hold.
 
 Children and peers say what is logged and how often; the disk, the terminal and the loop's time are ours. Called by
-`children` and the services. Not the way to the log: that is `log_stream`.
+`children` and the services. Not the way to the log: that is `stderr`.
 """
 
 from collections import OrderedDict

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_streamer.runtime import log_events
-from edge_streamer.runtime.log_events import EVENTS, HandlerFailed, SessionEnded, SessionKicked, SourceNoted, log_event
-from edge_streamer.runtime.log_fields import FIELDS, JOURNAL_NAMES, Event
+from edge_streamer.logs import events as log_events
+from edge_streamer.logs.events import EVENTS, HandlerFailed, SessionEnded, SessionKicked, SourceNoted, log_event
+from edge_streamer.logs.fields import FIELDS, JOURNAL_NAMES, Event
 from tests.support.log_docs import PATH, log_reference
 
 CATALOG = Path(__file__).parents[2] / "systemd" / "edge_streamer.catalog"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from edge_streamer.device.journal import MAX_MESSAGE_BYTES, JournalHandler, leads_to_journal, new_log_handler
-from edge_streamer.runtime.log_events import HandlerFailed, SourceComplained, SourceUp, log_event
-from edge_streamer.runtime.log_stream import StderrHandler
-from edge_streamer.runtime.log_text import PriorityFormatter, TerminalFormatter
+from edge_streamer.logs.events import HandlerFailed, SourceComplained, SourceUp, log_event
+from edge_streamer.logs.journal import MAX_MESSAGE_BYTES, JournalHandler, leads_to_journal, new_log_handler
+from edge_streamer.logs.stderr import StderrHandler
+from edge_streamer.logs.text import PriorityFormatter, TerminalFormatter
 
 
 def parsed(datagram: bytes) -> list[tuple[str, str]]:

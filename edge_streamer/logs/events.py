@@ -8,7 +8,7 @@ besides (`device.journal`). Called by the services, `app`, and what in `runtime`
 Nothing is told per frame or per packet, and no event has a place for a credential. Who adds an event gives it a new
 message id (`python -c 'import uuid; print(uuid.uuid4().hex)'`), a place in `EVENTS`, an entry in
 `systemd/edge_streamer.catalog` that says what to do, and runs `make docs`. Ids never change and are never used again:
-people filter by them. What a field's name means stands in `log_fields`.
+people filter by them. What a field's name means stands in `fields`.
 """
 
 import logging
@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from edge_streamer.runtime.log_fields import Event
+from edge_streamer.logs.fields import Event
 
 
 def log_event(log: logging.Logger, event: Event, error: BaseException | None = None) -> None:

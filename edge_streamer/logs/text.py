@@ -1,6 +1,6 @@
 """A log record as text that a peer cannot forge: one line an event, `key=value`, and no character that moves a cursor.
 
-Called by `log_events` for the values, and by the handlers (`log_stream`, `device.journal`) for whole records. What
+Called by `events` for the values, and by the handlers (`stderr`, `device.journal`) for whole records. What
 others write into the log comes through here last, so the last net for credentials hangs here too: a URL loses its
 user and password. It knows no event and writes nothing.
 """

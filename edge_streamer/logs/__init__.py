@@ -1,0 +1,2 @@
+"""What is logged and how it leaves without blocking the loop: events, their text and fields, the journal, rate
+limits."""
