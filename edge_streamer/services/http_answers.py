@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Final, Protocol, TypeAlias
 
 from edge_streamer.protocol.http.messages import HttpResponse, problem
-from edge_streamer.runtime.tcp import ConnectionDelegate, TcpConnection
+from edge_streamer.runtime.tcp.connection import ConnectionDelegate, TcpConnection
 
 SECURITY_HEADERS: Final = (
     ("x-content-type-options", "nosniff"),

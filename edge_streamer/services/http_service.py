@@ -14,10 +14,10 @@ from typing import Final, Protocol
 
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.protocol.http.server import HttpServerProtocol
-from edge_streamer.runtime.close_reason import CloseReason
-from edge_streamer.runtime.listener import ConnectionGate, TcpListener, open_listening_socket
 from edge_streamer.runtime.loop import Loop, Timer
-from edge_streamer.runtime.tcp import DEFAULT_WRITE_LIMIT_BYTES, TcpConnection
+from edge_streamer.runtime.tcp.close_reason import CloseReason
+from edge_streamer.runtime.tcp.connection import DEFAULT_WRITE_LIMIT_BYTES, TcpConnection
+from edge_streamer.runtime.tcp.listener import ConnectionGate, TcpListener, open_listening_socket
 from edge_streamer.services.http_access import Refusal
 from edge_streamer.services.http_answers import DeferredResponse, HttpAnswer, Successor, SwitchAnswer, refuse
 

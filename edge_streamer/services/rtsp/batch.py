@@ -9,7 +9,7 @@ from functools import partial
 
 from edge_streamer.media.stream import BatchKind, Viewer
 from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
-from edge_streamer.runtime.tcp import TcpConnection, send_frame_to_all
+from edge_streamer.runtime.tcp.connection import TcpConnection, send_frame_to_all
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.rtsp.wires import PacketCount, TcpWire, Wire
 

@@ -28,9 +28,9 @@ from edge_streamer.protocol.rtsp.headers.transport import TransportOffer
 from edge_streamer.protocol.rtsp.server import RtspServerProtocol
 from edge_streamer.protocol.rtsp.session import ConnectionPeer, RtspSession, SessionEnded
 from edge_streamer.runtime.address import host_of
-from edge_streamer.runtime.close_reason import CloseReason
 from edge_streamer.runtime.loop import Loop, Timer
-from edge_streamer.runtime.tcp import TcpConnection
+from edge_streamer.runtime.tcp.close_reason import CloseReason
+from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.services.rtsp.description import describe
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.status import EndReason, Limit

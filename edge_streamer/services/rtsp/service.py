@@ -27,11 +27,11 @@ from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, Transp
 from edge_streamer.protocol.rtsp.server import RtspServerProtocol
 from edge_streamer.protocol.rtsp.session import ConnectionPeer, RtspSession, SessionTable
 from edge_streamer.runtime.address import bracketed, network_key
-from edge_streamer.runtime.close_reason import CloseReason
-from edge_streamer.runtime.listener import ConnectionGate, TcpListener, open_listening_socket
 from edge_streamer.runtime.loop import FRAME_SLACK_S, Loop
 from edge_streamer.runtime.memory import MemoryTrimmer
-from edge_streamer.runtime.tcp import TcpConnection
+from edge_streamer.runtime.tcp.close_reason import CloseReason
+from edge_streamer.runtime.tcp.connection import TcpConnection
+from edge_streamer.runtime.tcp.listener import ConnectionGate, TcpListener, open_listening_socket
 from edge_streamer.runtime.udp import NoPortLeftError, UdpPair, UdpPortRange
 from edge_streamer.services.client_family import client_family
 from edge_streamer.services.login_failures import LoginFailures

@@ -11,10 +11,10 @@ from struct import pack
 from typing import Protocol
 
 from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
-from edge_streamer.runtime.close_reason import CloseReason
 from edge_streamer.runtime.loop import Loop
-from edge_streamer.runtime.tcp import TcpConnection
-from edge_streamer.runtime.tcp_info import TcpInfo
+from edge_streamer.runtime.tcp.close_reason import CloseReason
+from edge_streamer.runtime.tcp.connection import TcpConnection
+from edge_streamer.runtime.tcp.info import TcpInfo
 from edge_streamer.runtime.udp import UdpPair
 
 

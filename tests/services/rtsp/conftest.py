@@ -20,7 +20,7 @@ from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.rtsp.session import RtspSession
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.multicast import MulticastGroup
-from edge_streamer.runtime.tcp import TcpConnection
+from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.runtime.udp import UdpPair
 from edge_streamer.services.rtsp.connection import RtspConnection
 from edge_streamer.services.rtsp.multicast import MulticastSender

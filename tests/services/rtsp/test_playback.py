@@ -4,7 +4,7 @@ import pytest
 
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.rtp.rtcp import middle_32_bits, ntp_from_wall_ns
-from edge_streamer.runtime.tcp_info import TcpInfo
+from edge_streamer.runtime.tcp.info import TcpInfo
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.rtsp.slots import Slot
 from tests.support.frames import WALL_NS, frame, key_frame

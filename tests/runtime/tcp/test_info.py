@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from edge_streamer.runtime.tcp_info import TcpInfo, held_bytes, parse_tcp_info, read_raw, read_tcp_info
+from edge_streamer.runtime.tcp.info import TcpInfo, held_bytes, parse_tcp_info, read_raw, read_tcp_info
 from tests.support.tcp_pair import connected_pair
 
 

@@ -6,7 +6,7 @@ from struct import pack_into
 
 import pytest
 
-from edge_streamer.runtime.dead_peer import (
+from edge_streamer.runtime.tcp.dead_peer import (
     BACKSTOP_S,
     IDLE_GRACE_S,
     SLIDE_AFTER_S,

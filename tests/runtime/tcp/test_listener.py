@@ -5,9 +5,15 @@ import socket
 
 import pytest
 
-from edge_streamer.runtime.close_reason import CloseReason
-from edge_streamer.runtime.listener import ACCEPTS_A_TURN, PAUSE_S, ConnectionGate, TcpListener, open_listening_socket
-from edge_streamer.runtime.tcp import TcpConnection
+from edge_streamer.runtime.tcp.close_reason import CloseReason
+from edge_streamer.runtime.tcp.connection import TcpConnection
+from edge_streamer.runtime.tcp.listener import (
+    ACCEPTS_A_TURN,
+    PAUSE_S,
+    ConnectionGate,
+    TcpListener,
+    open_listening_socket,
+)
 from tests.support.loop import open_descriptors, take_faults, turn_until
 from tests.support.tcp_pair import reset
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from edge_streamer.runtime.tcp import (
+from edge_streamer.runtime.tcp.connection import (
     DEFAULT_WRITE_LIMIT_BYTES,
     FLUSH_LIMIT_S,
     LINGER_S,

@@ -20,10 +20,10 @@ from struct import pack
 from typing import Any, Final, Protocol
 
 from edge_streamer.runtime.address import host_of, undressed
-from edge_streamer.runtime.close_reason import CloseReason, reason_of
-from edge_streamer.runtime.dead_peer import DeadPeerClock
 from edge_streamer.runtime.loop import Loop, Registration, Timer
-from edge_streamer.runtime.tcp_info import TcpInfo, held_bytes, read_tcp_info
+from edge_streamer.runtime.tcp.close_reason import CloseReason, reason_of
+from edge_streamer.runtime.tcp.dead_peer import DeadPeerClock
+from edge_streamer.runtime.tcp.info import TcpInfo, held_bytes, read_tcp_info
 
 READ_BYTES: Final = 4096
 """One read per turn and connection: what a flood of one peer can cost the others in a turn. The dearest bytes to parse

@@ -17,7 +17,7 @@ timer no later than the time-out's end (since 4.19), so a time-out that is alway
 import socket
 from typing import Final
 
-from edge_streamer.runtime.tcp_info import BYTES_ACKED, LAST_ACK_RECEIVED, UNACKED, field_of, read_raw
+from edge_streamer.runtime.tcp.info import BYTES_ACKED, LAST_ACK_RECEIVED, UNACKED, field_of, read_raw
 
 PROBE_INTERVAL_S: Final = 1
 """Both for the first probe and between probes: an idle connection costs a packet a second."""
