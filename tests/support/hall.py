@@ -14,7 +14,7 @@ from edge_streamer.media.stream import Stream
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection
-from edge_streamer.runtime.udp import UdpPair, UdpPortRange
+from edge_streamer.runtime.udp.pair import UdpPair, UdpPortRange
 from edge_streamer.services.rtsp.batch import batch_kind
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.rtsp.slots import SlotTable

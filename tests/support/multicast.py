@@ -8,7 +8,7 @@ import os
 import socket
 from typing import Final, Self
 
-from edge_streamer.runtime.multicast import GroupAddress
+from edge_streamer.runtime.udp.multicast import GroupAddress
 
 DEVICE: Final = "lo"
 FIRST_PORT: Final = 52000

@@ -16,7 +16,7 @@ from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import sender_ssrc
 from edge_streamer.protocol.rtsp.headers.transport import MulticastTarget, TransportReply
 from edge_streamer.runtime.loop import Loop
-from edge_streamer.runtime.multicast import GroupAddress, MulticastGroup
+from edge_streamer.runtime.udp.multicast import GroupAddress, MulticastGroup
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.rtsp.wires import Traffic
 

@@ -32,7 +32,7 @@ from edge_streamer.runtime.memory import MemoryTrimmer
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.runtime.tcp.listener import ConnectionGate, TcpListener, open_listening_socket
-from edge_streamer.runtime.udp import NoPortLeftError, UdpPair, UdpPortRange
+from edge_streamer.runtime.udp.pair import NoPortLeftError, UdpPair, UdpPortRange
 from edge_streamer.services.client_family import client_family
 from edge_streamer.services.login_failures import LoginFailures
 from edge_streamer.services.rtsp.batch import batch_kind

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from edge_streamer.protocol.rtsp.limits import RtspLimits
-from edge_streamer.runtime.multicast import GroupAddress
+from edge_streamer.runtime.udp.multicast import GroupAddress
 
 EXPIRY_FACTOR: Final = 1.5
 """Sessions are ended later than advertised: some clients ping at the very time-out, some VLC builds even after it."""

@@ -15,7 +15,7 @@ from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.runtime.tcp.info import TcpInfo
-from edge_streamer.runtime.udp import UdpPair
+from edge_streamer.runtime.udp.pair import UdpPair
 
 
 class Traffic(Protocol):

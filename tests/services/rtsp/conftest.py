@@ -19,9 +19,9 @@ from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.rtsp.session import RtspSession
 from edge_streamer.runtime.loop import Loop
-from edge_streamer.runtime.multicast import MulticastGroup
 from edge_streamer.runtime.tcp.connection import TcpConnection
-from edge_streamer.runtime.udp import UdpPair
+from edge_streamer.runtime.udp.multicast import MulticastGroup
+from edge_streamer.runtime.udp.pair import UdpPair
 from edge_streamer.services.rtsp.connection import RtspConnection
 from edge_streamer.services.rtsp.multicast import MulticastSender
 from edge_streamer.services.rtsp.playback import Playback

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from edge_streamer.runtime import multicast
-from edge_streamer.runtime.multicast import MulticastGroup
+from edge_streamer.runtime.udp import multicast
+from edge_streamer.runtime.udp.multicast import MulticastGroup
 from tests.support.loop import take_faults, turn_until
 from tests.support.multicast import Listener, own_group
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from edge_streamer.runtime.address import host_of
 from edge_streamer.runtime.loop import Loop, Registration
-from edge_streamer.runtime.udp import MAX_DATAGRAM_BYTES, RunSender, datagram_socket
+from edge_streamer.runtime.udp.pair import MAX_DATAGRAM_BYTES, RunSender, datagram_socket
 
 log = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from edge_streamer.runtime import udp
-from edge_streamer.runtime.udp import NoPortLeftError, UdpPair, UdpPortRange
+from edge_streamer.runtime.udp import pair as udp
+from edge_streamer.runtime.udp.pair import NoPortLeftError, UdpPair, UdpPortRange
 from tests.support.loop import take_faults, turn_until
 from tests.support.loopback import own_host
 
