@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Final
 
 from edge_streamer import __version__
+from edge_streamer.accounts.login_failures import LoginFailures
 from edge_streamer.app_settings import access_rules, authorizer_maker, limits_in_effect, rtsp_settings
 from edge_streamer.config import ListenAddress
 from edge_streamer.device.health import BoardSensors
@@ -38,7 +39,6 @@ from edge_streamer.services.http_sessions import SessionRoutes
 from edge_streamer.services.http_status import StatusRoutes
 from edge_streamer.services.http_streams import StreamRoutes
 from edge_streamer.services.live_video import LiveRoutes
-from edge_streamer.services.login_failures import LoginFailures
 from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
 from edge_streamer.services.openapi import ApiDescription
 from edge_streamer.services.page import PageRoutes

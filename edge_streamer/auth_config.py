@@ -12,8 +12,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from edge_streamer.accounts.users import UserError, Users, default_users_path, read_users, shown_path
 from edge_streamer.toml import ConfigError, read_struct
-from edge_streamer.users import UserError, Users, default_users_path, read_users, shown_path
 
 MAX_NETWORKS: Final = 64
 

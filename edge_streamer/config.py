@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
+from edge_streamer.accounts.users import Users
 from edge_streamer.auth_config import AuthConfig, load_users, path_of_users, read_auth
 from edge_streamer.camera_config import CameraConfig, camera_tables, read_cameras
 from edge_streamer.encoder_limits import check_encoders, check_fits
@@ -39,7 +40,6 @@ from edge_streamer.toml import (
     shown,
     write_tables,
 )
-from edge_streamer.users import Users
 
 __all__ = [
     "DEFAULT_STREAMS",

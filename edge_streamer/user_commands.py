@@ -11,8 +11,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from edge_streamer.config import users_path
-from edge_streamer.users import (
+from edge_streamer.accounts.users import (
     MAX_PASSWORD_CHARACTERS,
     Role,
     UserError,
@@ -23,6 +22,7 @@ from edge_streamer.users import (
     read_users,
     shown_path,
 )
+from edge_streamer.config import users_path
 
 EXIT_OK: Final = 0
 

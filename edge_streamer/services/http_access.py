@@ -16,11 +16,11 @@ from ipaddress import ip_address, ip_network
 from typing import Final
 from urllib.parse import urlsplit
 
+from edge_streamer.accounts.login_failures import LoginFailures
+from edge_streamer.accounts.users import Role, Users
 from edge_streamer.protocol.http.auth import HttpAuthenticator, Identified
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.services.http_answers import refuse
-from edge_streamer.services.login_failures import LoginFailures
-from edge_streamer.users import Role, Users
 
 READING_METHODS: Final = frozenset({"GET", "HEAD"})
 MONITORING_PATHS: Final = frozenset({"/metrics", "/healthz"})

@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Meta
 
 from edge_streamer import __version__
+from edge_streamer.accounts.users import Role
 from edge_streamer.services.status import EndReason, LimitValue, ServiceStatus, SessionStatus, StreamStatus
-from edge_streamer.users import Role
 
 _Transport: TypeAlias = Annotated[str, Meta(extra_json_schema={"enum": ["tcp", "udp", "multicast"]})]
 _State: TypeAlias = Annotated[str, Meta(extra_json_schema={"enum": ["ready", "playing", "paused"]})]

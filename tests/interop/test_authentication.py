@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 
-from edge_streamer.users import Role, change_users, new_user
+from edge_streamer.accounts.users import Role, change_users, new_user
 from tests.support.digest_client import DigestClient, parse_challenge
 from tests.support.players import FFMPEG, FFPROBE, GSTREAMER, PYAV, Player, Playing, Shown
 from tests.support.rtsp_reader import RtspReader

@@ -5,7 +5,7 @@ from typing import Final
 
 import pytest
 
-from edge_streamer.users import Role, change_users, new_user
+from edge_streamer.accounts.users import Role, change_users, new_user
 from tests.support.browser import Browser
 from tests.support.page import CONFIG, page_url, wait_for_sessions, wait_until_playing
 from tests.support.players import FFMPEG, Playing

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
+from edge_streamer.accounts.login_failures import FIRST_DELAY_S, LoginFailures
+from edge_streamer.accounts.users import Role, Users, new_user
 from edge_streamer.protocol.digest import LoginRules
 from edge_streamer.protocol.http.auth import HttpAuthenticator
 from edge_streamer.protocol.http.messages import HttpRequest
 from edge_streamer.services.http_access import AccessRules, HttpAccess, Refusal
-from edge_streamer.services.login_failures import FIRST_DELAY_S, LoginFailures
-from edge_streamer.users import Role, Users, new_user
 from tests.support.digest_client import DigestClient, parse_challenge
 
 PASSWORD = "a good password"

@@ -5,6 +5,8 @@ import socket
 
 import pytest
 
+from edge_streamer.accounts.login_failures import LoginFailures
+from edge_streamer.accounts.users import Role, Users, new_user
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.protocol.digest import LoginRules
 from edge_streamer.protocol.http.auth import HttpAuthenticator
@@ -13,9 +15,7 @@ from edge_streamer.protocol.rtsp.auth import LoginAuthorizer
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.services.http_access import AccessRules, HttpAccess
 from edge_streamer.services.http_service import HttpService
-from edge_streamer.services.login_failures import LoginFailures
 from edge_streamer.services.rtsp.service import RtspService, RtspSettings
-from edge_streamer.users import Role, Users, new_user
 from tests.support.digest_client import DigestClient, parse_challenge
 from tests.support.loop import HandClock, clock, loop, no_descriptor_left, turn_until
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from edge_streamer.accounts.users import NO_USERS_FILE
 from edge_streamer.config import INHERITED_NAMES
-from edge_streamer.users import NO_USERS_FILE
 from tests.systemd.installation import UNITS
 from tests.systemd.machine import Machine
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from edge_streamer.accounts.login_failures import LoginFailures
 from edge_streamer.logs.events import (
     ProtocolViolated,
     SetupRefused,
@@ -34,7 +35,6 @@ from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.runtime.tcp.listener import ConnectionGate, TcpListener, open_listening_socket
 from edge_streamer.runtime.udp.pair import NoPortLeftError, UdpPair, UdpPortRange
 from edge_streamer.services.client_family import client_family
-from edge_streamer.services.login_failures import LoginFailures
 from edge_streamer.services.rtsp.batch import batch_kind
 from edge_streamer.services.rtsp.connection import RtspConnection
 from edge_streamer.services.rtsp.counters import RtspCounters

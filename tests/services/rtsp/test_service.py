@@ -6,6 +6,7 @@ import weakref
 
 import pytest
 
+from edge_streamer.accounts.users import Role, Users, new_user
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.digest import LoginRules
 from edge_streamer.protocol.rtsp.auth import ALLOW_ALL, LoginAuthorizer
@@ -14,7 +15,6 @@ from edge_streamer.services.rtsp import batch
 from edge_streamer.services.rtsp.service import SENDER_REPORT_INTERVAL_S
 from edge_streamer.services.rtsp.settings import RtspSettings
 from edge_streamer.services.status import EndReason
-from edge_streamer.users import Role, Users, new_user
 from tests.services.rtsp.conftest import HOST, OTHER_HOST, UDP_PORTS
 from tests.support.loop import open_descriptors, take_faults, turn_until
 from tests.support.tcp_pair import reset

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from edge_streamer.services.login_failures import (
+from edge_streamer.accounts.login_failures import (
     FIRST_DELAY_S,
     FORGET_AFTER_S,
     LONGEST_DELAY_S,

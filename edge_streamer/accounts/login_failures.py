@@ -13,9 +13,9 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from edge_streamer.accounts.users import USER_NAME
 from edge_streamer.logs.events import LoginFailed, log_event
 from edge_streamer.runtime.address import network_key
-from edge_streamer.users import USER_NAME
 
 log = logging.getLogger(__name__)
 

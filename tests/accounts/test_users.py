@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_streamer.protocol.digest import Algorithm, compute_ha1
-from edge_streamer.users import (
+from edge_streamer.accounts.users import (
     MAX_FILE_BYTES,
     MAX_USERS,
     NO_USERS_FILE,
@@ -25,6 +24,7 @@ from edge_streamer.users import (
     parse_users,
     read_users,
 )
+from edge_streamer.protocol.digest import Algorithm, compute_ha1
 
 PASSWORD = "a good password"
 HA1 = "0123456789abcdef" * 2
