@@ -20,7 +20,7 @@ from typing import Final
 from edge_streamer import __version__
 from edge_streamer.accounts.login_failures import LoginFailures
 from edge_streamer.app_settings import access_rules, authorizer_maker, limits_in_effect, rtsp_settings
-from edge_streamer.config import ListenAddress
+from edge_streamer.config.config import ListenAddress
 from edge_streamer.device.health import BoardSensors
 from edge_streamer.device.systemd import NO_SOCKETS, Notifier, Sockets
 from edge_streamer.logs.events import ServiceStarted, ServiceStopping, log_event

@@ -8,7 +8,8 @@ import secrets
 from collections.abc import Callable, Mapping
 
 from edge_streamer.accounts.users import Role
-from edge_streamer.config import Config
+from edge_streamer.config.config import Config
+from edge_streamer.config.streams import DeviceStream, FileStream, StreamConfig
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.digest import Algorithm, LoginRules
 from edge_streamer.protocol.http.auth import HttpAuthenticator
@@ -18,7 +19,6 @@ from edge_streamer.services.http_access import AccessRules
 from edge_streamer.services.rtsp.settings import RtspSettings
 from edge_streamer.services.source_spec import StreamPolicy
 from edge_streamer.services.status import Limit, LimitValue
-from edge_streamer.stream_config import DeviceStream, FileStream, StreamConfig
 
 
 def stream_policy(stream: StreamConfig) -> StreamPolicy:

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Final
 
 from edge_streamer.accounts.users import UserError
-from edge_streamer.config import Config, ConfigError, ListenAddress, Overrides, check_encoders, load_config
+from edge_streamer.config.config import Config, ConfigError, ListenAddress, Overrides, check_encoders, load_config
+from edge_streamer.config.profiles import Profile, select_profile
 from edge_streamer.device.board import read_board
 from edge_streamer.device.cameras import find_cameras
 from edge_streamer.device.systemd import NO_SOCKETS, Sockets, inherited_sockets
-from edge_streamer.profiles import Profile, select_profile
 from edge_streamer.source_plan import PlannedSource, plan_sources
 from edge_streamer.user_commands import add_user_commands
 

@@ -14,14 +14,9 @@ from typing import Final
 
 import msgspec
 
-from edge_streamer.config import Overrides, load_config
-from edge_streamer.device.board import BoardIdentity, read_board
-from edge_streamer.device.cameras import FoundCamera, FoundSensor, find_cameras, find_sensors
-from edge_streamer.device.inventory import Camera, CameraMode, HardwareEncoder, Inventory, Part, ask_inventory
-from edge_streamer.device.serial_ports import SerialPort, list_serial_ports
-from edge_streamer.device.video import list_video_devices
-from edge_streamer.profiles import Profile, Sensor, load_sensors, select_profile
-from edge_streamer.stream_config import (
+from edge_streamer.config.config import Overrides, load_config
+from edge_streamer.config.profiles import Profile, Sensor, load_sensors, select_profile
+from edge_streamer.config.streams import (
     CameraStream,
     DecidedStream,
     DeviceStream,
@@ -29,6 +24,11 @@ from edge_streamer.stream_config import (
     StreamConfig,
     decide_source,
 )
+from edge_streamer.device.board import BoardIdentity, read_board
+from edge_streamer.device.cameras import FoundCamera, FoundSensor, find_cameras, find_sensors
+from edge_streamer.device.inventory import Camera, CameraMode, HardwareEncoder, Inventory, Part, ask_inventory
+from edge_streamer.device.serial_ports import SerialPort, list_serial_ports
+from edge_streamer.device.video import list_video_devices
 
 MODES_SHOWN: Final = 6
 """Sizes of a format in the table; the JSON has all."""

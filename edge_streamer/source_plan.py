@@ -12,10 +12,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from edge_streamer.camera_config import CameraConfig
-from edge_streamer.device.cameras import FoundCamera
-from edge_streamer.services.source_spec import OutputSpec, SourceSpec
-from edge_streamer.stream_config import (
+from edge_streamer.config.cameras import CameraConfig
+from edge_streamer.config.streams import (
     CameraStream,
     DecidedStream,
     DeviceStream,
@@ -24,7 +22,9 @@ from edge_streamer.stream_config import (
     StreamConfig,
     decide_source,
 )
-from edge_streamer.toml import ConfigError
+from edge_streamer.config.toml import ConfigError
+from edge_streamer.device.cameras import FoundCamera
+from edge_streamer.services.source_spec import OutputSpec, SourceSpec
 
 STREAMS_A_CAMERA: Final = 2
 """libcamera scales a picture into `main` and `lores` at once; a V4L2 camera gives one, which is scaled once at most."""

@@ -13,7 +13,7 @@ import pytest
 
 from edge_streamer import cli
 from edge_streamer.cli import main
-from edge_streamer.config import Config, ListenAddress
+from edge_streamer.config.config import Config, ListenAddress
 from edge_streamer.device.cameras import FoundCamera
 from edge_streamer.device.systemd import Sockets
 from edge_streamer.source_plan import PlannedSource

@@ -6,9 +6,9 @@ from typing import Final
 
 import pytest
 
+from edge_streamer.config.toml import ConfigError
 from edge_streamer.reloader import Reloader
 from edge_streamer.services.http_control import ReloadOutcome
-from edge_streamer.toml import ConfigError
 from tests.support.loop import clock, loop, no_descriptor_left, turn_until
 
 __all__ = ["clock", "loop", "no_descriptor_left"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from edge_streamer.camera_config import CameraConfig
-from edge_streamer.config import (
+from edge_streamer.config.cameras import CameraConfig
+from edge_streamer.config.config import (
     AutoStream,
     CameraStream,
     ConfigError,

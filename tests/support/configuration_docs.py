@@ -1,6 +1,7 @@
-"""The configuration reference, written from the structs of `edge_streamer.config`, and the mistakes it documents.
+"""The configuration reference, written from the structs of `edge_streamer.config.config`, and the mistakes it
+documents.
 
-`tests/test_config.py` fails when `docs/configuration.md` says anything else, and makes each mistake below.
+`tests/config/test_config.py` fails when `docs/configuration.md` says anything else, and makes each mistake below.
 Regenerate with `python -m tests.support.configuration_docs`.
 """
 
@@ -10,7 +11,7 @@ from typing import Final
 
 from msgspec import NODEFAULT, Struct, inspect
 
-from edge_streamer.config import (
+from edge_streamer.config.config import (
     SECTIONS,
     AutoStream,
     CameraConfig,
@@ -19,7 +20,7 @@ from edge_streamer.config import (
     FileStream,
     PatternStream,
 )
-from edge_streamer.toml import allowed, description, fields_of, write_value
+from edge_streamer.config.toml import allowed, description, fields_of, write_value
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "configuration.md"
 BEGIN: Final = "<!-- configuration reference: begin (generated, do not edit) -->"

@@ -32,7 +32,7 @@ def install(tree: Path, configuration: str) -> None:
     for pattern, folder in (("*.service", "system"), ("*.socket", "system"), ("*.catalog", "catalog")):
         for file in UNITS.glob(pattern):
             shutil.copy(file, _made(tree / "usr/lib/systemd" / folder))
-    (_made(tree / "etc/edge_streamer") / "edge_streamer.toml").write_text(configuration)
+    (_made(tree / "etc/edge_streamer") / "edge_streamer.config.toml").write_text(configuration)
 
 
 def _made(folder: Path) -> Path:

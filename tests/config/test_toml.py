@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta, Struct
 
-from edge_streamer.toml import (
+from edge_streamer.config.toml import (
     MAX_FILE_BYTES,
     ConfigError,
     did_you_mean,

@@ -14,8 +14,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from edge_streamer.config.toml import ConfigError, expect_table, fields_of, read_struct, shown, shown_key
 from edge_streamer.device.cameras import FoundCamera
-from edge_streamer.toml import ConfigError, expect_table, fields_of, read_struct, shown, shown_key
 
 MAX_STREAMS: Final = 16
 MAX_CAMERA_NUMBER: Final = 63

@@ -11,8 +11,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
-from edge_streamer.stream_config import MAX_CAMERA_NUMBER
-from edge_streamer.toml import ConfigError, expect_table, read_struct, shown, shown_key
+from edge_streamer.config.streams import MAX_CAMERA_NUMBER
+from edge_streamer.config.toml import ConfigError, expect_table, read_struct, shown, shown_key
 
 MAX_SENSOR_PIXELS: Final = 16_384
 """Of one side."""

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from edge_streamer.config import Config, ConfigError, Overrides, build_config
-from edge_streamer.multicast_config import group_places
-from edge_streamer.toml import read_text
+from edge_streamer.config.config import Config, ConfigError, Overrides, build_config
+from edge_streamer.config.multicast import group_places
+from edge_streamer.config.toml import read_text
 
 ON = '[rtsp]\ntransports = ["tcp", "multicast"]\n'
 THREE = "[streams.main]\n[streams.sub]\n[streams.gate]\n"

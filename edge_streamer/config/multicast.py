@@ -12,7 +12,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from edge_streamer.toml import ConfigError
+from edge_streamer.config.toml import ConfigError
 
 PORTS_A_STREAM: Final = 2
 _LAST_PORT: Final = 65535

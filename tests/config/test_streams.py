@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_streamer.config import (
+from edge_streamer.config.config import (
     AutoStream,
     CameraStream,
     ConfigError,
@@ -18,8 +18,8 @@ from edge_streamer.config import (
     PatternStream,
     StreamConfig,
 )
+from edge_streamer.config.streams import DEFAULT_STREAMS, decide_source, read_streams
 from edge_streamer.device.cameras import FoundCamera
-from edge_streamer.stream_config import DEFAULT_STREAMS, decide_source, read_streams
 
 CSI = FoundCamera("picamera2", 0, "", "imx708")
 CSI_1 = FoundCamera("picamera2", 1, "", "imx219")

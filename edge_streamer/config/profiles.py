@@ -3,7 +3,7 @@
 
 Which board this is comes from the device tree (`device.board`). A profile holds facts about hardware and the streams
 that suit it; it knows nothing of the service. `docs/boards.md` says how to write one. Called by `config`,
-`stream_config`, `cli` and `probe`.
+`streams`, `cli` and `probe`.
 """
 
 import sys
@@ -13,8 +13,8 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 
 from msgspec import Meta, Struct
 
+from edge_streamer.config.toml import ConfigError, check_keys, did_you_mean, expect_table, read_file, read_struct, shown
 from edge_streamer.device.board import BoardIdentity
-from edge_streamer.toml import ConfigError, check_keys, did_you_mean, expect_table, read_file, read_struct, shown
 
 GENERIC: Final = "generic"
 """The profile of a board that no other profile names."""
@@ -159,7 +159,7 @@ Section = TypeVar("Section", bound=Struct)
 
 def profile_folders() -> tuple[Path, ...]:
     """Return where `hw_profiles/` may be: beside the package in a checkout, in `share` of a wheel or a package."""
-    checkout = Path(__file__).resolve().parent.parent / "hw_profiles"
+    checkout = Path(__file__).resolve().parents[2] / "hw_profiles"
     shares = (Path(sys.prefix) / "share", Path("/usr/share"))
     return (checkout, *(share / "edge_streamer" / "hw_profiles" for share in shares))
 

@@ -7,9 +7,9 @@ asked again by the source that opens it. It compares numbers and opens no device
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from edge_streamer.profiles import GENERIC, Encoder, Profile, boards_with_encoder
-from edge_streamer.stream_config import CameraStream, DeviceStream, EncodedStream, StreamConfig
-from edge_streamer.toml import ConfigError
+from edge_streamer.config.profiles import GENERIC, Encoder, Profile, boards_with_encoder
+from edge_streamer.config.streams import CameraStream, DeviceStream, EncodedStream, StreamConfig
+from edge_streamer.config.toml import ConfigError
 
 MACROBLOCK_PIXELS: Final = 16
 _OTHERWISE: Final = 'or encoder = "software"'

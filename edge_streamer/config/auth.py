@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge_streamer.accounts.users import UserError, Users, default_users_path, read_users, shown_path
-from edge_streamer.toml import ConfigError, read_struct
+from edge_streamer.config.toml import ConfigError, read_struct
 
 MAX_NETWORKS: Final = 64
 

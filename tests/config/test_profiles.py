@@ -6,9 +6,8 @@ from typing import Final
 
 import pytest
 
-from edge_streamer.config import EncodedStream, Overrides, check_fits, load_config
-from edge_streamer.device.board import BoardIdentity, read_board
-from edge_streamer.profiles import (
+from edge_streamer.config.config import EncodedStream, Overrides, check_fits, load_config
+from edge_streamer.config.profiles import (
     Profile,
     Sensor,
     boards_with_encoder,
@@ -19,7 +18,8 @@ from edge_streamer.profiles import (
     profile_folders,
     select_profile,
 )
-from edge_streamer.toml import ConfigError
+from edge_streamer.config.toml import ConfigError
+from edge_streamer.device.board import BoardIdentity, read_board
 
 FILES: Final = find_profiles(profile_folders())
 SENSOR_FILES: Final = sorted((FILES["generic"].parent / "sensors").glob("*.toml"))
@@ -28,7 +28,7 @@ PI_4: Final = BoardIdentity("Raspberry Pi 4 Model B Rev 1.4", ("raspberrypi,4-mo
 
 # Each folder holds `model` and `compatible` as the kernel shows them: what the device-tree sources of Linux and of
 # raspberrypi/linux say; the model of a Raspberry Pi as its firmware writes it.
-DEVICE_TREES: Final = Path(__file__).parent / "fixtures" / "device-tree"
+DEVICE_TREES: Final = Path(__file__).parents[1] / "fixtures" / "device-tree"
 PROFILE_OF: Final = {
     "raspberrypi-zero-2-w": "raspberrypi-zero-2-w",
     "raspberrypi-3-a-plus": "raspberrypi-3-a-plus",

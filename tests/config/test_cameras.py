@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from edge_streamer.camera_config import CameraConfig, camera_tables, read_cameras
-from edge_streamer.toml import ConfigError, read_text, write_tables
+from edge_streamer.config.cameras import CameraConfig, camera_tables, read_cameras
+from edge_streamer.config.toml import ConfigError, read_text, write_tables
 
 USED = frozenset({0, 1, 63})
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_streamer.config import (
+from edge_streamer.config.config import (
     AutoStream,
     CameraStream,
     ConfigError,
@@ -18,8 +18,8 @@ from edge_streamer.config import (
     check_encoders,
     check_fits,
 )
-from edge_streamer.profiles import Board, Encoder, Profile, boards_with_encoder
-from edge_streamer.toml import read_text
+from edge_streamer.config.profiles import Board, Encoder, Profile, boards_with_encoder
+from edge_streamer.config.toml import read_text
 
 ENCODER = Encoder(
     kind="v4l2_m2m", max_width=1920, max_height=1920, max_macroblocks_per_s=245_760, max_bitrate_bps=25_000_000

@@ -16,12 +16,12 @@ import msgspec
 from msgspec import Meta, Struct
 
 from edge_streamer.accounts.users import Users
-from edge_streamer.auth_config import AuthConfig, load_users, path_of_users, read_auth
-from edge_streamer.camera_config import CameraConfig, camera_tables, read_cameras
-from edge_streamer.encoder_limits import check_encoders, check_fits
-from edge_streamer.multicast_config import MulticastConfig, check_multicast
-from edge_streamer.profiles import Profile
-from edge_streamer.stream_config import (
+from edge_streamer.config.auth import AuthConfig, load_users, path_of_users, read_auth
+from edge_streamer.config.cameras import CameraConfig, camera_tables, read_cameras
+from edge_streamer.config.encoder_limits import check_encoders, check_fits
+from edge_streamer.config.multicast import MulticastConfig, check_multicast
+from edge_streamer.config.profiles import Profile
+from edge_streamer.config.streams import (
     DEFAULT_STREAMS,
     AutoStream,
     CameraStream,
@@ -32,7 +32,7 @@ from edge_streamer.stream_config import (
     StreamConfig,
     read_streams,
 )
-from edge_streamer.toml import (
+from edge_streamer.config.toml import (
     ConfigError,
     check_keys,
     read_file,
