@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Final
 
 from edge_streamer.accounts.users import UserError
+from edge_streamer.app.source_plan import PlannedSource, plan_sources
 from edge_streamer.config.config import Config, ConfigError, ListenAddress, Overrides, check_encoders, load_config
 from edge_streamer.config.profiles import Profile, select_profile
 from edge_streamer.device.board import read_board
 from edge_streamer.device.cameras import find_cameras
 from edge_streamer.device.systemd import NO_SOCKETS, Sockets, inherited_sockets
-from edge_streamer.source_plan import PlannedSource, plan_sources
 from edge_streamer.user_commands import add_user_commands
 
 EXIT_OK: Final = 0
@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _serve(arguments: argparse.Namespace) -> int:
     inherited = _inherited()
-    from edge_streamer.app import run
+    from edge_streamer.app.app import run
 
     return run(partial(_load_all, arguments, inherited), inherited=inherited, log_level=arguments.log_level)
 

@@ -12,15 +12,15 @@ from types import ModuleType
 import pytest
 
 from edge_streamer import cli
+from edge_streamer.app.source_plan import PlannedSource
 from edge_streamer.cli import main
 from edge_streamer.config.config import Config, ListenAddress
 from edge_streamer.device.cameras import FoundCamera
 from edge_streamer.device.systemd import Sockets
-from edge_streamer.source_plan import PlannedSource
 
 
 class RecordedApp(ModuleType):
-    """Stands for `edge_streamer.app`: keeps what it was run with."""
+    """Stands for `edge_streamer.app.app`: keeps what it was run with."""
 
     exit_code = 0
 
@@ -35,8 +35,8 @@ class RecordedApp(ModuleType):
 
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> RecordedApp:
-    recorded = RecordedApp("edge_streamer.app")
-    monkeypatch.setitem(sys.modules, "edge_streamer.app", recorded)
+    recorded = RecordedApp("edge_streamer.app.app")
+    monkeypatch.setitem(sys.modules, "edge_streamer.app.app", recorded)
     return recorded
 
 
@@ -201,7 +201,7 @@ def test_a_reader_that_has_seen_enough_is_no_mistake() -> None:
 def test_check_and_probe_import_no_video_library() -> None:
     script = (
         "import sys; from edge_streamer.cli import main; main(['probe']); main(['check']); "
-        "sys.exit(any(name in sys.modules for name in ('av', 'numpy', 'edge_streamer.app')))"
+        "sys.exit(any(name in sys.modules for name in ('av', 'numpy', 'edge_streamer.app.app')))"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60, check=False)
     assert ended.returncode == 0

@@ -17,7 +17,7 @@ WALL: Final = {
 }  # fmt: skip
 MONOTONIC: Final = {"time.monotonic", "time.monotonic_ns", "time.clock_gettime", "time.clock_gettime_ns"}
 SHOWS_A_DATE: Final = {
-    "app.py": "when the service started, for people",
+    "app/app.py": "when the service started, for people",
     "logs/text.py": "the date of a log line",
     "services/live_video.py": "when a picture was sent, for the page to say how old it is",
     "services/rtsp/service.py": "when a session began, for people",

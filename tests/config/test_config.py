@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_streamer.app.source_plan import plan_sources
 from edge_streamer.config.config import (
     AutoStream,
     CameraConfig,
@@ -25,7 +26,6 @@ from edge_streamer.config.config import (
 )
 from edge_streamer.config.profiles import Board, Profile, find_profiles, load_profile, profile_folders
 from edge_streamer.config.toml import read_text
-from edge_streamer.source_plan import plan_sources
 from tests.support.configuration_docs import MISTAKES, PAGE, render_page
 
 FOLDER = Path("/etc/edge_streamer")

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from edge_streamer.app import LEAVE_WITHIN_S
+from edge_streamer.app.app import LEAVE_WITHIN_S
 from edge_streamer.logs.limits import BURST_LINES
 from edge_streamer.media.frame import EncodedFrame
 from edge_streamer.runtime.loop import Loop

@@ -6,8 +6,8 @@ from typing import Final
 
 import pytest
 
+from edge_streamer.app.reload_reader import Reloader
 from edge_streamer.config.toml import ConfigError
-from edge_streamer.reloader import Reloader
 from edge_streamer.services.http_control import ReloadOutcome
 from tests.support.loop import clock, loop, no_descriptor_left, turn_until
 

@@ -8,15 +8,15 @@ from unittest.mock import Mock
 
 import pytest
 
-from edge_streamer import running_sources
+from edge_streamer.app import running_sources
+from edge_streamer.app.reload_plan import InEffect, plan_reload
+from edge_streamer.app.running_sources import PATIENCE_S, RunningSources
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.media.stream import Stream
-from edge_streamer.reload import InEffect, plan_reload
-from edge_streamer.running_sources import PATIENCE_S, RunningSources
 from edge_streamer.services.status import EndReason
+from tests.app.test_reload_plan import camera, loaded, pattern
 from tests.support.frames import key_frame
 from tests.support.loop import clock, loop, pass_time
-from tests.test_reload import camera, loaded, pattern
 
 __all__ = ["clock", "loop"]
 

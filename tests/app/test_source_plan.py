@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from edge_streamer.app.source_plan import PlannedSource, plan_sources
 from edge_streamer.config.cameras import CameraConfig
 from edge_streamer.config.config import (
     AutoStream,
@@ -19,7 +20,6 @@ from edge_streamer.config.config import (
 )
 from edge_streamer.device.cameras import FoundCamera
 from edge_streamer.services.source_spec import SourceSpec
-from edge_streamer.source_plan import PlannedSource, plan_sources
 from edge_streamer.sources.request import CameraOptions, Output, Request, V4l2Options, parse_request
 
 WEBCAM = "/dev/v4l/by-id/usb-cam"

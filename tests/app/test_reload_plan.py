@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from edge_streamer.app.reload_plan import RESTART_KEYS, InEffect, ReloadPlan, device_of, plan_reload
+from edge_streamer.app.source_plan import PlannedSource, plan_sources
 from edge_streamer.config.config import Config, Overrides, build_config
 from edge_streamer.config.toml import read_text
 from edge_streamer.device.cameras import FoundCamera
-from edge_streamer.reload import RESTART_KEYS, InEffect, ReloadPlan, device_of, plan_reload
-from edge_streamer.source_plan import PlannedSource, plan_sources
 
 MULTICAST = '[rtsp]\ntransports = ["tcp", "multicast"]\n'
 
