@@ -2,7 +2,7 @@
 
 import sys
 
-from edge_streamer.cli import main
+from edge_streamer.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

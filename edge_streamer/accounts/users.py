@@ -7,7 +7,7 @@ What is kept of a password is its HA1, H(user:realm:password) of RFC 7616, becau
 less. For this realm an HA1 is as good as the password: a salted slow hash beside it would protect nothing, and is not
 there. What does protect it is who may read the file (mode 0600), and passwords that are used nowhere else.
 
-Read by `config` at the start, changed by `user_commands`; the services see `Users` and never the file.
+Read by `config` at the start, changed by `cli.users`; the services see `Users` and never the file.
 """
 
 import fcntl

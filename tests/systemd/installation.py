@@ -15,7 +15,7 @@ _PROGRAM: Final = """\
 #!/usr/bin/python3
 import sys
 
-from edge_streamer.cli import main
+from edge_streamer.cli.main import main
 
 sys.exit(main())
 """

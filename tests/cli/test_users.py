@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_streamer.accounts.users import Role, read_users
-from edge_streamer.cli import main
+from edge_streamer.cli.main import main
 from edge_streamer.protocol.digest import Algorithm, compute_ha1
 
 

@@ -11,9 +11,9 @@ from types import ModuleType
 
 import pytest
 
-from edge_streamer import cli
 from edge_streamer.app.source_plan import PlannedSource
-from edge_streamer.cli import main
+from edge_streamer.cli import main as cli
+from edge_streamer.cli.main import main
 from edge_streamer.config.config import Config, ListenAddress
 from edge_streamer.device.cameras import FoundCamera
 from edge_streamer.device.systemd import Sockets
@@ -200,7 +200,7 @@ def test_a_reader_that_has_seen_enough_is_no_mistake() -> None:
 
 def test_check_and_probe_import_no_video_library() -> None:
     script = (
-        "import sys; from edge_streamer.cli import main; main(['probe']); main(['check']); "
+        "import sys; from edge_streamer.cli.main import main; main(['probe']); main(['check']); "
         "sys.exit(any(name in sys.modules for name in ('av', 'numpy', 'edge_streamer.app.app')))"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60, check=False)

@@ -1,0 +1,1 @@
+"""The `edge-streamer` command: arguments -> one command -> its exit code."""
