@@ -13,7 +13,7 @@ from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.rtsp.slots import Slot
-from edge_streamer.services.rtsp.wires import TcpWire
+from edge_streamer.services.rtsp.transports.interleaved import TcpWire
 from tests.support.hall import Calls, Delegate
 from tests.support.loop import clock, loop, no_descriptor_left
 from tests.support.service_status import a_reporting_session, a_status

@@ -15,10 +15,10 @@ from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.runtime.udp.pair import UdpPair, UdpPortRange
-from edge_streamer.services.rtsp.batch import batch_kind
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.rtsp.slots import SlotTable
-from edge_streamer.services.rtsp.wires import TcpWire, UdpWire, Wire
+from edge_streamer.services.rtsp.transports.batch import batch_kind
+from edge_streamer.services.rtsp.transports.interleaved import TcpWire, UdpWire, Wire
 from tests.support.frames import TICKS_A_FRAME, frame, key_frame
 from tests.support.tcp_pair import connected_pair, read_available
 from tests.support.udp_pair import open_udp_pair

@@ -13,7 +13,7 @@ from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import ReceptionReport, parse_reports, round_trip_s
 from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
 from edge_streamer.services.rtsp.slots import Slot
-from edge_streamer.services.rtsp.wires import Wire
+from edge_streamer.services.rtsp.transports.interleaved import Wire
 from edge_streamer.services.status import SessionStatus
 
 

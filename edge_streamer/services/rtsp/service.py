@@ -34,16 +34,16 @@ from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.runtime.tcp.listener import ConnectionGate, TcpListener, open_listening_socket
 from edge_streamer.runtime.udp.pair import NoPortLeftError, UdpPair, UdpPortRange
-from edge_streamer.services.client_family import client_family
-from edge_streamer.services.rtsp.batch import batch_kind
+from edge_streamer.services.rtsp.client_family import client_family
 from edge_streamer.services.rtsp.connection import RtspConnection
 from edge_streamer.services.rtsp.counters import RtspCounters
-from edge_streamer.services.rtsp.multicast import MulticastSenders, MulticastWire
 from edge_streamer.services.rtsp.playback import Feed, Playback
 from edge_streamer.services.rtsp.session_log import session_ended, session_opened
 from edge_streamer.services.rtsp.settings import RtspSettings, limits_of
 from edge_streamer.services.rtsp.slots import Slot, SlotTable
-from edge_streamer.services.rtsp.wires import SkippingTcpWire, TcpWire, UdpWire, Wire
+from edge_streamer.services.rtsp.transports.batch import batch_kind
+from edge_streamer.services.rtsp.transports.interleaved import SkippingTcpWire, TcpWire, UdpWire, Wire
+from edge_streamer.services.rtsp.transports.multicast import MulticastSenders, MulticastWire
 from edge_streamer.services.status import EndReason, Limit, SessionStatus
 
 log = logging.getLogger(__name__)

@@ -23,9 +23,9 @@ from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.runtime.udp.multicast import MulticastGroup
 from edge_streamer.runtime.udp.pair import UdpPair
 from edge_streamer.services.rtsp.connection import RtspConnection
-from edge_streamer.services.rtsp.multicast import MulticastSender
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.rtsp.service import RtspService, RtspSettings
+from edge_streamer.services.rtsp.transports.multicast import MulticastSender
 from edge_streamer.services.status import EndReason
 from tests.support.frames import TICKS_A_FRAME, frame, key_frame
 from tests.support.loop import HandClock, clock, loop, no_descriptor_left, pass_time, turn_until

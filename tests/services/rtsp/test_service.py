@@ -11,9 +11,9 @@ from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.digest import LoginRules
 from edge_streamer.protocol.rtsp.auth import ALLOW_ALL, LoginAuthorizer
 from edge_streamer.runtime.tcp.connection import send_frame_to_all
-from edge_streamer.services.rtsp import batch
 from edge_streamer.services.rtsp.service import SENDER_REPORT_INTERVAL_S
 from edge_streamer.services.rtsp.settings import RtspSettings
+from edge_streamer.services.rtsp.transports import batch
 from edge_streamer.services.status import EndReason
 from tests.services.rtsp.conftest import HOST, OTHER_HOST, UDP_PORTS
 from tests.support.loop import open_descriptors, take_faults, turn_until

@@ -18,7 +18,7 @@ from edge_streamer.protocol.rtsp.headers.transport import MulticastTarget, Trans
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.udp.multicast import GroupAddress, MulticastGroup
 from edge_streamer.services.rtsp.playback import Playback
-from edge_streamer.services.rtsp.wires import Traffic
+from edge_streamer.services.rtsp.transports.interleaved import Traffic
 
 
 class MulticastSenders:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_streamer.services.client_family import CLIENT_FAMILIES, client_family
+from edge_streamer.services.rtsp.client_family import CLIENT_FAMILIES, client_family
 
 
 @pytest.mark.parametrize(

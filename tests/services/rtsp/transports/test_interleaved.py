@@ -6,7 +6,7 @@ from edge_streamer.protocol.rtp.packetizer import H264Packetizer, PacketizedFram
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.runtime.tcp.info import TcpInfo
-from edge_streamer.services.rtsp.wires import SkippingTcpWire, TcpWire, UdpWire
+from edge_streamer.services.rtsp.transports.interleaved import SkippingTcpWire, TcpWire, UdpWire
 from tests.support.rtp import interleaved_packets
 from tests.support.tcp_pair import connected_pair, read_until
 

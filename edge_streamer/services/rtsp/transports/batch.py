@@ -11,7 +11,7 @@ from edge_streamer.media.stream import BatchKind, Viewer
 from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
 from edge_streamer.runtime.tcp.connection import TcpConnection, send_frame_to_all
 from edge_streamer.services.rtsp.playback import Playback
-from edge_streamer.services.rtsp.wires import PacketCount, TcpWire, Wire
+from edge_streamer.services.rtsp.transports.interleaved import PacketCount, TcpWire, Wire
 
 
 def batch_kind(wire: Wire) -> BatchKind | None:

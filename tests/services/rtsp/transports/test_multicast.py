@@ -9,8 +9,8 @@ import pytest
 
 from edge_streamer.protocol.rtp.rtcp import says_goodbye, sender_ssrc
 from edge_streamer.services.rtsp.connection import REPLAY_PAUSE_S
-from edge_streamer.services.rtsp.multicast import MulticastSender
 from edge_streamer.services.rtsp.playback import Playback
+from edge_streamer.services.rtsp.transports.multicast import MulticastSender
 from edge_streamer.services.status import EndReason
 from tests.services.rtsp.conftest import HOST, Client, House
 from tests.support.loop import take_faults

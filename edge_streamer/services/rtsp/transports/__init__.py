@@ -1,0 +1,1 @@
+"""How media leaves a session: one module for each transport."""
