@@ -31,10 +31,10 @@ from edge_streamer.logs.journal import new_log_handler
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.runtime.address import bracketed
 from edge_streamer.runtime.loop import Loop
-from edge_streamer.services.http import HttpRoutes
-from edge_streamer.services.http_access import HttpAccess
+from edge_streamer.services.http.access import HttpAccess
+from edge_streamer.services.http.router import HttpRoutes
+from edge_streamer.services.http.service import HttpService
 from edge_streamer.services.http_control import ControlRoutes, OnReloaded
-from edge_streamer.services.http_service import HttpService
 from edge_streamer.services.http_sessions import SessionRoutes
 from edge_streamer.services.http_status import StatusRoutes
 from edge_streamer.services.http_streams import StreamRoutes

@@ -15,7 +15,7 @@ from edge_streamer.protocol.digest import Algorithm, LoginRules
 from edge_streamer.protocol.http.auth import HttpAuthenticator
 from edge_streamer.protocol.rtsp.auth import ALLOW_ALL, Authorizer, LoginAuthorizer
 from edge_streamer.runtime.udp.multicast import GroupAddress
-from edge_streamer.services.http_access import AccessRules
+from edge_streamer.services.http.access import AccessRules
 from edge_streamer.services.rtsp.settings import RtspSettings
 from edge_streamer.services.source_spec import StreamPolicy
 from edge_streamer.services.status import Limit, LimitValue

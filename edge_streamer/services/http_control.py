@@ -1,7 +1,7 @@
 """`POST /api/v1/reload`: have the changed configuration applied, as SIGHUP does, and be told what came of it.
 
 A finder of `services.http`. What reloading is stands in `reload`, who does it is the application's; here it is asked
-for. Who may ask is decided before (`http_access`): an operator.
+for. Who may ask is decided before (`http.access`): an operator.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,8 @@ import msgspec
 
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.protocol.http.websocket import is_own_origin
-from edge_streamer.services.http_answers import JSON, DeferredResponse, Respond, ok, refuse
-from edge_streamer.services.http_routes import Answer, Operation, Resource, Route, resource_among
+from edge_streamer.services.http.answers import JSON, DeferredResponse, Respond, ok, refuse
+from edge_streamer.services.http.routes import Answer, Operation, Resource, Route, resource_among
 
 
 @dataclass(frozen=True, slots=True)

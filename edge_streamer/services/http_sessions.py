@@ -1,6 +1,6 @@
 """`/api/v1/sessions`: who watches what, and how well it reaches them; DELETE ends a session.
 
-A finder of `services.http`. Who may do what is decided before (`http_access`): DELETE needs an operator. It ends
+A finder of `services.http`. Who may do what is decided before (`http.access`): DELETE needs an operator. It ends
 sessions by asking the RTSP service and keeps nothing of them.
 """
 
@@ -11,8 +11,8 @@ from typing import Final
 
 from edge_streamer.logs.events import SessionKicked, log_event
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
-from edge_streamer.services.http_answers import JSON, SECURITY_HEADERS, ok, refuse
-from edge_streamer.services.http_routes import Answer, Operation, PathParameter, Resource, Route, resource_among
+from edge_streamer.services.http.answers import JSON, SECURITY_HEADERS, ok, refuse
+from edge_streamer.services.http.routes import Answer, Operation, PathParameter, Resource, Route, resource_among
 from edge_streamer.services.status import ServiceStatus
 from edge_streamer.services.status_document import SessionDocument, session_document, sessions_document
 

@@ -1,7 +1,7 @@
 """`/api/v1/streams`: what each stream is, its picture of now, and changes of its bit rate and frame rate.
 
 Called by `services.http`, which knows the other routes and answers 405. What only the source can say is deferred until
-it has said it. Who may do what is decided before (`http_access`): PATCH needs an operator.
+it has said it. Who may do what is decided before (`http.access`): PATCH needs an operator.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,8 +13,8 @@ import msgspec
 from msgspec import UNSET
 
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
-from edge_streamer.services.http_answers import JSON, DeferredResponse, Respond, ok, refuse
-from edge_streamer.services.http_routes import Answer, Operation, PathParameter, Resource, Route
+from edge_streamer.services.http.answers import JSON, DeferredResponse, Respond, ok, refuse
+from edge_streamer.services.http.routes import Answer, Operation, PathParameter, Resource, Route
 from edge_streamer.services.source_questions import OnChange, OnSnapshot, SourceFailure, StreamChange
 from edge_streamer.services.status import ServiceStatus
 from edge_streamer.services.status_document import StreamDocument, stream_document, streams_document

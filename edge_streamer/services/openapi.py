@@ -1,7 +1,7 @@
 """`/api/v1/openapi.json`: the API described to programs (OpenAPI 3.1), made from the routes and types that are the API.
 
 A finder of `services.http`, given the routes of the others. What every request can be answered with, whatever its
-path, is written here: the refusals of `http_access` and of the protocol. What cannot be described is not: the page's
+path, is written here: the refusals of `http.access` and of the protocol. What cannot be described is not: the page's
 files, and what goes through a WebSocket once it is open (`live_video` says that).
 """
 
@@ -13,8 +13,8 @@ import msgspec
 
 from edge_streamer import __version__
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
-from edge_streamer.services.http_answers import JSON, ok
-from edge_streamer.services.http_routes import Answer, Operation, PathParameter, Resource, Route, resource_among
+from edge_streamer.services.http.answers import JSON, ok
+from edge_streamer.services.http.routes import Answer, Operation, PathParameter, Resource, Route, resource_among
 
 PROBLEM_JSON: Final = "application/problem+json"
 _PLACE_OF_SCHEMAS: Final = "#/components/schemas/{name}"
@@ -50,7 +50,7 @@ class ProblemDocument(msgspec.Struct, frozen=True):
 
 
 class Logins(Protocol):
-    """Who has to log in, and how: `http_access`."""
+    """Who has to log in, and how: `http.access`."""
 
     @property
     def login_schemes(self) -> tuple[str, ...]:

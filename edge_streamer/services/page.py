@@ -17,8 +17,8 @@ from string import Template
 from typing import Final, TypeAlias
 
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
-from edge_streamer.services.http_answers import SECURITY_HEADERS, ok
-from edge_streamer.services.http_routes import Resource
+from edge_streamer.services.http.answers import SECURITY_HEADERS, ok
+from edge_streamer.services.http.routes import Resource
 
 StreamUrls: TypeAlias = Callable[[str], Sequence[str]]
 """The `rtsp://` addresses for a client that reached us under this host name, which may be empty."""

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
-from edge_streamer.services.http import HttpRoutes
+from edge_streamer.services.http.router import HttpRoutes
 from edge_streamer.services.http_sessions import SessionRoutes
 from tests.support.service_status import a_reporting_session, a_session, a_status
 

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
-from edge_streamer.services.http import HttpRoutes
-from edge_streamer.services.http_answers import DeferredResponse
+from edge_streamer.services.http.answers import DeferredResponse
+from edge_streamer.services.http.router import HttpRoutes
 from edge_streamer.services.http_streams import StreamRoutes
 from edge_streamer.services.source_questions import OnChange, OnSnapshot, SourceFailure, StreamChange
 from edge_streamer.services.status_document import YouDocument, status_document

@@ -14,8 +14,8 @@ from edge_streamer.protocol.http.messages import HttpRequest
 from edge_streamer.protocol.http.websocket import SILENT_AFTER_S
 from edge_streamer.protocol.mp4 import START_TIME, TIMESCALE_HZ
 from edge_streamer.runtime.loop import Loop
-from edge_streamer.services.http import HttpRoutes
-from edge_streamer.services.http_service import HttpService
+from edge_streamer.services.http.router import HttpRoutes
+from edge_streamer.services.http.service import HttpService
 from edge_streamer.services.live_stream import LiveStream
 from edge_streamer.services.live_video import LiveRoutes
 from edge_streamer.services.live_viewer import BEHIND_S, LiveViewer

@@ -13,8 +13,8 @@ from edge_streamer.protocol.http.auth import HttpAuthenticator
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.protocol.rtsp.auth import LoginAuthorizer
 from edge_streamer.runtime.loop import Loop
-from edge_streamer.services.http_access import AccessRules, HttpAccess
-from edge_streamer.services.http_service import HttpService
+from edge_streamer.services.http.access import AccessRules, HttpAccess
+from edge_streamer.services.http.service import HttpService
 from edge_streamer.services.rtsp.service import RtspService, RtspSettings
 from tests.support.digest_client import DigestClient, parse_challenge
 from tests.support.loop import HandClock, clock, loop, no_descriptor_left, turn_until

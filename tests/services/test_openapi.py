@@ -12,8 +12,8 @@ from edge_streamer import services
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.protocol.http.messages import HttpRequest
 from edge_streamer.runtime.loop import Loop
+from edge_streamer.services.http.routes import Finder
 from edge_streamer.services.http_control import ControlRoutes
-from edge_streamer.services.http_routes import Finder
 from edge_streamer.services.http_sessions import SessionRoutes
 from edge_streamer.services.http_status import StatusRoutes
 from edge_streamer.services.http_streams import StreamRoutes

@@ -18,8 +18,8 @@ from edge_streamer.runtime.loop import Loop, Timer
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import DEFAULT_WRITE_LIMIT_BYTES, TcpConnection
 from edge_streamer.runtime.tcp.listener import ConnectionGate, TcpListener, open_listening_socket
-from edge_streamer.services.http_access import Refusal
-from edge_streamer.services.http_answers import DeferredResponse, HttpAnswer, Successor, SwitchAnswer, refuse
+from edge_streamer.services.http.access import Refusal
+from edge_streamer.services.http.answers import DeferredResponse, HttpAnswer, Successor, SwitchAnswer, refuse
 
 LOOK_AGAIN_S: Final = 8.0
 DEFERRED_LIMIT_S: Final = 6.0

@@ -1,6 +1,6 @@
 """The front of all HTTP routes: a request in, the response of whoever has its path out, or 404 and 405.
 
-Called by the application's HTTP connections (`http_service`), on the loop: whatever answers is quick, or defers its
+Called by the application's HTTP connections (`service`), on the loop: whatever answers is quick, or defers its
 answer. It reads no socket (`runtime`), parses no HTTP (`protocol.http`) and knows no path; who has which is
 said by `app`, which gives it the finders.
 """
@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 from edge_streamer.protocol.http.messages import HttpRequest
-from edge_streamer.services.http_answers import HttpAnswer, refuse
-from edge_streamer.services.http_routes import Finder, Resource
+from edge_streamer.services.http.answers import HttpAnswer, refuse
+from edge_streamer.services.http.routes import Finder, Resource
 
 
 class HttpRoutes:

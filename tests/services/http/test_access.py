@@ -9,7 +9,7 @@ from edge_streamer.accounts.users import Role, Users, new_user
 from edge_streamer.protocol.digest import LoginRules
 from edge_streamer.protocol.http.auth import HttpAuthenticator
 from edge_streamer.protocol.http.messages import HttpRequest
-from edge_streamer.services.http_access import AccessRules, HttpAccess, Refusal
+from edge_streamer.services.http.access import AccessRules, HttpAccess, Refusal
 from tests.support.digest_client import DigestClient, parse_challenge
 
 PASSWORD = "a good password"

@@ -9,9 +9,9 @@ import pytest
 from edge_streamer.media.frame import MAX_SNAPSHOT_BYTES
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.runtime.tcp.connection import LINGER_S
-from edge_streamer.services.http_access import Refusal
-from edge_streamer.services.http_answers import DeferredResponse, Respond
-from edge_streamer.services.http_service import DEFERRED_LIMIT_S, HttpService
+from edge_streamer.services.http.access import Refusal
+from edge_streamer.services.http.answers import DeferredResponse, Respond
+from edge_streamer.services.http.service import DEFERRED_LIMIT_S, HttpService
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, take_faults, turn_until
 
 __all__ = ["clock", "loop", "no_descriptor_left"]

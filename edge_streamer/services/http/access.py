@@ -20,7 +20,7 @@ from edge_streamer.accounts.login_failures import LoginFailures
 from edge_streamer.accounts.users import Role, Users
 from edge_streamer.protocol.http.auth import HttpAuthenticator, Identified
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
-from edge_streamer.services.http_answers import refuse
+from edge_streamer.services.http.answers import refuse
 
 READING_METHODS: Final = frozenset({"GET", "HEAD"})
 MONITORING_PATHS: Final = frozenset({"/metrics", "/healthz"})

@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import Any, Protocol, TypeAlias
 
 from edge_streamer.protocol.http.messages import HttpRequest
-from edge_streamer.services.http_answers import JSON, HttpAnswer
+from edge_streamer.services.http.answers import JSON, HttpAnswer
 
 Handler: TypeAlias = Callable[[HttpRequest], HttpAnswer]
 Resource: TypeAlias = Mapping[str, Handler]

@@ -1,7 +1,7 @@
 """Our answers over HTTP: responses with the headers that all of them have, those that come later, and the one after
 which the connection speaks another protocol.
 
-Used by the routes, by `http_access` and by `http_service`, which begins what is deferred, and answers by itself when
+Used by the routes, by `access` and by `service`, which begins what is deferred, and answers by itself when
 nothing comes.
 """
 
