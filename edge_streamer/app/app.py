@@ -31,16 +31,16 @@ from edge_streamer.logs.journal import new_log_handler
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.runtime.address import bracketed
 from edge_streamer.runtime.loop import Loop
+from edge_streamer.services.api.openapi import ApiDescription
+from edge_streamer.services.api.reload import ControlRoutes, OnReloaded
+from edge_streamer.services.api.sessions import SessionRoutes
+from edge_streamer.services.api.status import StatusRoutes
+from edge_streamer.services.api.streams import StreamRoutes
 from edge_streamer.services.http.access import HttpAccess
 from edge_streamer.services.http.router import HttpRoutes
 from edge_streamer.services.http.service import HttpService
-from edge_streamer.services.http_control import ControlRoutes, OnReloaded
-from edge_streamer.services.http_sessions import SessionRoutes
-from edge_streamer.services.http_status import StatusRoutes
-from edge_streamer.services.http_streams import StreamRoutes
 from edge_streamer.services.live_video import LiveRoutes
 from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
-from edge_streamer.services.openapi import ApiDescription
 from edge_streamer.services.page import PageRoutes
 from edge_streamer.services.rtsp.service import RtspService
 from edge_streamer.services.status import Histogram, Limit, ServiceStatus

@@ -15,7 +15,7 @@ from edge_streamer.config.config import Config
 from edge_streamer.config.toml import ConfigError
 from edge_streamer.logs.events import ConfigurationReloaded, ReloadRefused, log_event
 from edge_streamer.runtime.loop import Loop
-from edge_streamer.services.http_control import OnReloaded
+from edge_streamer.services.api.reload import OnReloaded
 
 log = logging.getLogger(__name__)
 

@@ -29,10 +29,10 @@ from edge_streamer.protocol.http.messages import HttpRequest
 from edge_streamer.protocol.http.websocket import UpgradeRefused, answer_upgrade, text_message
 from edge_streamer.runtime.loop import Loop, Timer
 from edge_streamer.runtime.tcp.connection import TcpConnection
+from edge_streamer.services.api.status import TakeSnapshot
+from edge_streamer.services.api.streams import STREAM_NAME
 from edge_streamer.services.http.answers import HttpAnswer, SwitchAnswer, refuse
 from edge_streamer.services.http.routes import Answer, Operation, Resource, Route, resource_among
-from edge_streamer.services.http_status import TakeSnapshot
-from edge_streamer.services.http_streams import STREAM_NAME
 from edge_streamer.services.live_stream import LiveStream
 from edge_streamer.services.live_viewer import LiveViewer
 

@@ -12,14 +12,14 @@ from edge_streamer import services
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.protocol.http.messages import HttpRequest
 from edge_streamer.runtime.loop import Loop
+from edge_streamer.services.api.openapi import ApiDescription
+from edge_streamer.services.api.reload import ControlRoutes
+from edge_streamer.services.api.sessions import SessionRoutes
+from edge_streamer.services.api.status import StatusRoutes
+from edge_streamer.services.api.streams import StreamRoutes
 from edge_streamer.services.http.routes import Finder
-from edge_streamer.services.http_control import ControlRoutes
-from edge_streamer.services.http_sessions import SessionRoutes
-from edge_streamer.services.http_status import StatusRoutes
-from edge_streamer.services.http_streams import StreamRoutes
 from edge_streamer.services.live_video import LiveRoutes
 from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
-from edge_streamer.services.openapi import ApiDescription
 from edge_streamer.services.page import PageRoutes
 from tests.support.loop import clock, loop
 from tests.support.service_status import a_status

@@ -11,10 +11,10 @@ from typing import Final
 
 from edge_streamer.logs.events import SessionKicked, log_event
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
+from edge_streamer.services.api.documents import SessionDocument, session_document, sessions_document
 from edge_streamer.services.http.answers import JSON, SECURITY_HEADERS, ok, refuse
 from edge_streamer.services.http.routes import Answer, Operation, PathParameter, Resource, Route, resource_among
 from edge_streamer.services.status import ServiceStatus
-from edge_streamer.services.status_document import SessionDocument, session_document, sessions_document
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from http import HTTPStatus
 from typing import Final, TypeAlias
 
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
+from edge_streamer.services.api.documents import StatusDocument, YouDocument, status_document
 from edge_streamer.services.http.answers import JSON, SECURITY_HEADERS, DeferredResponse, Respond, ok
 from edge_streamer.services.http.routes import Answer, Operation, Resource, Route, resource_among
 from edge_streamer.services.metrics import Collected, MetricsExposition
 from edge_streamer.services.status import ServiceStatus, StreamStatus
-from edge_streamer.services.status_document import StatusDocument, YouDocument, status_document
 
 TakeSnapshot: TypeAlias = Callable[[], ServiceStatus]
 

@@ -1,6 +1,6 @@
 """The documents under `/api/v1`: what a script asks for of a `ServiceStatus`, as JSON whose names are a promise.
 
-Called by `services.http_status`, `http_streams` and `http_sessions`. The structs below are the documents, and what
+Called by `services.http_status`, `streams` and `sessions`. The structs below are the documents, and what
 `services.openapi` describes: a field added to `ServiceStatus` does not appear here by itself, and one renamed there
 keeps its name here.
 """

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
+from edge_streamer.services.api.sessions import SessionRoutes
 from edge_streamer.services.http.router import HttpRoutes
-from edge_streamer.services.http_sessions import SessionRoutes
 from tests.support.service_status import a_reporting_session, a_session, a_status
 
 PATH = "/api/v1/sessions"
