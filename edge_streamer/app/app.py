@@ -41,10 +41,10 @@ from edge_streamer.services.http.router import HttpRoutes
 from edge_streamer.services.http.service import HttpService
 from edge_streamer.services.live_video import LiveRoutes
 from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
-from edge_streamer.services.page import PageRoutes
 from edge_streamer.services.rtsp.service import RtspService
 from edge_streamer.services.status import Histogram, Limit, ServiceStatus
 from edge_streamer.services.unit_reports import UnitReporter, UnitState
+from edge_streamer.services.web.page import PageRoutes
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,7 @@ from edge_streamer.services.api.streams import StreamRoutes
 from edge_streamer.services.http.routes import Finder
 from edge_streamer.services.live_video import LiveRoutes
 from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
-from edge_streamer.services.page import PageRoutes
+from edge_streamer.services.web.page import PageRoutes
 from tests.support.loop import clock, loop
 from tests.support.service_status import a_status
 

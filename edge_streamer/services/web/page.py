@@ -1,4 +1,4 @@
-"""The page at `/`: its files as they lie in `web/`, and the one thing that the server writes into it.
+"""The page at `/`: its files as they lie beside this module, and the one thing that the server writes into it.
 
 Called by `services.http` as one of its finders. What the page shows it asks the API for by itself; here it is only told
 the addresses to paste into a recorder, because the server knows where it listens and the browser does not. No file asks
@@ -32,7 +32,7 @@ CONTENT_SECURITY_POLICY: Final = (
 `blob:` is where Media Source Extensions keep a stream; `data:` is the icon.
 """
 
-_FOLDER: Final = Path(__file__).parent / "web"
+_FOLDER: Final = Path(__file__).parent
 _TYPES: Final = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 _REVALIDATED: Final = tuple({**dict(SECURITY_HEADERS), "cache-control": "no-cache"}.items())
 """Browsers may keep a file if they ask each time whether it is still the same."""
