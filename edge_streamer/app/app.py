@@ -39,7 +39,7 @@ from edge_streamer.services.api.streams import StreamRoutes
 from edge_streamer.services.http.access import HttpAccess
 from edge_streamer.services.http.router import HttpRoutes
 from edge_streamer.services.http.service import HttpService
-from edge_streamer.services.live_video import LiveRoutes
+from edge_streamer.services.live.routes import LiveRoutes
 from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
 from edge_streamer.services.rtsp.service import RtspService
 from edge_streamer.services.status import Histogram, Limit, ServiceStatus

@@ -37,7 +37,7 @@ bitrate_bps = 50000
 """
 DESCRIPTION: Final = "/api/v1/openapi.json"
 WEBSOCKET: Final = "/api/v1/streams/{name}/live"
-"""Not for a client that only speaks HTTP: `tests/services/test_live_video.py`."""
+"""Not for a client that only speaks HTTP: `tests/services/live/test_routes.py`."""
 GUARDED: Final = ("/api/v1/status", "/api/v1/reload")
 """Enough of the paths, since every wrong password is answered later than the last."""
 PASSWORD: Final = "a good password"

@@ -2,7 +2,7 @@
 
 A finder of `services.http`, given the routes of the others. What every request can be answered with, whatever its
 path, is written here: the refusals of `http.access` and of the protocol. What cannot be described is not: the page's
-files, and what goes through a WebSocket once it is open (`live_video` says that).
+files, and what goes through a WebSocket once it is open (`live.routes` says that).
 """
 
 from collections.abc import Iterable, Mapping

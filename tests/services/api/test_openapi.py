@@ -18,7 +18,7 @@ from edge_streamer.services.api.sessions import SessionRoutes
 from edge_streamer.services.api.status import StatusRoutes
 from edge_streamer.services.api.streams import StreamRoutes
 from edge_streamer.services.http.routes import Finder
-from edge_streamer.services.live_video import LiveRoutes
+from edge_streamer.services.live.routes import LiveRoutes
 from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
 from edge_streamer.services.web.page import PageRoutes
 from tests.support.loop import clock, loop

@@ -16,9 +16,9 @@ from edge_streamer.protocol.mp4 import START_TIME, TIMESCALE_HZ
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.services.http.router import HttpRoutes
 from edge_streamer.services.http.service import HttpService
-from edge_streamer.services.live_stream import LiveStream
-from edge_streamer.services.live_video import LiveRoutes
-from edge_streamer.services.live_viewer import BEHIND_S, LiveViewer
+from edge_streamer.services.live.routes import LiveRoutes
+from edge_streamer.services.live.stream import LiveStream
+from edge_streamer.services.live.viewer import BEHIND_S, LiveViewer
 from tests.support.frames import PPS, SPS, TICKS_A_FRAME, annex_b, frame, key_frame
 from tests.support.live_browser import LiveBrowser
 from tests.support.loop import HandClock, clock, loop, no_descriptor_left, pass_time, take_faults, turn_until

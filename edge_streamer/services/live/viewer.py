@@ -19,7 +19,7 @@ from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection
-from edge_streamer.services.live_stream import LiveStream
+from edge_streamer.services.live.stream import LiveStream
 
 log = logging.getLogger(__name__)
 

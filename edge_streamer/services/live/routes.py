@@ -14,7 +14,7 @@ replaced closes with 1001: who asks again gets its successor. So does every one 
 has to be one of them.
 
 A browser is one of the stream's viewers (`media.stream.Viewer`) like any other: it starts at a key frame, and it is
-demand for a source that runs on demand. `live_stream` makes the messages, once for all; `live_viewer` is one browser.
+demand for a source that runs on demand. `stream` makes the messages, once for all; `viewer` is one browser.
 """
 
 import json
@@ -33,8 +33,8 @@ from edge_streamer.services.api.status import TakeSnapshot
 from edge_streamer.services.api.streams import STREAM_NAME
 from edge_streamer.services.http.answers import HttpAnswer, SwitchAnswer, refuse
 from edge_streamer.services.http.routes import Answer, Operation, Resource, Route, resource_among
-from edge_streamer.services.live_stream import LiveStream
-from edge_streamer.services.live_viewer import LiveViewer
+from edge_streamer.services.live.stream import LiveStream
+from edge_streamer.services.live.viewer import LiveViewer
 
 LOOK_INTERVAL_S: Final = 0.25
 REPORT_INTERVAL_S: Final = 1.0

@@ -1,0 +1,1 @@
+"""Live video for browsers: fragmented MP4 over WebSocket."""
