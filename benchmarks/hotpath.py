@@ -18,8 +18,8 @@ from edge_streamer.protocol.rtp.packetizer import H264Packetizer
 from edge_streamer.protocol.rtsp.limits import RtspLimits
 from edge_streamer.protocol.rtsp.parser import RtspParser
 from edge_streamer.runtime.loop import Loop
-from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
-from edge_streamer.services.metrics_table import MAX_EXPORTED_SESSIONS
+from edge_streamer.services.metrics.exposition import MetricsExposition, ServiceCollector
+from edge_streamer.services.metrics.table import MAX_EXPORTED_SESSIONS
 from tests.support.frames import frame, key_frame
 from tests.support.hall import Hall
 from tests.support.loop import clock, loop, no_descriptor_left

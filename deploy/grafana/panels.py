@@ -1,7 +1,7 @@
 """What both dashboards are built from: expressions with their matchers, panels, columns and variables.
 
 Not a dashboard (`fleet`, `camera`), and nothing that Grafana itself would have to be asked for. Names of metrics are
-those of `edge_streamer.services.metrics_table`, without their prefix.
+those of `edge_streamer.services.metrics.table`, without their prefix.
 """
 
 import string

@@ -40,7 +40,7 @@ from edge_streamer.services.http.access import HttpAccess
 from edge_streamer.services.http.router import HttpRoutes
 from edge_streamer.services.http.service import HttpService
 from edge_streamer.services.live.routes import LiveRoutes
-from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
+from edge_streamer.services.metrics.exposition import MetricsExposition, ServiceCollector
 from edge_streamer.services.rtsp.service import RtspService
 from edge_streamer.services.status import Histogram, Limit, ServiceStatus
 from edge_streamer.services.unit_reports import UnitReporter, UnitState

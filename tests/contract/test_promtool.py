@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
+from edge_streamer.services.metrics.exposition import MetricsExposition, ServiceCollector
 from edge_streamer.services.status import Limit, ServiceStatus
 from tests.support.service_status import a_reporting_session, a_status, a_stream
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from edge_streamer.services.metric_families import PREFIX, MetricFamily, MetricKind
-from edge_streamer.services.metrics_table import FAMILIES
+from edge_streamer.services.metrics.families import PREFIX, MetricFamily, MetricKind
+from edge_streamer.services.metrics.table import FAMILIES
 from tests.support.deployed import Expression, expressions, rules
 from tests.support.promql import Selector, selectors
 

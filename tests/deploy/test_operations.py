@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from edge_streamer.services.metrics_table import FAMILIES
+from edge_streamer.services.metrics.table import FAMILIES
 from edge_streamer.services.status import EndReason
 from tests.support.deployed import DASHBOARDS, REPOSITORY, panels, rules
 

@@ -4,7 +4,7 @@ import pytest
 
 from edge_streamer.media.frame import EncodedFrame, SourceDiscarded, encode_note
 from edge_streamer.media.stream import Stream
-from edge_streamer.services import metrics_table
+from edge_streamer.services.metrics import table as metrics_table
 from edge_streamer.services.source_restarts import FIRST_BACKOFF_S
 from edge_streamer.services.source_spec import OutputSpec, StreamPolicy
 from edge_streamer.services.status import Histogram, RestartReason

@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Final
 
-from edge_streamer.services.metric_families import PREFIX, MetricFamily
-from edge_streamer.services.metrics_table import FAMILIES
+from edge_streamer.services.metrics.families import PREFIX, MetricFamily
+from edge_streamer.services.metrics.table import FAMILIES
 from edge_streamer.services.status import EndReason
 
 PATH: Final = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 _HEAD: Final = f"""# Metrics
 
-What `/metrics` exports. This file is generated from `edge_streamer/services/metrics_table.py`; do not edit it
+What `/metrics` exports. This file is generated from `edge_streamer/services/metrics/table.py`; do not edit it
 (`python -m tests.support.metrics_docs` writes it).
 
 All names begin with `{PREFIX}`. The exposition is OpenMetrics 1.0 where the scraper asks for it, the Prometheus text

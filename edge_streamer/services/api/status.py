@@ -12,7 +12,7 @@ from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.services.api.documents import StatusDocument, YouDocument, status_document
 from edge_streamer.services.http.answers import JSON, SECURITY_HEADERS, DeferredResponse, Respond, ok
 from edge_streamer.services.http.routes import Answer, Operation, Resource, Route, resource_among
-from edge_streamer.services.metrics import Collected, MetricsExposition
+from edge_streamer.services.metrics.exposition import Collected, MetricsExposition
 from edge_streamer.services.status import ServiceStatus, StreamStatus
 
 TakeSnapshot: TypeAlias = Callable[[], ServiceStatus]

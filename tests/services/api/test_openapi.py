@@ -19,7 +19,7 @@ from edge_streamer.services.api.status import StatusRoutes
 from edge_streamer.services.api.streams import StreamRoutes
 from edge_streamer.services.http.routes import Finder
 from edge_streamer.services.live.routes import LiveRoutes
-from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
+from edge_streamer.services.metrics.exposition import MetricsExposition, ServiceCollector
 from edge_streamer.services.web.page import PageRoutes
 from tests.support.loop import clock, loop
 from tests.support.service_status import a_status

@@ -8,7 +8,7 @@ import pytest
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.services.api.status import StatusRoutes
 from edge_streamer.services.http.answers import DeferredResponse
-from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
+from edge_streamer.services.metrics.exposition import MetricsExposition, ServiceCollector
 from edge_streamer.services.status import EndReason, Limit, ServiceStatus
 from tests.support.service_status import a_session, a_status, a_stream
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from edge_streamer import __version__
 from edge_streamer.protocol.rtsp.faults import STATUS_OF_KIND
-from edge_streamer.services.metric_families import (
+from edge_streamer.services.metrics.families import (
     MAX_EXPORTED_SESSIONS,
     MetricFamily,
     MetricKind,

@@ -8,9 +8,9 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_classic
 
 from edge_streamer import __version__
-from edge_streamer.services.metric_families import PREFIX, StatusFamily
-from edge_streamer.services.metrics import Exposition, MetricsExposition, ServiceCollector
-from edge_streamer.services.metrics_table import FAMILIES, STATUS_FAMILIES
+from edge_streamer.services.metrics.exposition import Exposition, MetricsExposition, ServiceCollector
+from edge_streamer.services.metrics.families import PREFIX, StatusFamily
+from edge_streamer.services.metrics.table import FAMILIES, STATUS_FAMILIES
 from edge_streamer.services.status import EndReason, Histogram, Limit, RestartReason, ServiceStatus
 from tests.support.service_status import a_reporting_session, a_session, a_status, a_stream
 

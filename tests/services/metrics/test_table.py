@@ -1,7 +1,7 @@
 import re
 
-from edge_streamer.services.metric_families import MAX_EXPORTED_SESSIONS, MetricKind, exported_sessions
-from edge_streamer.services.metrics_table import FAMILIES
+from edge_streamer.services.metrics.families import MAX_EXPORTED_SESSIONS, MetricKind, exported_sessions
+from edge_streamer.services.metrics.table import FAMILIES
 from tests.support.service_status import a_session, a_status
 
 

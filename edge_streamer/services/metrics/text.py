@@ -15,7 +15,7 @@ from typing import Final, cast
 
 from prometheus_client.metrics_core import Metric
 
-from edge_streamer.services.metric_families import PREFIX, MetricFamily, MetricKind, Sample
+from edge_streamer.services.metrics.families import PREFIX, MetricFamily, MetricKind, Sample
 from edge_streamer.services.status import Histogram
 
 _NumberSample = tuple[tuple[str, ...], float]

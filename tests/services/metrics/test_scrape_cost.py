@@ -10,7 +10,7 @@ from collections.abc import Callable
 from edge_streamer.media.stream import Stream
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection
-from edge_streamer.services.metrics import MetricsExposition, ServiceCollector
+from edge_streamer.services.metrics.exposition import MetricsExposition, ServiceCollector
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.rtsp.slots import Slot
 from edge_streamer.services.rtsp.transports.interleaved import TcpWire

@@ -15,8 +15,8 @@ from typing import Final
 from prometheus_client import ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
-from edge_streamer.services.exposition_text import TextFormat, write_families, write_metrics
-from edge_streamer.services.metrics_table import COLLECTOR_ERRORS, COLLECTOR_SECONDS, STATUS_FAMILIES
+from edge_streamer.services.metrics.table import COLLECTOR_ERRORS, COLLECTOR_SECONDS, STATUS_FAMILIES
+from edge_streamer.services.metrics.text import TextFormat, write_families, write_metrics
 from edge_streamer.services.status import ServiceStatus
 
 _log = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""Prometheus metrics: the table of families, and their text exposition."""
