@@ -21,9 +21,9 @@ from edge_streamer.app.source_plan import PlannedSource
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.media.stream import Stream
 from edge_streamer.runtime.loop import Loop, Timer
-from edge_streamer.services.source_times import SourceTimes
 from edge_streamer.services.status import EndReason, StreamStatus
-from edge_streamer.services.supervisor import SourceSupervisor
+from edge_streamer.services.supervision.supervisor import SourceSupervisor
+from edge_streamer.services.supervision.times import SourceTimes
 
 PATIENCE_S: Final = 10.0
 """A camera takes a second or two to start, and its supervisor gives a start up after ten."""

@@ -17,8 +17,8 @@ from edge_streamer.protocol.rtsp.auth import ALLOW_ALL, Authorizer, LoginAuthori
 from edge_streamer.runtime.udp.multicast import GroupAddress
 from edge_streamer.services.http.access import AccessRules
 from edge_streamer.services.rtsp.settings import RtspSettings
-from edge_streamer.services.source_spec import StreamPolicy
 from edge_streamer.services.status import Limit, LimitValue
+from edge_streamer.services.supervision.spec import StreamPolicy
 
 
 def stream_policy(stream: StreamConfig) -> StreamPolicy:

@@ -24,7 +24,7 @@ from edge_streamer.config.streams import (
 )
 from edge_streamer.config.toml import ConfigError
 from edge_streamer.device.cameras import FoundCamera
-from edge_streamer.services.source_spec import OutputSpec, SourceSpec
+from edge_streamer.services.supervision.spec import OutputSpec, SourceSpec
 
 STREAMS_A_CAMERA: Final = 2
 """libcamera scales a picture into `main` and `lores` at once; a V4L2 camera gives one, which is scaled once at most."""

@@ -19,9 +19,9 @@ import pytest
 from edge_streamer.media.frame import EncodedFrame, encode_frame_header, encode_note, encode_snapshot_header
 from edge_streamer.media.stream import Stream
 from edge_streamer.runtime.loop import Loop
-from edge_streamer.services.source_times import SourceTimes
 from edge_streamer.services.status import StreamStatus
-from edge_streamer.services.supervisor import OutputSpec, SourceSupervisor, StreamPolicy
+from edge_streamer.services.supervision.supervisor import OutputSpec, SourceSupervisor, StreamPolicy
+from edge_streamer.services.supervision.times import SourceTimes
 from tests.support.frames import frame, key_frame
 from tests.support.loop import turn_until
 

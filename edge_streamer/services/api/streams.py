@@ -16,8 +16,8 @@ from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.services.api.documents import StreamDocument, stream_document, streams_document
 from edge_streamer.services.http.answers import JSON, DeferredResponse, Respond, ok, refuse
 from edge_streamer.services.http.routes import Answer, Operation, PathParameter, Resource, Route
-from edge_streamer.services.source_questions import OnChange, OnSnapshot, SourceFailure, StreamChange
 from edge_streamer.services.status import ServiceStatus
+from edge_streamer.services.supervision.questions import OnChange, OnSnapshot, SourceFailure, StreamChange
 
 STREAMS_PATH: Final = "/api/v1/streams"
 _ALLOWED: Final = "Allowed: bitrate_bps (a whole number, 16000 to 200000000), fps (1 to 240), one of them at least."

@@ -9,7 +9,7 @@ from edge_streamer.services.api.documents import YouDocument, status_document
 from edge_streamer.services.api.streams import StreamRoutes
 from edge_streamer.services.http.answers import DeferredResponse
 from edge_streamer.services.http.router import HttpRoutes
-from edge_streamer.services.source_questions import OnChange, OnSnapshot, SourceFailure, StreamChange
+from edge_streamer.services.supervision.questions import OnChange, OnSnapshot, SourceFailure, StreamChange
 from tests.support.service_status import a_status, a_stream
 
 MAIN = "/api/v1/streams/main"

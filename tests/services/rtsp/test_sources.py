@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 
 from edge_streamer.media.stream import Stream
-from edge_streamer.services.source_spec import StreamPolicy
 from edge_streamer.services.status import EndReason
+from edge_streamer.services.supervision.spec import StreamPolicy
 from tests.services.rtsp.conftest import Client, House
 from tests.support.loop import turn_until
 from tests.support.supervised import Supervised, supervise

@@ -3,7 +3,7 @@ import select
 import pytest
 
 from edge_streamer.media.frame import SourceCommand
-from edge_streamer.services.source_questions import SNAPSHOT_LIMIT_S
+from edge_streamer.services.supervision.questions import SNAPSHOT_LIMIT_S
 from edge_streamer.sources.picamera2.encoders import EncoderChoice
 from edge_streamer.sources.picamera2.mailbox import Mailbox
 from edge_streamer.sources.picamera2.session import CameraSession

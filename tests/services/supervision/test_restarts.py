@@ -1,6 +1,6 @@
 """How long a source is left alone before it is started again."""
 
-from edge_streamer.services.source_restarts import (
+from edge_streamer.services.supervision.restarts import (
     FIRST_BACKOFF_S,
     LONGEST_BACKOFF_S,
     PROVEN_AFTER_S,

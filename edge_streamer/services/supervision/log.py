@@ -1,7 +1,7 @@
 """What the log tells of one source: its process's life, and when it is up, down or given up.
 
 Called by the supervisor, which knows when; the words stand in `runtime.log_events`. What the source says of itself is
-`source_notes`'.
+`notes`'.
 """
 
 import logging

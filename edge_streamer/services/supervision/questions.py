@@ -1,6 +1,6 @@
 """What people ask of a source and it answers later: a picture of now, another bit rate or frame rate.
 
-One `Snapshots` and one `Changes` an output, fed by `source_output` with what the source says. Every question is
+One `Snapshots` and one `Changes` an output, fed by `output` with what the source says. Every question is
 answered exactly once, in a turn of its own, in its time: by the source, or by a `SourceFailure` that says why not.
 """
 

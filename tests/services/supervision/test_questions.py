@@ -3,16 +3,16 @@
 import pytest
 
 from edge_streamer.media.frame import encode_note
-from edge_streamer.services.source_questions import (
+from edge_streamer.services.supervision.questions import (
     CHANGE_LIMIT_S,
     SNAPSHOT_FRESH_S,
     SNAPSHOT_LIMIT_S,
     SourceFailure,
     StreamChange,
 )
-from edge_streamer.services.source_restarts import FIRST_BACKOFF_S
-from edge_streamer.services.source_spec import OutputSpec, StreamPolicy
-from edge_streamer.services.supervisor import STOP_WITHIN_S
+from edge_streamer.services.supervision.restarts import FIRST_BACKOFF_S
+from edge_streamer.services.supervision.spec import OutputSpec, StreamPolicy
+from edge_streamer.services.supervision.supervisor import STOP_WITHIN_S
 from tests.support.frames import key_frame
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, turn_until
 from tests.support.supervised import MAIN, Supervised, message, supervise

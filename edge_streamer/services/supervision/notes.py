@@ -1,6 +1,6 @@
 """What a source says of itself, as lines of our log: so many, so long, and each really one line.
 
-Called by the supervisor. What a note means is `source_output`'s and the supervisor's.
+Called by the supervisor. What a note means is `output`'s and the supervisor's.
 """
 
 import logging

@@ -5,8 +5,8 @@ Asked by the supervisor, which does it. Arithmetic and texts only.
 
 from typing import Final
 
-from edge_streamer.services.source_output import SILENCE_EXTRA_S, SILENCE_FRAMES
 from edge_streamer.services.status import RestartReason
+from edge_streamer.services.supervision.output import SILENCE_EXTRA_S, SILENCE_FRAMES
 
 FIRST_BACKOFF_S: Final = 0.5
 LONGEST_BACKOFF_S: Final = 30.0

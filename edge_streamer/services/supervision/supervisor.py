@@ -24,14 +24,14 @@ from edge_streamer.media.frame import (
 from edge_streamer.media.stream import Stream
 from edge_streamer.runtime.children import ChildProcess
 from edge_streamer.runtime.loop import FRAME_SLACK_S, Loop, Timer
-from edge_streamer.services.source_log import SourceLog
-from edge_streamer.services.source_notes import NoteLog, event_of, reason_of, shown
-from edge_streamer.services.source_output import SourceOutput
-from edge_streamer.services.source_questions import OnChange, OnSnapshot, StreamChange
-from edge_streamer.services.source_restarts import WHY_ENDED, RestartBackoff
-from edge_streamer.services.source_spec import OutputSpec, SourceSpec, StreamPolicy
-from edge_streamer.services.source_times import SourceTimes
 from edge_streamer.services.status import RestartReason, StreamStatus
+from edge_streamer.services.supervision.log import SourceLog
+from edge_streamer.services.supervision.notes import NoteLog, event_of, reason_of, shown
+from edge_streamer.services.supervision.output import SourceOutput
+from edge_streamer.services.supervision.questions import OnChange, OnSnapshot, StreamChange
+from edge_streamer.services.supervision.restarts import WHY_ENDED, RestartBackoff
+from edge_streamer.services.supervision.spec import OutputSpec, SourceSpec, StreamPolicy
+from edge_streamer.services.supervision.times import SourceTimes
 
 __all__ = ["OutputSpec", "SourceSpec", "SourceSupervisor", "StreamPolicy"]
 

@@ -5,10 +5,10 @@ import pytest
 from edge_streamer.media.frame import EncodedFrame, SourceDiscarded, encode_note
 from edge_streamer.media.stream import Stream
 from edge_streamer.services.metrics import table as metrics_table
-from edge_streamer.services.source_restarts import FIRST_BACKOFF_S
-from edge_streamer.services.source_spec import OutputSpec, StreamPolicy
 from edge_streamer.services.status import Histogram, RestartReason
-from edge_streamer.services.supervisor import START_LIMIT_S, SURVEY_INTERVAL_S
+from edge_streamer.services.supervision.restarts import FIRST_BACKOFF_S
+from edge_streamer.services.supervision.spec import OutputSpec, StreamPolicy
+from edge_streamer.services.supervision.supervisor import START_LIMIT_S, SURVEY_INTERVAL_S
 from tests.support.frames import annex_b, key_frame
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, turn_until
 from tests.support.supervised import Viewer, message, supervise

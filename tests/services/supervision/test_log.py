@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from edge_streamer.logs.events import SourceFailed, SourceRestarted, SourceStalled, SourceStarted
-from edge_streamer.services.source_log import SourceLog
 from edge_streamer.services.status import RestartReason
+from edge_streamer.services.supervision.log import SourceLog
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """How long frames and viewers have waited, over all sources: what the supervisors measure and `app` exports.
 
-What is kept for each stream apart stands in its `source_output`.
+What is kept for each stream apart stands in its `output`.
 """
 
 from typing import Final

@@ -10,8 +10,8 @@ from edge_streamer.app.app import LEAVE_WITHIN_S
 from edge_streamer.logs.limits import BURST_LINES
 from edge_streamer.media.frame import EncodedFrame
 from edge_streamer.runtime.loop import Loop
-from edge_streamer.services.source_restarts import FIRST_BACKOFF_S, LONGEST_BACKOFF_S
-from edge_streamer.services.supervisor import (
+from edge_streamer.services.supervision.restarts import FIRST_BACKOFF_S, LONGEST_BACKOFF_S
+from edge_streamer.services.supervision.supervisor import (
     KILL_AFTER_S,
     SECOND_LOOK_S,
     START_LIMIT_S,

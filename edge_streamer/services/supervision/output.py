@@ -22,8 +22,9 @@ from edge_streamer.media.frame import (
 from edge_streamer.media.stream import Stream
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.turns import TimeHistogram
-from edge_streamer.services.source_notes import event_of, reason_of
-from edge_streamer.services.source_questions import (
+from edge_streamer.services.status import Histogram, StreamStatus
+from edge_streamer.services.supervision.notes import event_of, reason_of
+from edge_streamer.services.supervision.questions import (
     Changes,
     OnChange,
     OnSnapshot,
@@ -31,9 +32,8 @@ from edge_streamer.services.source_questions import (
     SourceFailure,
     StreamChange,
 )
-from edge_streamer.services.source_spec import OutputSpec, StreamPolicy
-from edge_streamer.services.source_times import HANDOFF_BOUNDS_S, SourceTimes, add_age
-from edge_streamer.services.status import Histogram, StreamStatus
+from edge_streamer.services.supervision.spec import OutputSpec, StreamPolicy
+from edge_streamer.services.supervision.times import HANDOFF_BOUNDS_S, SourceTimes, add_age
 
 SILENCE_FRAMES: Final = 3
 SILENCE_EXTRA_S: Final = 1.0
