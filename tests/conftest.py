@@ -24,6 +24,7 @@ QUICK_FOLDERS = (
     "support",
 )
 HERE = Path(__file__).parent
+pytest_plugins = ("tests.support.clips",)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -17,17 +17,17 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from edge_streamer.media.budget import WriteBudget
-from edge_streamer.media.frame import EncodedFrame
-from edge_streamer.media.key_frames import KeyFrameCache, KeyFrameRequests
-from edge_streamer.media.peak_rate import PeakRateMeter
-from edge_streamer.protocol.rtp.clock import CLOCK_HZ, MediaClock
-from edge_streamer.protocol.rtp.h264 import (
+from edge_streamer.codec.h264.access_unit import (
     ParameterSets,
     prepare_access_unit,
     split_access_unit,
     update_parameter_sets,
 )
+from edge_streamer.media.budget import WriteBudget
+from edge_streamer.media.frame import EncodedFrame
+from edge_streamer.media.key_frames import KeyFrameCache, KeyFrameRequests
+from edge_streamer.media.peak_rate import PeakRateMeter
+from edge_streamer.protocol.rtp.clock import CLOCK_HZ, MediaClock
 from edge_streamer.protocol.rtp.packetizer import H264Packetizer, PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import goodbye, middle_32_bits, ntp_from_wall_ns, sender_report
 

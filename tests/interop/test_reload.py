@@ -14,8 +14,8 @@ from typing import Any, Final
 import pytest
 
 from edge_streamer.accounts.users import Role, change_users, new_user
+from edge_streamer.codec.h264.sps import parse_sps
 from edge_streamer.protocol.rtp.rtcp import says_goodbye
-from edge_streamer.protocol.rtp.sps import parse_sps
 from tests.support.digest_client import DigestClient, parse_challenge
 from tests.support.live_recorder import LiveRecorder, watch, watch_for
 from tests.support.rtsp_reader import RtspReader

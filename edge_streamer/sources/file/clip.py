@@ -18,8 +18,8 @@ import av
 import msgspec
 from av.bitstream import BitStreamFilterContext
 
+from edge_streamer.codec.h264.picture_order import DisplayOrder
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.picture_order import DisplayOrder
 from edge_streamer.sources.timing.schedule import MEDIA_CLOCK_HZ
 
 if TYPE_CHECKING:  # PyAV 14 (Debian trixie) has the class, but not yet as a generic

@@ -17,6 +17,7 @@ from typing import Final
 
 import av
 
+from edge_streamer.codec.h264.unit_reader import AccessUnitReader
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.request import Output
 from edge_streamer.sources.v4l2 import abi
@@ -27,7 +28,6 @@ from edge_streamer.sources.v4l2.kernel import Kernel
 from edge_streamer.sources.v4l2.nodes import video_nodes
 from edge_streamer.sources.v4l2.pixels import copy_plane
 from edge_streamer.sources.v4l2.queue import BufferQueue, DoneBuffer
-from edge_streamer.sources.v4l2_access_unit import AccessUnitReader
 
 PICTURE_BUFFERS: Final = 4
 UNIT_BUFFERS: Final = 4

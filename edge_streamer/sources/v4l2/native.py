@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from typing import Final
 
+from edge_streamer.codec.h264.unit_reader import AccessUnit, AccessUnitReader
 from edge_streamer.media.frame import SourceCommand
 from edge_streamer.sources.encoding.jpeg import jpeg_of_key_frame
 from edge_streamer.sources.ending import SourceError
@@ -21,7 +22,6 @@ from edge_streamer.sources.v4l2.health import TornPictureError
 from edge_streamer.sources.v4l2.kernel import Kernel
 from edge_streamer.sources.v4l2.key_frames import KeyFrameControl, find_key_frame_control
 from edge_streamer.sources.v4l2.timing import encoded_frame
-from edge_streamer.sources.v4l2_access_unit import AccessUnit, AccessUnitReader
 
 FIRST_KEY_FRAME_NS: Final = 15_000_000_000
 """A camera that is not asked for one makes one every ten seconds at the latest, or it is of no use to viewers."""

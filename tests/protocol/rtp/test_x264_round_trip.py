@@ -5,7 +5,7 @@ from fractions import Fraction
 import av
 import pytest
 
-from edge_streamer.protocol.rtp.h264 import (
+from edge_streamer.codec.h264.access_unit import (
     NalType,
     ParameterSets,
     nal_type,

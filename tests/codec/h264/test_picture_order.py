@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_streamer.sources.picture_order import DisplayOrder
+from edge_streamer.codec.h264.picture_order import DisplayOrder
 
 FLAVOURS = {
     "pyramid": {"b_frames": 3, "x264": "b-pyramid=normal"},

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_streamer.protocol.rtp.h264 import (
+from edge_streamer.codec.h264.access_unit import (
     NalType,
     ParameterSets,
     nal_type,
@@ -12,7 +12,7 @@ from edge_streamer.protocol.rtp.h264 import (
     split_access_unit,
     update_parameter_sets,
 )
-from edge_streamer.protocol.rtp.sps import MAX_PARAMETER_SET_BYTES
+from edge_streamer.codec.h264.sps import MAX_PARAMETER_SET_BYTES
 from tests.support.h264_depacketizer import annex_b
 
 SPS = bytes.fromhex("6742c00dda05066840000003004000000f23c50aa8")  # 320 x 192 at 30 fps, level 1.3, id 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_streamer.protocol.rtp.rbsp import BitReader, without_emulation_prevention
+from edge_streamer.codec.h264.bits import BitReader, without_emulation_prevention
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ Called by `h264` once per new parameter set, never per frame. Not a decoder's pa
 from dataclasses import dataclass
 from typing import Final
 
-from edge_streamer.protocol.rtp.rbsp import BitReader, without_emulation_prevention
+from edge_streamer.codec.h264.bits import BitReader, without_emulation_prevention
 
 MAX_PARAMETER_SET_BYTES: Final = 4096
 """All scaling lists and two HRDs written out come to under 1.5 kB; more is garbage."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, TypeAlias
 
-from edge_streamer.protocol.rtp.sps import VideoFormat, parse_sps, pps_id, sps_id
+from edge_streamer.codec.h264.sps import VideoFormat, parse_sps, pps_id, sps_id
 
 NalUnit: TypeAlias = memoryview | bytes
 """A NAL unit without its start code, never empty."""

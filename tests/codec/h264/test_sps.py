@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_streamer.protocol.rtp.sps import MAX_PARAMETER_SET_BYTES, SampleFormat, VideoFormat, parse_sps, pps_id, sps_id
+from edge_streamer.codec.h264.sps import MAX_PARAMETER_SET_BYTES, SampleFormat, VideoFormat, parse_sps, pps_id, sps_id
 
 X264_BASELINE = bytes.fromhex("6742c00dda05066840000003004000000f23c50aa8")
 X264_HIGH_444 = bytes.fromhex("67f4000d919640586fb8b840000003004000000f23c50a92")  # with the JVT scaling matrix
