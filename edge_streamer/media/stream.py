@@ -17,6 +17,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.codec.h264.access_unit import (
     ParameterSets,
     prepare_access_unit,
@@ -24,7 +25,6 @@ from edge_streamer.codec.h264.access_unit import (
     update_parameter_sets,
 )
 from edge_streamer.media.budget import WriteBudget
-from edge_streamer.media.frame import EncodedFrame
 from edge_streamer.media.key_frames import KeyFrameCache, KeyFrameRequests
 from edge_streamer.media.peak_rate import PeakRateMeter
 from edge_streamer.protocol.rtp.clock import CLOCK_HZ, MediaClock

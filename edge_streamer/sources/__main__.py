@@ -12,10 +12,7 @@ import sys
 import traceback
 from typing import Final, NoReturn, assert_never
 
-from edge_streamer.sources.ending import SourceError, SourceStopped
-from edge_streamer.sources.link import Link, ServerLink
-from edge_streamer.sources.pipe import PipeLink
-from edge_streamer.sources.request import (
+from edge_streamer.protocol.source.request import (
     KINDS,
     CameraOptions,
     FileOptions,
@@ -24,6 +21,9 @@ from edge_streamer.sources.request import (
     V4l2Options,
     parse_request,
 )
+from edge_streamer.sources.ending import SourceError, SourceStopped
+from edge_streamer.sources.link import Link, ServerLink
+from edge_streamer.sources.pipe import PipeLink
 
 FINISH_S: Final = 1.0
 """How long the end of a source may take to deliver its last frames and its reason."""

@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Protocol
 
-from edge_streamer.media.frame import (
-    MAX_ACCESS_UNIT_BYTES,
+from edge_streamer.codec.frame import MAX_ACCESS_UNIT_BYTES, EncodedFrame
+from edge_streamer.protocol.source.messages import (
     MAX_NOTE_BYTES,
     MAX_SNAPSHOT_BYTES,
-    EncodedFrame,
     SourceCommand,
     encode_frame_header,
     encode_note,

@@ -10,7 +10,8 @@ import sys
 import time
 from typing import Any
 
-from edge_streamer.media.frame import EncodedFrame, SourceCommand
+from edge_streamer.codec.frame import EncodedFrame
+from edge_streamer.protocol.source.messages import SourceCommand
 from edge_streamer.sources.ending import SourceStopped
 
 

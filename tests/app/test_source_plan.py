@@ -19,8 +19,8 @@ from edge_streamer.config.config import (
     StreamConfig,
 )
 from edge_streamer.device.cameras import FoundCamera
+from edge_streamer.protocol.source.request import CameraOptions, Output, Request, V4l2Options, parse_request
 from edge_streamer.services.supervision.spec import SourceSpec
-from edge_streamer.sources.request import CameraOptions, Output, Request, V4l2Options, parse_request
 
 WEBCAM = "/dev/v4l/by-id/usb-cam"
 CSI = FoundCamera("picamera2", 0, "", "imx708")

@@ -6,8 +6,8 @@ from itertools import pairwise
 import msgspec
 import pytest
 
+from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.media import stream as stream_module
-from edge_streamer.media.frame import EncodedFrame
 from edge_streamer.media.stream import MAX_CAPTURE_DELAY_S, SENDER_REPORTS_KEPT, Stream, StreamIdentity
 from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import ntp_from_wall_ns

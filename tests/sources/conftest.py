@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import av
 import pytest
 
-from edge_streamer.media.frame import SourceCommand, SourceFrame, SourceNote, SourceParser, SourceSnapshot
+from edge_streamer.protocol.source.messages import SourceCommand, SourceFrame, SourceNote, SourceParser, SourceSnapshot
 from edge_streamer.sources.drawing.font import cell_width, glyph
 
 COMMAND = [sys.executable, "-m", "edge_streamer.sources"]

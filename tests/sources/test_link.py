@@ -6,15 +6,8 @@ import time
 
 import pytest
 
-from edge_streamer.media.frame import (
-    MAX_ACCESS_UNIT_BYTES,
-    MAX_NOTE_BYTES,
-    EncodedFrame,
-    SourceCommand,
-    SourceFrame,
-    SourceNote,
-    SourceParser,
-)
+from edge_streamer.codec.frame import MAX_ACCESS_UNIT_BYTES, EncodedFrame
+from edge_streamer.protocol.source.messages import MAX_NOTE_BYTES, SourceCommand, SourceFrame, SourceNote, SourceParser
 from edge_streamer.sources.ending import SourceStopped
 from edge_streamer.sources.link import MAX_COMMAND_BYTES, MAX_UNSENT_BYTES, MAX_UNSENT_WITH_NOTES_BYTES, ServerLink
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from edge_streamer.media.frame import EncodedFrame
+from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.sources.ending import SourceStopped
 from edge_streamer.sources.pipe import PipeLink
 

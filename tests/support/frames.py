@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from edge_streamer.media.frame import EncodedFrame
+from edge_streamer.codec.frame import EncodedFrame
 
 SPS: Final = bytes.fromhex("6742c00dda05066840000003004000000f23c50aa8")
 PPS: Final = bytes.fromhex("68ce3880")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Final
 
-from edge_streamer.media.frame import EncodedFrame
+from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.media.stream import Stream
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.tcp.close_reason import CloseReason

@@ -16,8 +16,9 @@ from textwrap import dedent
 
 import pytest
 
-from edge_streamer.media.frame import EncodedFrame, encode_frame_header, encode_note, encode_snapshot_header
+from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.media.stream import Stream
+from edge_streamer.protocol.source.messages import encode_frame_header, encode_note, encode_snapshot_header
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.services.status import StreamStatus
 from edge_streamer.services.supervision.supervisor import OutputSpec, SourceSupervisor, StreamPolicy

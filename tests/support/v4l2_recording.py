@@ -8,9 +8,9 @@ from functools import cache
 import av
 import pytest
 
-from edge_streamer.media.frame import SourceCommand
+from edge_streamer.protocol.source.messages import SourceCommand
+from edge_streamer.protocol.source.request import Output, V4l2Options
 from edge_streamer.sources.ending import SourceError, SourceStopped
-from edge_streamer.sources.request import Output, V4l2Options
 from edge_streamer.sources.testpattern.card import PatternCard
 from edge_streamer.sources.v4l2.abi import PixelFormat
 from edge_streamer.sources.v4l2.source import run_v4l2

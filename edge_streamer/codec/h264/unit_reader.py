@@ -7,8 +7,7 @@ before every IDR that lacks them. No slice is read. Used by `v4l2.native` and `v
 from dataclasses import dataclass
 from typing import Final
 
-from edge_streamer.media.frame import MAX_ACCESS_UNIT_BYTES
-from edge_streamer.sources.v4l2.health import TornPictureError
+from edge_streamer.codec.frame import MAX_ACCESS_UNIT_BYTES
 
 _START_CODE: Final = b"\0\0\1"
 _SLICE, _IDR_SLICE, _SPS, _PPS = 1, 5, 7, 8  # nal_unit_type, table 7-1
@@ -16,6 +15,10 @@ _MAX_NAL_UNITS: Final = 64
 """Before a picture's first slice there are a handful; a buffer full of others is rubbish."""
 _MAX_HEADER_BYTES: Final = 16 << 10
 """Parameter sets are put before a picture while they are shorter than this; a hundred bytes is usual."""
+
+
+class TornPictureError(Exception):
+    """A buffer holds no whole picture."""
 
 
 @dataclass(frozen=True, slots=True)

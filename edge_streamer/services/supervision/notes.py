@@ -8,7 +8,7 @@ from typing import Final
 
 from edge_streamer.logs.events import SourceNoted, SourceWarned, log_event
 from edge_streamer.logs.limits import LineBudget, printable
-from edge_streamer.media.frame import SourceNote
+from edge_streamer.protocol.source.messages import SourceNote
 
 log = logging.getLogger(__name__)
 

@@ -9,9 +9,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
+from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.logs.limits import printable
-from edge_streamer.media.frame import (
-    EncodedFrame,
+from edge_streamer.media.stream import Stream
+from edge_streamer.protocol.source.messages import (
     SourceChanged,
     SourceCommand,
     SourceDiscarded,
@@ -19,7 +20,6 @@ from edge_streamer.media.frame import (
     SourceNote,
     SourceReady,
 )
-from edge_streamer.media.stream import Stream
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.turns import TimeHistogram
 from edge_streamer.services.status import Histogram, StreamStatus

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, TypeAlias
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from edge_streamer.media.frame import SourceChanged, SourceCommand
+from edge_streamer.protocol.source.messages import SourceChanged, SourceCommand
 from edge_streamer.runtime.loop import Loop, Timer
 
 SNAPSHOT_LIMIT_S: Final = 5.0

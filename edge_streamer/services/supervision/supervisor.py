@@ -12,8 +12,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from edge_streamer.media.frame import (
-    EncodedFrame,
+from edge_streamer.codec.frame import EncodedFrame
+from edge_streamer.media.stream import Stream
+from edge_streamer.protocol.source.messages import (
     SourceCommand,
     SourceFormatError,
     SourceFrame,
@@ -21,7 +22,6 @@ from edge_streamer.media.frame import (
     SourceParser,
     SourceSnapshot,
 )
-from edge_streamer.media.stream import Stream
 from edge_streamer.runtime.children import ChildProcess
 from edge_streamer.runtime.loop import FRAME_SLACK_S, Loop, Timer
 from edge_streamer.services.status import RestartReason, StreamStatus

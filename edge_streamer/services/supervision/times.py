@@ -5,7 +5,7 @@ What is kept for each stream apart stands in its `output`.
 
 from typing import Final
 
-from edge_streamer.media.frame import EncodedFrame
+from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.media.stream import believed_age_s
 from edge_streamer.runtime.turns import TimeHistogram
 

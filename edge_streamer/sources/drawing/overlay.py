@@ -13,9 +13,9 @@ import time
 from collections.abc import Iterator
 from typing import Final
 
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.drawing.font import cell_width, glyph
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.request import Output
 
 WHITE: Final = 235
 DARK: Final = 24

@@ -11,7 +11,8 @@ from typing import Final
 import av
 from av.video.reformatter import ColorRange, Colorspace
 
-from edge_streamer.media.frame import MAX_ACCESS_UNIT_BYTES, MAX_SNAPSHOT_BYTES
+from edge_streamer.codec.frame import MAX_ACCESS_UNIT_BYTES
+from edge_streamer.protocol.source.messages import MAX_SNAPSHOT_BYTES
 from edge_streamer.sources.ending import SourceError
 
 MAX_PIXELS: Final = 139_264 * 256

@@ -11,8 +11,8 @@ import av
 import msgspec
 from av.video.frame import PictureType
 
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.request import Output
 
 ENCODER_NAME: Final = "libx264"
 _VBV_S: Final = 0.5

@@ -8,12 +8,13 @@ import re
 import time
 from typing import Final
 
-from edge_streamer.media.frame import MAX_ACCESS_UNIT_BYTES, MAX_FPS, MIN_FPS, EncodedFrame
+from edge_streamer.codec.frame import MAX_ACCESS_UNIT_BYTES, EncodedFrame
+from edge_streamer.protocol.source.messages import MAX_FPS, MIN_FPS
+from edge_streamer.protocol.source.request import FileOptions, Output
 from edge_streamer.sources.encoding.jpeg import jpeg_of_key_frame
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.file.clip import Clip, ClipFrame, read_ahead
 from edge_streamer.sources.link import Link
-from edge_streamer.sources.request import FileOptions, Output
 from edge_streamer.sources.timing.schedule import ClipSchedule, instant_of
 from edge_streamer.sources.timing.wall_clock import wall_ns_of
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Final, TypeAlias
 
+from edge_streamer.protocol.source.request import ControlValue
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.request import ControlValue
 
 ControlRange: TypeAlias = tuple[Any, Any, Any]
 """Minimum, maximum and default as picamera2's `controls` has them; None or a tuple (a rectangle) is possible."""

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.request import Output
 
 HARDWARE_ENCODER: Final = "bcm2835-codec"
 SOFTWARE_ENCODER: Final = "libx264"

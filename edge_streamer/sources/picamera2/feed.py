@@ -7,14 +7,14 @@ from typing import Any, Final
 
 import msgspec
 
-from edge_streamer.media.frame import EncodedFrame
+from edge_streamer.codec.frame import EncodedFrame
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.link import Link
 from edge_streamer.sources.picamera2.encoders import EncoderChoice, bitrate_misfit, macroblocks_a_second
 from edge_streamer.sources.picamera2.lane import Lane
 from edge_streamer.sources.picamera2.mailbox import FrameEncoded, Mailbox
 from edge_streamer.sources.picamera2.roles import Camera, CameraEncoder
-from edge_streamer.sources.request import Output
 from edge_streamer.sources.timing.schedule import media_time_of
 
 _FAILURES_OF_A_START: Final = (OSError, RuntimeError)  # a device's, picamera2's

@@ -19,12 +19,12 @@ from picamera2.outputs import Output as PicameraOutput
 from picamera2.platform import Platform, get_platform
 from videodev2 import V4L2_CID_MPEG_VIDEO_BITRATE, VIDIOC_S_CTRL, v4l2_control
 
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.drawing.overlay import Overlay
 from edge_streamer.sources.picamera2.clock import capture_instant, read_clocks
 from edge_streamer.sources.picamera2.encoders import EncoderChoice
 from edge_streamer.sources.picamera2.lane import Lane
 from edge_streamer.sources.picamera2.roles import CameraEncoder
-from edge_streamer.sources.request import Output
 
 HARDWARE_DEVICE: Final = Path("/dev/video11")  # the node of bcm2835-codec that encodes; picamera2 opens no other
 HARDWARE_PROFILE: Final = "main"  # entropy coding costs the hardware nothing, and every player reads it

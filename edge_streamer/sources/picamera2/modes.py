@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
+from edge_streamer.protocol.source.request import CameraOptions, Output
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.request import CameraOptions, Output
 
 StreamName: TypeAlias = Literal["main", "lores"]
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from libcamera import ColorSpace, Transform, controls
 from picamera2 import Picamera2
 
+from edge_streamer.protocol.source.request import CameraOptions, Output
 from edge_streamer.sources.drawing.overlay import overlay_of
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.picamera2.controls import checked_controls
@@ -27,7 +28,6 @@ from edge_streamer.sources.picamera2.modes import (
     stream_names,
 )
 from edge_streamer.sources.picamera2.roles import CameraEncoder, CaptureJob
-from edge_streamer.sources.request import CameraOptions, Output
 
 WANTED_FORMAT: Final = "YUV420"
 """What both encoders read without a conversion; libcamera gives NV12 where it has no other, which both read as well."""

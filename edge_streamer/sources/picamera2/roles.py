@@ -7,9 +7,9 @@ and so run without picamera2.
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.picamera2.encoders import EncoderChoice
 from edge_streamer.sources.picamera2.lane import Lane
-from edge_streamer.sources.request import Output
 
 
 class CameraEncoder(Protocol):

@@ -6,7 +6,8 @@ Made and driven by `source`; knows the camera by `roles` only.
 import time
 from typing import Final, assert_never
 
-from edge_streamer.media.frame import SourceCommand
+from edge_streamer.protocol.source.messages import SourceCommand
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.link import Link
 from edge_streamer.sources.picamera2.encoders import EncoderChoice, hardware_misfit
@@ -15,7 +16,6 @@ from edge_streamer.sources.picamera2.health import StallWatch
 from edge_streamer.sources.picamera2.mailbox import CameraEvent, FrameEncoded, Mailbox, SnapshotEnded, ThreadDied
 from edge_streamer.sources.picamera2.roles import Camera
 from edge_streamer.sources.picamera2.snapshot import WITHIN_S, SnapshotTaker
-from edge_streamer.sources.request import Output
 
 LOOK_AROUND_NS: Final = 100_000_000
 """How long the main thread sleeps at most: a stall is found this much late."""

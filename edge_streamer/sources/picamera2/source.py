@@ -12,6 +12,7 @@ Called by `__main__`, in a process of its own that ends when the camera fails. T
 import traceback
 from typing import Final
 
+from edge_streamer.protocol.source.request import CameraOptions, Output
 from edge_streamer.sources.ending import SourceError, SourceStopped
 from edge_streamer.sources.link import Link
 from edge_streamer.sources.picamera2.encoders import choose_encoders
@@ -19,7 +20,6 @@ from edge_streamer.sources.picamera2.health import abandon, exit_after, hear_thr
 from edge_streamer.sources.picamera2.log import quieten
 from edge_streamer.sources.picamera2.mailbox import Mailbox
 from edge_streamer.sources.picamera2.session import CameraSession
-from edge_streamer.sources.request import CameraOptions, Output
 
 STOP_S: Final = 1.0
 

@@ -9,13 +9,14 @@ import time
 import av
 import msgspec
 
-from edge_streamer.media.frame import EncodedFrame, SourceCommand
+from edge_streamer.codec.frame import EncodedFrame
+from edge_streamer.protocol.source.messages import SourceCommand
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.drawing.overlay import overlay_of
 from edge_streamer.sources.encoding.jpeg import jpeg_of_picture
 from edge_streamer.sources.encoding.x264 import ENCODER_NAME, X264Encoder
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.link import Link
-from edge_streamer.sources.request import Output
 from edge_streamer.sources.testpattern.card import PatternCard
 from edge_streamer.sources.timing.schedule import FrameSchedule, media_time_of
 from edge_streamer.sources.timing.wall_clock import wall_ns_of

@@ -12,8 +12,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Final
 
+from edge_streamer.protocol.source.request import Output, V4l2Options
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.request import Output, V4l2Options
 from edge_streamer.sources.v4l2.abi import BufferFlags, BufferType, PixelFormat, fourcc_name
 from edge_streamer.sources.v4l2.device import CHOOSE_ANOTHER, Device, PictureFormat, explained
 from edge_streamer.sources.v4l2.health import Discards

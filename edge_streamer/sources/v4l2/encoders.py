@@ -10,9 +10,9 @@ from typing import Protocol
 
 import av
 
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.encoding.x264 import ENCODER_NAME, WEBCAM_RAW, X264Encoder
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.request import Output
 from edge_streamer.sources.v4l2.kernel import Kernel
 from edge_streamer.sources.v4l2.m2m import Encoded, M2mEncoder, find_encoders
 

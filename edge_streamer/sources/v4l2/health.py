@@ -19,10 +19,6 @@ MISSED_SECONDS: Final = 3
 _SECOND_NS: Final = 1_000_000_000
 
 
-class TornPictureError(Exception):
-    """A buffer holds no whole picture."""
-
-
 def patience_ns(rate_hz: Fraction) -> int:
     """Return how long no frame may come: three frame intervals and STALL_NS."""
     return int(3 * _SECOND_NS / rate_hz) + STALL_NS

@@ -17,13 +17,13 @@ from typing import Final
 
 import av
 
-from edge_streamer.codec.h264.unit_reader import AccessUnitReader
+from edge_streamer.codec.h264.unit_reader import AccessUnitReader, TornPictureError
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.request import Output
 from edge_streamer.sources.v4l2 import abi
 from edge_streamer.sources.v4l2.abi import BufferFlags, BufferType, Capabilities, Control, PixelFormat
 from edge_streamer.sources.v4l2.device import CHOOSE_ANOTHER, Device, PictureFormat, SizeRange, explained
-from edge_streamer.sources.v4l2.health import TornPictureError, patience_ns
+from edge_streamer.sources.v4l2.health import patience_ns
 from edge_streamer.sources.v4l2.kernel import Kernel
 from edge_streamer.sources.v4l2.nodes import video_nodes
 from edge_streamer.sources.v4l2.pixels import copy_plane

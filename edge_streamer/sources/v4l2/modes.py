@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
+from edge_streamer.protocol.source.request import Output, V4l2Options
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.request import Output, V4l2Options
 from edge_streamer.sources.v4l2.abi import BufferType, Capabilities, PixelFormat, fourcc_name
 from edge_streamer.sources.v4l2.device import Device, RateRange, SizeRange
 

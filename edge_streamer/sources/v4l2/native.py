@@ -9,16 +9,15 @@ import time
 from contextlib import suppress
 from typing import Final
 
-from edge_streamer.codec.h264.unit_reader import AccessUnit, AccessUnitReader
-from edge_streamer.media.frame import SourceCommand
+from edge_streamer.codec.h264.unit_reader import AccessUnit, AccessUnitReader, TornPictureError
+from edge_streamer.protocol.source.messages import SourceCommand
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.encoding.jpeg import jpeg_of_key_frame
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.link import Link
-from edge_streamer.sources.request import Output
 from edge_streamer.sources.v4l2.abi import Control
 from edge_streamer.sources.v4l2.camera import Camera, Capture
 from edge_streamer.sources.v4l2.device import explained
-from edge_streamer.sources.v4l2.health import TornPictureError
 from edge_streamer.sources.v4l2.kernel import Kernel
 from edge_streamer.sources.v4l2.key_frames import KeyFrameControl, find_key_frame_control
 from edge_streamer.sources.v4l2.timing import encoded_frame

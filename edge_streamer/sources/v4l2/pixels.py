@@ -8,9 +8,9 @@ from typing import Final
 import av
 from av.video.reformatter import ColorRange, VideoReformatter
 
+from edge_streamer.codec.h264.unit_reader import TornPictureError
 from edge_streamer.sources.v4l2.abi import PixelFormat
 from edge_streamer.sources.v4l2.device import PictureFormat
-from edge_streamer.sources.v4l2.health import TornPictureError
 
 _START_OF_IMAGE: Final = b"\xff\xd8"  # ITU-T T.81 table B.1
 _END_OF_IMAGE: Final = b"\xff\xd9"

@@ -10,18 +10,18 @@ from typing import Final
 
 import av
 
-from edge_streamer.media.frame import SourceCommand
+from edge_streamer.codec.h264.unit_reader import TornPictureError
+from edge_streamer.protocol.source.messages import SourceCommand
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.drawing.overlay import overlay_of
 from edge_streamer.sources.encoding.jpeg import jpeg_of_picture
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.link import Link
-from edge_streamer.sources.request import Output
 from edge_streamer.sources.timing.thinning import FramePace
 from edge_streamer.sources.timing.wall_clock import wall_ns_of
 from edge_streamer.sources.v4l2.abi import PixelFormat
 from edge_streamer.sources.v4l2.camera import Camera, Capture
 from edge_streamer.sources.v4l2.encoders import open_encoder
-from edge_streamer.sources.v4l2.health import TornPictureError
 from edge_streamer.sources.v4l2.kernel import Kernel
 from edge_streamer.sources.v4l2.modes import RATE_TOLERANCE
 from edge_streamer.sources.v4l2.pixels import PictureReader, Scaler, jpeg_of

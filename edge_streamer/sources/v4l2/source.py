@@ -11,9 +11,9 @@ import time
 from contextlib import ExitStack, closing
 from typing import Final, Protocol
 
-from edge_streamer.media.frame import SourceCommand
+from edge_streamer.protocol.source.messages import SourceCommand
+from edge_streamer.protocol.source.request import Output, V4l2Options
 from edge_streamer.sources.link import Link
-from edge_streamer.sources.request import Output, V4l2Options
 from edge_streamer.sources.v4l2.abi import PixelFormat
 from edge_streamer.sources.v4l2.camera import Camera, Capture, warn_of_index
 from edge_streamer.sources.v4l2.health import FrameWatch, MissedPictures

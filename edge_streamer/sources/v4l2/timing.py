@@ -5,7 +5,7 @@ Used by `raw` and `native`.
 
 import time
 
-from edge_streamer.media.frame import EncodedFrame
+from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.sources.timing.schedule import media_time_of
 from edge_streamer.sources.timing.wall_clock import wall_ns_of
 

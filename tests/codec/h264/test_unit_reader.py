@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_streamer.codec.h264.unit_reader import AccessUnit, AccessUnitReader
-from edge_streamer.media.frame import MAX_ACCESS_UNIT_BYTES
-from edge_streamer.sources.v4l2.health import TornPictureError
+from edge_streamer.codec.frame import MAX_ACCESS_UNIT_BYTES
+from edge_streamer.codec.h264.unit_reader import AccessUnit, AccessUnitReader, TornPictureError
 
 SPS, PPS = b"\0\0\0\1\x67\x42\xc0\x1f", b"\0\0\0\1\x68\xce"
 SEI, DELIMITER = b"\0\0\1\x06\x05\x01\xaa\x80", b"\0\0\0\1\x09\x10"

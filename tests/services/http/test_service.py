@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from edge_streamer.media.frame import MAX_SNAPSHOT_BYTES
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
+from edge_streamer.protocol.source.messages import MAX_SNAPSHOT_BYTES
 from edge_streamer.runtime.tcp.connection import LINGER_S
 from edge_streamer.services.http.access import Refusal
 from edge_streamer.services.http.answers import DeferredResponse, Respond

@@ -2,8 +2,9 @@
 
 import pytest
 
-from edge_streamer.media.frame import EncodedFrame, SourceDiscarded, encode_note
+from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.media.stream import Stream
+from edge_streamer.protocol.source.messages import SourceDiscarded, encode_note
 from edge_streamer.services.metrics import table as metrics_table
 from edge_streamer.services.status import Histogram, RestartReason
 from edge_streamer.services.supervision.restarts import FIRST_BACKOFF_S

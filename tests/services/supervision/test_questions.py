@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_streamer.media.frame import encode_note
+from edge_streamer.protocol.source.messages import encode_note
 from edge_streamer.services.supervision.questions import (
     CHANGE_LIMIT_S,
     SNAPSHOT_FRESH_S,

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from edge_streamer.app.app import LEAVE_WITHIN_S
+from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.logs.limits import BURST_LINES
-from edge_streamer.media.frame import EncodedFrame
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.services.supervision.restarts import FIRST_BACKOFF_S, LONGEST_BACKOFF_S
 from edge_streamer.services.supervision.supervisor import (

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.drawing import overlay as overlay_module
 from edge_streamer.sources.drawing.font import cell_width, glyph
 from edge_streamer.sources.drawing.overlay import DARK, WHITE, Overlay, overlay_of
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.request import Output
 
 BEHIND = 77
 SECOND_NS = 1_000_000_000

@@ -6,11 +6,11 @@ import av
 import pytest
 from av.video.reformatter import ColorRange, Colorspace
 
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.encoding import jpeg as jpeg_module
 from edge_streamer.sources.encoding.jpeg import jpeg_of_key_frame, jpeg_of_picture
 from edge_streamer.sources.encoding.x264 import BT601, X264Encoder
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.request import Output
 
 OUTPUT = Output(width=128, height=96, fps=10, bitrate_bps=400_000)
 SEEN = 6  # of 255, what two conversions and a quantizer may change

@@ -6,9 +6,9 @@ import av
 import pytest
 from msgspec import structs
 
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.encoding.x264 import BT601, BT709, WEBCAM_JPEG, WEBCAM_RAW, X264Encoder
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.request import Output
 
 OUTPUT = Output(width=320, height=180, fps=10, bitrate_bps=200_000, gop_s=1.0)
 

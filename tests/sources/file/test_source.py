@@ -10,11 +10,11 @@ from pathlib import Path
 import av
 import pytest
 
-from edge_streamer.media.frame import SourceCommand, SourceNote
+from edge_streamer.protocol.source.messages import SourceCommand, SourceNote
+from edge_streamer.protocol.source.request import FileOptions, Output
 from edge_streamer.sources.ending import SourceError, SourceStopped
 from edge_streamer.sources.file import source as file_module
 from edge_streamer.sources.file.source import run_file
-from edge_streamer.sources.request import FileOptions, Output
 from edge_streamer.sources.timing.schedule import media_time_of
 
 COUNT = 20

@@ -1,5 +1,6 @@
 import pytest
 
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.picamera2.encoders import (
     HARDWARE_ENCODER,
@@ -8,7 +9,6 @@ from edge_streamer.sources.picamera2.encoders import (
     hardware_misfit,
     macroblocks_a_second,
 )
-from edge_streamer.sources.request import Output
 
 MAIN = Output("main", 1280, 720, 30.0)
 SUB = Output("sub", 640, 360, 15.0, 400_000)

@@ -1,5 +1,6 @@
 import pytest
 
+from edge_streamer.protocol.source.request import CameraOptions, Output
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.picamera2.modes import (
     SensorMode,
@@ -9,7 +10,6 @@ from edge_streamer.sources.picamera2.modes import (
     sensor_modes,
     stream_names,
 )
-from edge_streamer.sources.request import CameraOptions, Output
 
 IMX708 = (
     SensorMode(1536, 864, 120.13, 10, "SRGGB10", 3072),

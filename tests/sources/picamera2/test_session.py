@@ -3,13 +3,13 @@ import time
 import msgspec
 import pytest
 
-from edge_streamer.media.frame import SourceCommand, SourceReady
+from edge_streamer.protocol.source.messages import SourceCommand, SourceReady
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.ending import SourceError, SourceStopped
 from edge_streamer.sources.picamera2.encoders import EncoderChoice
 from edge_streamer.sources.picamera2.health import START_S
 from edge_streamer.sources.picamera2.mailbox import MAX_WAITING_FRAMES, Mailbox, ThreadDied
 from edge_streamer.sources.picamera2.session import CameraSession
-from edge_streamer.sources.request import Output
 from edge_streamer.sources.timing.schedule import media_time_of
 from tests.support.camera_doubles import FakeCamera, FakeLink
 

@@ -2,13 +2,13 @@ import select
 
 import pytest
 
-from edge_streamer.media.frame import SourceCommand
+from edge_streamer.protocol.source.messages import SourceCommand
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.services.supervision.questions import SNAPSHOT_LIMIT_S
 from edge_streamer.sources.picamera2.encoders import EncoderChoice
 from edge_streamer.sources.picamera2.mailbox import Mailbox
 from edge_streamer.sources.picamera2.session import CameraSession
 from edge_streamer.sources.picamera2.snapshot import WITHIN_S, SnapshotTaker
-from edge_streamer.sources.request import Output
 from tests.support.camera_doubles import FakeCamera, FakeLink, FakeRequest
 
 OUTPUTS = (Output("main"), Output("sub", 640, 360))

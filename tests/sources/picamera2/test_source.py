@@ -8,10 +8,10 @@ import types
 
 import pytest
 
+from edge_streamer.protocol.source.request import CameraOptions, Output
 from edge_streamer.sources.ending import SourceError, SourceStopped
 from edge_streamer.sources.picamera2 import source as picamera2
 from edge_streamer.sources.picamera2.source import run_picamera2
-from edge_streamer.sources.request import CameraOptions, Output
 from tests.support.camera_doubles import FakeCamera, FakeLink
 
 OUTPUTS = (Output("main"),)

@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from edge_streamer.sources.request import Output
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.testpattern.card import PatternCard
 
 WALL_NS = int(datetime.datetime(2031, 4, 5, 6, 7, 8, tzinfo=datetime.UTC).timestamp()) * 1_000_000_000

@@ -8,7 +8,7 @@ from itertools import pairwise
 import av
 import pytest
 
-from edge_streamer.media.frame import SourceFrame, SourceNote, encode_note
+from edge_streamer.protocol.source.messages import SourceFrame, SourceNote, encode_note
 from tests.support.frame_number import milliseconds_since, read_frame_number, read_wall_ms
 
 MAIN = {"name": "main", "width": 640, "height": 360, "fps": 30, "bitrate_bps": 800_000, "gop_s": 0.5}

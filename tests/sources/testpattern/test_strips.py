@@ -6,8 +6,8 @@ from itertools import pairwise
 import av
 import pytest
 
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.encoding.x264 import X264Encoder
-from edge_streamer.sources.request import Output
 from edge_streamer.sources.testpattern.card import PatternCard
 from edge_streamer.sources.testpattern.strips import Strip, cell_edges, strip_height, strip_row, strip_top
 from tests.support.frame_number import milliseconds_since, read_frame_number, read_wall_ms

@@ -5,9 +5,9 @@ import time
 
 import pytest
 
-from edge_streamer.media.frame import SourceCommand, SourceDiscarded, SourceNote
+from edge_streamer.protocol.source.messages import SourceCommand, SourceDiscarded, SourceNote
+from edge_streamer.protocol.source.request import Output, V4l2Options
 from edge_streamer.sources.ending import SourceError, SourceStopped
-from edge_streamer.sources.request import Output, V4l2Options
 from edge_streamer.sources.v4l2 import health as v4l2_health
 from edge_streamer.sources.v4l2 import m2m as v4l2_m2m
 from edge_streamer.sources.v4l2.abi import BufferFlags, PixelFormat

@@ -12,8 +12,8 @@ from fractions import Fraction
 import av
 import pytest
 
+from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.request import Output
 from edge_streamer.sources.v4l2 import m2m as v4l2_m2m
 from edge_streamer.sources.v4l2.abi import BufferFlags, Control, PixelFormat
 from edge_streamer.sources.v4l2.device import SizeRange

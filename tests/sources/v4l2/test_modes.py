@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import pytest
 
+from edge_streamer.protocol.source.request import Output, V4l2Options
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.request import Output, V4l2Options
 from edge_streamer.sources.v4l2.abi import BufferType, PixelFormat
 from edge_streamer.sources.v4l2.device import ControlRange, Device, RateRange, SizeRange
 from edge_streamer.sources.v4l2.modes import Mode, capture_type, choose_format, read_modes

@@ -4,9 +4,9 @@ import errno
 
 import pytest
 
-from edge_streamer.media.frame import SourceCommand
+from edge_streamer.protocol.source.messages import SourceCommand
+from edge_streamer.protocol.source.request import V4l2Options
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.request import V4l2Options
 from edge_streamer.sources.v4l2 import native as v4l2_native
 from edge_streamer.sources.v4l2.abi import BufferFlags, Control, PixelFormat
 from edge_streamer.sources.v4l2.key_frames import H264_UNIT_GUID, h264_extension_unit

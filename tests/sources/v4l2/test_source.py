@@ -5,9 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from edge_streamer.media.frame import SourceCommand, SourceNote, SourceReady
+from edge_streamer.protocol.source.messages import SourceCommand, SourceNote, SourceReady
+from edge_streamer.protocol.source.request import Output, V4l2Options
 from edge_streamer.sources.ending import SourceStopped
-from edge_streamer.sources.request import Output, V4l2Options
 from edge_streamer.sources.v4l2.abi import Control, PixelFormat
 from edge_streamer.sources.v4l2.source import run_v4l2
 from tests.support.frame_number import read_frame_number

@@ -9,7 +9,7 @@ from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from edge_streamer.media.frame import MAX_OUTPUTS
+from edge_streamer.protocol.source.messages import MAX_OUTPUTS
 
 MAX_CONTROLS: Final = 64
 """libcamera knows fewer than this."""

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_streamer.media.frame import (
-    MAX_ACCESS_UNIT_BYTES,
+from edge_streamer.codec.frame import MAX_ACCESS_UNIT_BYTES, EncodedFrame
+from edge_streamer.protocol.source.messages import (
     MAX_NOTE_BYTES,
-    EncodedFrame,
     SourceCommand,
     SourceFormatError,
     SourceFrame,

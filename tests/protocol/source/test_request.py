@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from edge_streamer.sources.request import (
+from edge_streamer.protocol.source.request import (
     KINDS,
     CameraOptions,
     FileOptions,

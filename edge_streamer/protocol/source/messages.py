@@ -17,8 +17,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-MAX_ACCESS_UNIT_BYTES: Final = 4 << 20
-"""A 1080p key frame at 25 Mbit/s is under 1 MiB; four times that is garbage or an attack on memory."""
+from edge_streamer.codec.frame import MAX_ACCESS_UNIT_BYTES, EncodedFrame
+
 MAX_NOTE_BYTES: Final = 64 << 10
 MAX_SNAPSHOT_BYTES: Final = 16 << 20
 """A 12-megapixel JPEG of the best quality is about 8 MiB."""
@@ -46,24 +46,6 @@ _MAX_BODY_BYTES: Final = {_FRAME: MAX_ACCESS_UNIT_BYTES, _NOTE: MAX_NOTE_BYTES, 
 
 class SourceFormatError(Exception):
     """The source process wrote what no source writes; its message says what and where."""
-
-
-class EncodedFrame(msgspec.Struct, frozen=True, gc=False):
-    """One access unit in Annex B form, as the encoder made it.
-
-    `media_time` is the capture clock in 90 kHz ticks, unwrapped, any origin. `wall_ns` is the capture instant in UTC
-    nanoseconds, `captured_ns` the same instant of CLOCK_MONOTONIC, 0 where nothing was captured (a file). `sent_ns` is
-    CLOCK_MONOTONIC when the encoder handed the frame over, one clock for the whole machine. `reordered` says that it
-    is shown before a frame that came earlier (a B-frame: files only, no camera makes them).
-    """
-
-    data: bytes
-    is_key_frame: bool
-    media_time: int
-    wall_ns: int = 0
-    sent_ns: int = 0
-    reordered: bool = False
-    captured_ns: int = 0
 
 
 class SourceFrame(msgspec.Struct, frozen=True, gc=False):
