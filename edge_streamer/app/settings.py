@@ -13,7 +13,7 @@ from edge_streamer.config.streams import DeviceStream, FileStream, StreamConfig
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.digest import Algorithm, LoginRules
 from edge_streamer.protocol.http.auth import HttpAuthenticator
-from edge_streamer.protocol.rtsp.auth import ALLOW_ALL, Authorizer, LoginAuthorizer
+from edge_streamer.protocol.rtsp.server.auth import ALLOW_ALL, Authorizer, LoginAuthorizer
 from edge_streamer.runtime.udp.multicast import GroupAddress
 from edge_streamer.services.http.access import AccessRules
 from edge_streamer.services.rtsp.settings import RtspSettings

@@ -3,7 +3,7 @@
 import pytest
 
 from edge_streamer.protocol.digest import Algorithm
-from edge_streamer.protocol.rtsp.events import LoginFailed, ProtocolErrorOccurred
+from edge_streamer.protocol.rtsp.server.events import LoginFailed, ProtocolErrorOccurred
 from tests.support.digest_client import DigestClient
 from tests.support.locked_ladder import ALICE, BOB, LockedLadder, locked_ladder
 

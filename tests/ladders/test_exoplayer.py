@@ -2,7 +2,7 @@
 
 import re
 
-from edge_streamer.protocol.rtsp.session import SessionEnded
+from edge_streamer.protocol.rtsp.server.session import SessionEnded
 from tests.support.rtsp_ladder import Ladder
 
 

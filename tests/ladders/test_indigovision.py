@@ -1,6 +1,6 @@
 """IndigoVision: interleaved=168-169, and those very channels (gortsplib#47)."""
 
-from edge_streamer.protocol.rtsp.events import InterleavedReceived
+from edge_streamer.protocol.rtsp.server.events import InterleavedReceived
 from tests.support.rtsp_ladder import Ladder
 
 

@@ -1,7 +1,7 @@
 """VLC and openRTSP (live555's client): RTP/AVP for UDP, RTCP receiver reports, long gaps between pings."""
 
-from edge_streamer.protocol.rtsp.events import InterleavedReceived
-from edge_streamer.protocol.rtsp.session import SessionEnded
+from edge_streamer.protocol.rtsp.server.events import InterleavedReceived
+from edge_streamer.protocol.rtsp.server.session import SessionEnded
 from tests.support.rtsp_ladder import Ladder
 
 RECEIVER_REPORT = bytes.fromhex("81c90007") + bytes(28)

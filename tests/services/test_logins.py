@@ -11,7 +11,7 @@ from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.protocol.digest import LoginRules
 from edge_streamer.protocol.http.auth import HttpAuthenticator
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
-from edge_streamer.protocol.rtsp.auth import LoginAuthorizer
+from edge_streamer.protocol.rtsp.server.auth import LoginAuthorizer
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.services.http.access import AccessRules, HttpAccess
 from edge_streamer.services.http.service import HttpService

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from edge_streamer.protocol.rtsp.states import mermaid
+from edge_streamer.protocol.rtsp.server.states import mermaid
 
 ROOT: Final = Path(__file__).parents[2]
 

@@ -10,9 +10,9 @@ import re
 from typing import Final
 
 from edge_streamer.protocol.digest import Algorithm, LoginRules, compute_ha1
-from edge_streamer.protocol.rtsp.auth import LoginAuthorizer
-from edge_streamer.protocol.rtsp.events import LoginFailed
 from edge_streamer.protocol.rtsp.limits import DEFAULT_LIMITS
+from edge_streamer.protocol.rtsp.server.auth import LoginAuthorizer
+from edge_streamer.protocol.rtsp.server.events import LoginFailed
 from tests.support.digest_client import DigestClient, parse_challenge
 from tests.support.rtsp_harness import PEER_HOST
 from tests.support.rtsp_ladder import Ladder, Server

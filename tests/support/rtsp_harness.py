@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Final
 
-from edge_streamer.protocol.rtsp.events import DescriptionRequested, PlayRequested, RtspEvent, SetupRequested
 from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
 from edge_streamer.protocol.rtsp.headers.transport import MulticastTarget, TransportOffer, TransportReply
-from edge_streamer.protocol.rtsp.server import RtspServerProtocol
-from edge_streamer.protocol.rtsp.session import ConnectionPeer, RtspSession, SessionTable
+from edge_streamer.protocol.rtsp.server.events import DescriptionRequested, PlayRequested, RtspEvent, SetupRequested
+from edge_streamer.protocol.rtsp.server.protocol import RtspServerProtocol
+from edge_streamer.protocol.rtsp.server.session import ConnectionPeer, RtspSession, SessionTable
 
 STREAMS: Final = ("main", "sub")
 SSRC: Final = 0xD6D66271

@@ -13,11 +13,11 @@ from typing import Any, TypeVar
 
 import pytest
 
-from edge_streamer.protocol.rtsp.auth import ALLOW_ALL, Authorizer
-from edge_streamer.protocol.rtsp.events import Question, RequestHandled, RtspEvent
 from edge_streamer.protocol.rtsp.limits import DEFAULT_LIMITS, RtspLimits
-from edge_streamer.protocol.rtsp.server import RtspServerProtocol
-from edge_streamer.protocol.rtsp.session import ConnectionPeer, RtspSession, SessionTable
+from edge_streamer.protocol.rtsp.server.auth import ALLOW_ALL, Authorizer
+from edge_streamer.protocol.rtsp.server.events import Question, RequestHandled, RtspEvent
+from edge_streamer.protocol.rtsp.server.protocol import RtspServerProtocol
+from edge_streamer.protocol.rtsp.server.session import ConnectionPeer, RtspSession, SessionTable
 from tests.support.rtsp_harness import LOCAL_HOST, PEER_HOST, ScriptedService, session_ids
 from tests.support.rtsp_wire import ClientParser, Response
 

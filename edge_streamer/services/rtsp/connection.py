@@ -11,7 +11,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from edge_streamer.media.stream import Stream
-from edge_streamer.protocol.rtsp.events import (
+from edge_streamer.protocol.rtsp.faults import ProtocolErrorKind
+from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
+from edge_streamer.protocol.rtsp.headers.transport import TransportOffer
+from edge_streamer.protocol.rtsp.server.events import (
     DescriptionRequested,
     InterleavedReceived,
     LoginFailed,
@@ -22,11 +25,8 @@ from edge_streamer.protocol.rtsp.events import (
     RtspEvent,
     SetupRequested,
 )
-from edge_streamer.protocol.rtsp.faults import ProtocolErrorKind
-from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
-from edge_streamer.protocol.rtsp.headers.transport import TransportOffer
-from edge_streamer.protocol.rtsp.server import RtspServerProtocol
-from edge_streamer.protocol.rtsp.session import ConnectionPeer, RtspSession, SessionEnded
+from edge_streamer.protocol.rtsp.server.protocol import RtspServerProtocol
+from edge_streamer.protocol.rtsp.server.session import ConnectionPeer, RtspSession, SessionEnded
 from edge_streamer.runtime.address import host_of
 from edge_streamer.runtime.loop import Loop, Timer
 from edge_streamer.runtime.tcp.close_reason import CloseReason

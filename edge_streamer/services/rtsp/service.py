@@ -22,11 +22,11 @@ from edge_streamer.logs.events import (
 from edge_streamer.logs.limits import LinePerAddress
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.media.stream import Stream
-from edge_streamer.protocol.rtsp.auth import ALLOW_ALL, Authorizer
-from edge_streamer.protocol.rtsp.events import ProtocolErrorOccurred
 from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, TransportReply
-from edge_streamer.protocol.rtsp.server import RtspServerProtocol
-from edge_streamer.protocol.rtsp.session import ConnectionPeer, RtspSession, SessionTable
+from edge_streamer.protocol.rtsp.server.auth import ALLOW_ALL, Authorizer
+from edge_streamer.protocol.rtsp.server.events import ProtocolErrorOccurred
+from edge_streamer.protocol.rtsp.server.protocol import RtspServerProtocol
+from edge_streamer.protocol.rtsp.server.session import ConnectionPeer, RtspSession, SessionTable
 from edge_streamer.runtime.address import bracketed, network_key
 from edge_streamer.runtime.loop import FRAME_SLACK_S, Loop
 from edge_streamer.runtime.memory import MemoryTrimmer

@@ -4,7 +4,7 @@ Called by `service`; the words stand in `runtime.log_events`.
 """
 
 from edge_streamer.logs.events import SessionEnded, SessionOpened
-from edge_streamer.protocol.rtsp.session import RtspSession
+from edge_streamer.protocol.rtsp.server.session import RtspSession
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.status import EndReason
 

@@ -17,7 +17,7 @@ import pytest
 
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.media.stream import Stream
-from edge_streamer.protocol.rtsp.session import RtspSession
+from edge_streamer.protocol.rtsp.server.session import RtspSession
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.runtime.udp.multicast import MulticastGroup

@@ -9,7 +9,7 @@ import pytest
 from edge_streamer.accounts.users import Role, Users, new_user
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.digest import LoginRules
-from edge_streamer.protocol.rtsp.auth import ALLOW_ALL, LoginAuthorizer
+from edge_streamer.protocol.rtsp.server.auth import ALLOW_ALL, LoginAuthorizer
 from edge_streamer.runtime.tcp.connection import send_frame_to_all
 from edge_streamer.services.rtsp.service import SENDER_REPORT_INTERVAL_S
 from edge_streamer.services.rtsp.settings import RtspSettings

@@ -4,18 +4,18 @@ from collections.abc import Callable
 
 import pytest
 
-from edge_streamer.protocol.rtsp.events import (
+from edge_streamer.protocol.rtsp.headers.transport import TransportReply
+from edge_streamer.protocol.rtsp.limits import RtspLimits
+from edge_streamer.protocol.rtsp.message import Request
+from edge_streamer.protocol.rtsp.server.events import (
     DescriptionRequested,
     InterleavedReceived,
     LoginFailed,
     ProtocolErrorOccurred,
     SetupRequested,
 )
-from edge_streamer.protocol.rtsp.headers.transport import TransportReply
-from edge_streamer.protocol.rtsp.limits import RtspLimits
-from edge_streamer.protocol.rtsp.message import Request
-from edge_streamer.protocol.rtsp.server import MAX_REQUESTS_WITHOUT_CSEQ, RtspServerProtocol
-from edge_streamer.protocol.rtsp.session import ConnectionPeer, SessionEnded, SessionTable
+from edge_streamer.protocol.rtsp.server.protocol import MAX_REQUESTS_WITHOUT_CSEQ, RtspServerProtocol
+from edge_streamer.protocol.rtsp.server.session import ConnectionPeer, SessionEnded, SessionTable
 from tests.support.rtsp_harness import GROUP
 from tests.support.rtsp_ladder import Ladder, new_ladder
 

@@ -2,8 +2,8 @@ import pytest
 
 from edge_streamer.protocol.rtsp.headers.transport import MulticastTarget, TransportReply
 from edge_streamer.protocol.rtsp.limits import RtspLimits
-from edge_streamer.protocol.rtsp.session import ConnectionPeer, RtspSession, SessionEnded, SessionTable
-from edge_streamer.protocol.rtsp.states import SessionState
+from edge_streamer.protocol.rtsp.server.session import ConnectionPeer, RtspSession, SessionEnded, SessionTable
+from edge_streamer.protocol.rtsp.server.states import SessionState
 
 TCP = TransportReply("tcp", 1, channels=(0, 1))
 UDP = TransportReply("udp", 1, client_ports=(1000, 1001), server_ports=(2000, 2001))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edge_streamer.protocol.rtsp.faults import ProtocolErrorKind
 from edge_streamer.protocol.rtsp.headers.transport import TransportOffer
 from edge_streamer.protocol.rtsp.message import Headers
-from edge_streamer.protocol.rtsp.session import RtspSession, SessionEnded
+from edge_streamer.protocol.rtsp.server.session import RtspSession, SessionEnded
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from edge_streamer.protocol.digest import (
     basic_challenge,
     digest_challenge,
 )
-from edge_streamer.protocol.rtsp.events import LoginFailed
 from edge_streamer.protocol.rtsp.message import Headers, Request, Response
+from edge_streamer.protocol.rtsp.server.events import LoginFailed
 from edge_streamer.protocol.rtsp.target import parse_target
 
 

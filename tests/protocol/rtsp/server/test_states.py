@@ -1,6 +1,6 @@
 from edge_streamer.protocol.rtsp.headers.public import encode_methods
-from edge_streamer.protocol.rtsp.methods import METHODS
-from edge_streamer.protocol.rtsp.states import TRANSITIONS, SessionState, allowed_methods, mermaid
+from edge_streamer.protocol.rtsp.server.methods import METHODS
+from edge_streamer.protocol.rtsp.server.states import TRANSITIONS, SessionState, allowed_methods, mermaid
 from tests.support.generated_docs import rendered_block, written_block
 
 

@@ -2,18 +2,18 @@
 
 import pytest
 
-from edge_streamer.protocol.rtsp.events import (
+from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
+from edge_streamer.protocol.rtsp.headers.transport import TransportReply
+from edge_streamer.protocol.rtsp.message import Request, Response
+from edge_streamer.protocol.rtsp.server.events import (
     DescriptionRequested,
     PlaybackPaused,
     PlayRequested,
     ProtocolErrorOccurred,
     SetupRequested,
 )
-from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
-from edge_streamer.protocol.rtsp.headers.transport import TransportReply
-from edge_streamer.protocol.rtsp.message import Request, Response
-from edge_streamer.protocol.rtsp.session import SessionEnded
-from edge_streamer.protocol.rtsp.states import SessionState
+from edge_streamer.protocol.rtsp.server.session import SessionEnded
+from edge_streamer.protocol.rtsp.server.states import SessionState
 from tests.support.rtsp_harness import SSRC, transport_reply
 from tests.support.rtsp_ladder import Ladder, new_ladder
 

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_streamer.protocol.digest import Algorithm, LoginRules
-from edge_streamer.protocol.rtsp.auth import ALLOW_ALL, LoginAuthorizer
-from edge_streamer.protocol.rtsp.events import LoginFailed
 from edge_streamer.protocol.rtsp.message import Request, Response
+from edge_streamer.protocol.rtsp.server.auth import ALLOW_ALL, LoginAuthorizer
+from edge_streamer.protocol.rtsp.server.events import LoginFailed
 from tests.support.digest_client import DigestClient
 from tests.support.locked_ladder import ALICE, BOB, MALLORY, TwoAccounts
 

@@ -14,7 +14,7 @@ from typing import Literal
 
 from edge_streamer.protocol.rtsp.headers.transport import TransportReply
 from edge_streamer.protocol.rtsp.limits import DEFAULT_LIMITS, RtspLimits
-from edge_streamer.protocol.rtsp.states import SessionState
+from edge_streamer.protocol.rtsp.server.states import SessionState
 
 SessionEndReason = Literal["teardown", "peer_closed", "idle", "protocol_error"]
 

@@ -23,8 +23,17 @@ answer: ValueError), and at once.
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from edge_streamer.protocol.rtsp.auth import ALLOW_ALL, Authorizer
-from edge_streamer.protocol.rtsp.events import (
+from edge_streamer.protocol.rtsp.faults import STATUS_OF_KIND, Fault, ProtocolErrorKind, excerpt
+from edge_streamer.protocol.rtsp.headers.range import LIVE_RANGE
+from edge_streamer.protocol.rtsp.headers.require import encode_unsupported, unsupported_tags
+from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
+from edge_streamer.protocol.rtsp.headers.session import encode_session, parse_session
+from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, TransportReply
+from edge_streamer.protocol.rtsp.limits import DEFAULT_LIMITS, RtspLimits
+from edge_streamer.protocol.rtsp.message import SERVER_NAME, Headers, Request, Response
+from edge_streamer.protocol.rtsp.parser import Element, InterleavedFrame, RtspParser
+from edge_streamer.protocol.rtsp.server.auth import ALLOW_ALL, Authorizer
+from edge_streamer.protocol.rtsp.server.events import (
     DescriptionRequested,
     InterleavedReceived,
     LoginFailed,
@@ -35,24 +44,15 @@ from edge_streamer.protocol.rtsp.events import (
     RtspEvent,
     SetupRequested,
 )
-from edge_streamer.protocol.rtsp.faults import STATUS_OF_KIND, Fault, ProtocolErrorKind, excerpt
-from edge_streamer.protocol.rtsp.headers.range import LIVE_RANGE
-from edge_streamer.protocol.rtsp.headers.require import encode_unsupported, unsupported_tags
-from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
-from edge_streamer.protocol.rtsp.headers.session import encode_session, parse_session
-from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, TransportReply
-from edge_streamer.protocol.rtsp.limits import DEFAULT_LIMITS, RtspLimits
-from edge_streamer.protocol.rtsp.message import SERVER_NAME, Headers, Request, Response
-from edge_streamer.protocol.rtsp.methods import METHODS, Answer, Call, answer, refusal_in_state
-from edge_streamer.protocol.rtsp.parser import Element, InterleavedFrame, RtspParser
-from edge_streamer.protocol.rtsp.session import (
+from edge_streamer.protocol.rtsp.server.methods import METHODS, Answer, Call, answer, refusal_in_state
+from edge_streamer.protocol.rtsp.server.session import (
     ConnectionPeer,
     RtspSession,
     SessionEnded,
     SessionEndReason,
     SessionTable,
 )
-from edge_streamer.protocol.rtsp.states import TRANSITIONS
+from edge_streamer.protocol.rtsp.server.states import TRANSITIONS
 from edge_streamer.protocol.rtsp.target import parse_target
 
 USER_AGENT_CHARACTERS: Final = 128

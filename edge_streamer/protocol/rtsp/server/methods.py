@@ -8,7 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from edge_streamer.protocol.rtsp.events import (
+from edge_streamer.protocol.rtsp.headers.public import encode_methods
+from edge_streamer.protocol.rtsp.headers.range import LIVE_RANGE
+from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, parse_transport
+from edge_streamer.protocol.rtsp.message import Request, Response
+from edge_streamer.protocol.rtsp.server.events import (
     DescriptionRequested,
     PlaybackPaused,
     PlayRequested,
@@ -16,12 +20,8 @@ from edge_streamer.protocol.rtsp.events import (
     RtspEvent,
     SetupRequested,
 )
-from edge_streamer.protocol.rtsp.headers.public import encode_methods
-from edge_streamer.protocol.rtsp.headers.range import LIVE_RANGE
-from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, parse_transport
-from edge_streamer.protocol.rtsp.message import Request, Response
-from edge_streamer.protocol.rtsp.session import ConnectionPeer, RtspSession, SessionEnded, SessionTable
-from edge_streamer.protocol.rtsp.states import TRANSITIONS, SessionState, allowed_methods
+from edge_streamer.protocol.rtsp.server.session import ConnectionPeer, RtspSession, SessionEnded, SessionTable
+from edge_streamer.protocol.rtsp.server.states import TRANSITIONS, SessionState, allowed_methods
 from edge_streamer.protocol.rtsp.target import Target, parse_target
 
 _CHANNEL_PAIRS: Final = tuple((first, first + 1) for first in range(0, 256, 2))

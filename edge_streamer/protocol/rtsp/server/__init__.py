@@ -1,0 +1,1 @@
+"""The server's side of RTSP: one connection, its sessions, and the table of states."""
