@@ -25,9 +25,9 @@ from edge_streamer.codec.h264.access_unit import (
     update_parameter_sets,
 )
 from edge_streamer.media.budget import WriteBudget
+from edge_streamer.media.clock import CLOCK_HZ, MediaClock
 from edge_streamer.media.key_frames import KeyFrameCache, KeyFrameRequests
 from edge_streamer.media.peak_rate import PeakRateMeter
-from edge_streamer.protocol.rtp.clock import CLOCK_HZ, MediaClock
 from edge_streamer.protocol.rtp.packetizer import H264Packetizer, PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import goodbye, middle_32_bits, ntp_from_wall_ns, sender_report
 
