@@ -6,7 +6,7 @@ value is the interleaved channel of RTP. A refusal raises `JoinError` out of the
 
 from collections.abc import Generator
 
-from tests.support.rtsp_wire import Response, aggregate_control_url, encode_request, video_control_url
+from tests.support.rtsp.wire import Response, aggregate_control_url, encode_request, video_control_url
 
 
 class JoinError(Exception):

@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
-from tests.support.rtsp_wire import Transport
+from tests.support.rtsp.wire import Transport
 
 DATAGRAM_BYTES: Final = 1400
 """Of RTP with its header: what a packetizer for an MTU of 1500 makes."""

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.sockets import Drain, RawTcpReader, RawUdpReader, Reader, RtspTcpReader, RtspUdpReader
 from benchmarks.tally import lateness_s
-from tests.support.rtsp_wire import Transport
+from tests.support.rtsp.wire import Transport
 
 MAX_READERS: Final = 1000
 TIMED_READERS: Final = 20

@@ -17,7 +17,7 @@ from typing import Final
 
 from benchmarks.readers import ReadersReport
 from benchmarks.servers import FLOOR, OURS
-from tests.support.rtsp_wire import Transport
+from tests.support.rtsp.wire import Transport
 
 RESULTS: Final = Path(__file__).parent / "results"
 BUSY_CLIENT_RATIO: Final = 0.8

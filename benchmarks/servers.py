@@ -18,7 +18,7 @@ from typing import Any, Final
 from benchmarks.clip import DURATION_S, FPS, Clip, as_byte_stream, repeat
 from benchmarks.peers import gstreamer, live555
 from benchmarks.readers import JOIN_DEADLINE_S
-from tests.support.rtsp_wire import Transport
+from tests.support.rtsp.wire import Transport
 from tests.support.service import running_service
 
 OURS: Final = "edge_streamer"

@@ -21,7 +21,7 @@ from benchmarks.tally import (
     TimedDatagramTally,
     TimedInterleavedTally,
 )
-from tests.support.rtsp_wire import ClientParser, Response, WireError
+from tests.support.rtsp.wire import ClientParser, Response, WireError
 from tests.support.udp_pair import open_udp_pair
 
 BUFFER_BYTES: Final = 256 << 10

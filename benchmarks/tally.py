@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
-from tests.support.rtsp_wire import WireError
+from tests.support.rtsp.wire import WireError
 
 _HEAD: Final = struct.Struct(">BBHHH")
 """`$`, channel, length; then RTP's first two bytes and its sequence number."""

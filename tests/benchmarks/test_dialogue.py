@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.dialogue import JoinError, join
-from tests.support.rtsp_wire import Response
+from tests.support.rtsp.wire import Response
 
 URL = "rtsp://127.0.0.1:8554/clip"
 SDP = b"v=0\r\na=control:*\r\nm=video 0 RTP/AVP 96\r\na=control:trackID=0\r\n"

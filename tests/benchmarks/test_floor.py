@@ -9,7 +9,7 @@ import pytest
 from benchmarks import readers
 from benchmarks.floor import serve_floor
 from benchmarks.readers import run_readers
-from tests.support.rtsp_wire import Transport
+from tests.support.rtsp.wire import Transport
 
 FRAME_BYTES = 2000
 FPS = 100.0

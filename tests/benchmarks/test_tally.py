@@ -10,7 +10,7 @@ from benchmarks.tally import (
     TimedInterleavedTally,
     lateness_s,
 )
-from tests.support.rtsp_wire import WireError
+from tests.support.rtsp.wire import WireError
 
 
 def rtp(sequence: int, payload_bytes: int = 20) -> bytes:

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from tests.support.rtsp_reader import RtspReader
+from tests.support.rtsp.reader import RtspReader
 
 FFPROBE_TIMEOUT_S: Final = 20.0
 

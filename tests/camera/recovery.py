@@ -9,9 +9,9 @@ from typing import Final
 import pytest
 
 from tests.camera.camera_service import CameraService
-from tests.support.h264_depacketizer import access_units
-from tests.support.joining import NAL_TYPE_IDR, NAL_TYPE_MASK
-from tests.support.rtsp_reader import MediaPacket
+from tests.support.rtsp.h264_depacketizer import access_units
+from tests.support.rtsp.joining import NAL_TYPE_IDR, NAL_TYPE_MASK
+from tests.support.rtsp.reader import MediaPacket
 from tests.support.witness import Seen, Witness
 
 BACK_WITHIN_S: Final = 15.0

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from tests.camera.camera_service import BOTH, SHOWN_ENCODER, camera_service
-from tests.support.rtsp_reader import RtspReader
+from tests.support.rtsp.reader import RtspReader
 
 LINGER_S: Final = 2
 ON_DEMAND: Final = {name: {**settings, "on_demand": True, "linger_s": LINGER_S} for name, settings in BOTH.items()}

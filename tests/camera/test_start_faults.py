@@ -8,8 +8,8 @@ import pytest
 
 from tests.camera.bench import Bench, Fault
 from tests.camera.camera_service import BESIDE_A_PATTERN, SHOWN_ENCODER, CameraService, camera_service
-from tests.support.joining import join
-from tests.support.rtsp_reader import RtspReader
+from tests.support.rtsp.joining import join
+from tests.support.rtsp.reader import RtspReader
 
 FAILED_IOCTL: Final = "VIDIOC_S_FMT"
 CASES: Final = (

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.rtsp_reader import MediaPacket
+from tests.support.rtsp.reader import MediaPacket
 from tests.support.witness import Witness
 
 WATCHED_S: Final = 6.0

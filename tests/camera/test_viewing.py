@@ -14,8 +14,8 @@ import pytest
 
 from tests.camera.camera_service import BOTH, SHOWN_ENCODER, CameraService
 from tests.camera.measuring import picture_size, stream_size
-from tests.support.joining import Joined, join
 from tests.support.players import FFMPEG, GSTREAMER, Playing, Shown
+from tests.support.rtsp.joining import Joined, join
 from tests.support.witness import Seen, Witness
 
 MINUTE_S: Final = 62

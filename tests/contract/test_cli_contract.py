@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.rtsp_reader import RtspReader
+from tests.support.rtsp.reader import RtspReader
 from tests.support.service import running_service
 
 COMMAND: Final = (sys.executable, "-m", "edge_streamer", "serve")

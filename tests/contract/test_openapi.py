@@ -17,7 +17,7 @@ from typing import Final
 import pytest
 
 from edge_streamer.accounts.users import Role, change_users, new_user
-from tests.support.rtsp_reader import RtspReader
+from tests.support.rtsp.reader import RtspReader
 from tests.support.service import RunningService, running_service
 
 STREAMS: Final = """

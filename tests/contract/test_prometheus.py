@@ -11,8 +11,8 @@ from typing import Self
 
 import pytest
 
-from tests.support.prometheus_server import RunningPrometheus, Series, running_prometheus
-from tests.support.rtsp_reader import RtspReader
+from tests.support.prometheus.prometheus_server import RunningPrometheus, Series, running_prometheus
+from tests.support.rtsp.reader import RtspReader
 from tests.support.service import RunningService, running_service
 
 CONFIG = """

@@ -19,8 +19,8 @@ from deploy.grafana import make_dashboards
 from deploy.grafana.fleet import END_REASONS
 from deploy.grafana.panels import FRAMES_PER_SECOND
 from edge_streamer.services.status import EndReason
-from tests.support.deployed import DASHBOARDS, GRAFANA, dashboard, dashboard_expressions, panels
-from tests.support.promql import selectors
+from tests.support.prometheus.deployed import DASHBOARDS, GRAFANA, dashboard, dashboard_expressions, panels
+from tests.support.prometheus.promql import selectors
 
 EXCLUSIONS = yaml.safe_load((GRAFANA / ".lint").read_text())["exclusions"]
 UNITS = {value for value in vars(units).values() if isinstance(value, str)} | {FRAMES_PER_SECOND}

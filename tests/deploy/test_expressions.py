@@ -10,10 +10,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.support.deployed import PROMETHEUS, RULE_FILES, expressions, rules
-from tests.support.prometheus_server import JOB, RunningPrometheus, Series, running_prometheus
-from tests.support.promql import selectors
-from tests.support.rtsp_reader import RtspReader
+from tests.support.prometheus.deployed import PROMETHEUS, RULE_FILES, expressions, rules
+from tests.support.prometheus.prometheus_server import JOB, RunningPrometheus, Series, running_prometheus
+from tests.support.prometheus.promql import selectors
+from tests.support.rtsp.reader import RtspReader
 from tests.support.service import running_service
 
 CONFIG = """

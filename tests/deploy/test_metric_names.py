@@ -4,8 +4,8 @@ import pytest
 
 from edge_streamer.services.metrics.families import PREFIX, MetricFamily, MetricKind
 from edge_streamer.services.metrics.table import FAMILIES
-from tests.support.deployed import Expression, expressions, rules
-from tests.support.promql import Selector, selectors
+from tests.support.prometheus.deployed import Expression, expressions, rules
+from tests.support.prometheus.promql import Selector, selectors
 
 OF_PROMETHEUS = {"up"}
 OF_TARGETS = {"job", "instance"}

@@ -7,7 +7,7 @@ import pytest
 
 from edge_streamer.services.metrics.table import FAMILIES
 from edge_streamer.services.status import EndReason
-from tests.support.deployed import DASHBOARDS, REPOSITORY, panels, rules
+from tests.support.prometheus.deployed import DASHBOARDS, REPOSITORY, panels, rules
 
 PAGE = (REPOSITORY / "docs" / "operations.md").read_text()
 ALERTS = rules("alerts.yml")

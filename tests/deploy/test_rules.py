@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import yaml
 
-from tests.support.deployed import PROMETHEUS, REPOSITORY, RULE_FILES, rules
+from tests.support.prometheus.deployed import PROMETHEUS, REPOSITORY, RULE_FILES, rules
 
 ALERTS = rules("alerts.yml")
 NAMES = [alert["alert"] for alert in ALERTS]

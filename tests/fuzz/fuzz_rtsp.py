@@ -9,7 +9,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["edge_streamer"]):
-    from tests.support.rtsp_harness import check_bytes
+    from tests.support.rtsp.harness import check_bytes
 
 
 def test_one_input(data: bytes) -> None:

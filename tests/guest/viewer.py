@@ -13,9 +13,9 @@ from typing import Final, Self
 
 from tests.guest.service import GuestService
 from tests.guest.waiting import DEADLINE_S
-from tests.support.h264_depacketizer import access_units, annex_b
-from tests.support.rtp import RtpPacket
-from tests.support.rtsp_reader import RtspReader
+from tests.support.rtsp.h264_depacketizer import access_units, annex_b
+from tests.support.rtsp.reader import RtspReader
+from tests.support.rtsp.rtp import RtpPacket
 
 _IDR: Final = 5
 _HALF_CYCLE: Final = 1 << 31

@@ -14,8 +14,8 @@ from typing import Final
 
 import pytest
 
-from tests.support.rtsp_reader import RtspReader
-from tests.support.rtsp_wire import encode_request
+from tests.support.rtsp.reader import RtspReader
+from tests.support.rtsp.wire import encode_request
 from tests.support.service import RunningService
 from tests.support.witness import Witness
 

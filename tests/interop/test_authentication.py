@@ -14,10 +14,10 @@ from typing import Final
 import pytest
 
 from edge_streamer.accounts.users import Role, change_users, new_user
-from tests.support.digest_client import DigestClient, parse_challenge
 from tests.support.players import FFMPEG, FFPROBE, GSTREAMER, PYAV, Player, Playing, Shown
-from tests.support.rtsp_reader import RtspReader
-from tests.support.rtsp_wire import Transport
+from tests.support.rtsp.digest_client import DigestClient, parse_challenge
+from tests.support.rtsp.reader import RtspReader
+from tests.support.rtsp.wire import Transport
 from tests.support.service import RunningService, running_service
 
 USER: Final = "front-desk"

@@ -20,10 +20,10 @@ from typing import Final
 
 import pytest
 
-from tests.support.live_recorder import LiveRecorder, watch
+from tests.support.browser.live_recorder import LiveRecorder, watch
 from tests.support.processes import open_descriptors, resident_bytes
-from tests.support.rtsp_reader import MediaPacket, RtspReader
-from tests.support.rtsp_wire import encode_request
+from tests.support.rtsp.reader import MediaPacket, RtspReader
+from tests.support.rtsp.wire import encode_request
 from tests.support.sabotage import FATAL_RTCP, LEFT_FOR_THE_COLLECTOR, VARIABLE, YEAR_S
 from tests.support.service import PROGRAM, RunningService, running_service
 from tests.support.witness import Seen, Witness

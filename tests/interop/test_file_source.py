@@ -11,8 +11,8 @@ import av
 import pytest
 
 from tests.support.players import FFPROBE, Playing, Shown
-from tests.support.rtsp_reader import RtspReader
-from tests.support.rtsp_wire import Response
+from tests.support.rtsp.reader import RtspReader
+from tests.support.rtsp.wire import Response
 from tests.support.service import RunningService, running_service
 from tests.support.witness import Seen, Witness
 

@@ -12,7 +12,7 @@ from typing import Final
 import pytest
 
 from tests.support.processes import is_running
-from tests.support.rtsp_reader import RtspReader
+from tests.support.rtsp.reader import RtspReader
 from tests.support.service import RunningService, running_service
 
 LEAVE_LIMIT_S: Final = 2.0

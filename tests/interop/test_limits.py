@@ -12,8 +12,8 @@ from typing import Final
 
 import pytest
 
-from tests.support.rtsp_reader import RtspReader
-from tests.support.rtsp_wire import encode_request
+from tests.support.rtsp.reader import RtspReader
+from tests.support.rtsp.wire import encode_request
 from tests.support.service import RunningService, running_service
 from tests.support.udp_pair import open_udp_pair
 from tests.support.witness import Witness

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from tests.support.rtsp_reader import MediaPacket, RtspReader
+from tests.support.rtsp.reader import MediaPacket, RtspReader
 from tests.support.service import RunningService
 from tests.support.witness import Witness
 

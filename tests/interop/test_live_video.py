@@ -16,7 +16,7 @@ from typing import Final
 import pytest
 
 from edge_streamer.protocol.mp4 import TIMESCALE_HZ
-from tests.support.live_recorder import LiveRecorder, watch, watch_for
+from tests.support.browser.live_recorder import LiveRecorder, watch, watch_for
 from tests.support.service import running_service
 
 WATCH_S: Final = 5.0

@@ -12,8 +12,8 @@ from typing import Final
 import pytest
 
 from edge_streamer.accounts.users import Role, change_users, new_user
-from tests.support.digest_client import DigestClient
-from tests.support.rtsp_reader import RtspReader
+from tests.support.rtsp.digest_client import DigestClient
+from tests.support.rtsp.reader import RtspReader
 from tests.support.service import RunningService, running_service
 
 USER: Final = "front-desk"

@@ -1,4 +1,4 @@
-"""Multicast with real players, each on a host of its own behind one switch (`tests.support.netns`).
+"""Multicast with real players, each on a host of its own behind one switch (`tests.support.netns.namespaces`).
 
 GStreamer opens firewalls with a few datagrams of random bytes to the group, as if it were the server's address; ffmpeg
 complains of them when it hears any. So GStreamer is here alone.
@@ -13,8 +13,8 @@ from typing import Final
 
 import pytest
 
-from tests.support.netns import SERVER_ADDRESS, Laboratory, Namespace, ReaderPort, laboratory
-from tests.support.netns_service import HTTP_PORT, RTSP_PORT, NamespacedService, service_in
+from tests.support.netns.namespaces import SERVER_ADDRESS, Laboratory, Namespace, ReaderPort, laboratory
+from tests.support.netns.service import HTTP_PORT, RTSP_PORT, NamespacedService, service_in
 from tests.support.players import FFMPEG, GSTREAMER, Player, Playing
 
 FRAME_RATE_HZ: Final = 30

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.rtsp_reader import RtspReader
+from tests.support.rtsp.reader import RtspReader
 from tests.support.service import RunningService, running_service
 
 CONFIG = """

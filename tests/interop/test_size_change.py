@@ -9,7 +9,7 @@ import av
 import pytest
 
 from edge_streamer.protocol.rtp.rtcp import says_goodbye
-from tests.support.rtsp_reader import RtspReader
+from tests.support.rtsp.reader import RtspReader
 from tests.support.service import RunningService, running_service
 
 RATE_HZ: Final = 25

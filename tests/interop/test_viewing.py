@@ -13,10 +13,10 @@ from typing import Final
 
 import pytest
 
-from tests.support.joining import join
 from tests.support.players import FFMPEG, FFPROBE, GSTREAMER, PYAV, Player, Playing, Shown
-from tests.support.rtsp_reader import RtspReader
-from tests.support.rtsp_wire import Transport
+from tests.support.rtsp.joining import join
+from tests.support.rtsp.reader import RtspReader
+from tests.support.rtsp.wire import Transport
 from tests.support.service import RunningService
 from tests.support.witness import Witness
 

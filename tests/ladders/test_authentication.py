@@ -4,8 +4,8 @@ import pytest
 
 from edge_streamer.protocol.digest import Algorithm
 from edge_streamer.protocol.rtsp.server.events import LoginFailed, ProtocolErrorOccurred
-from tests.support.digest_client import DigestClient
-from tests.support.locked_ladder import ALICE, BOB, LockedLadder, locked_ladder
+from tests.support.rtsp.digest_client import DigestClient
+from tests.support.rtsp.locked_ladder import ALICE, BOB, LockedLadder, locked_ladder
 
 URL = "rtsp://cam:554/main"
 BASE = f"{URL}/"

@@ -3,7 +3,7 @@
 import re
 
 from edge_streamer.protocol.rtsp.server.session import SessionEnded
-from tests.support.rtsp_ladder import Ladder
+from tests.support.rtsp.ladder import Ladder
 
 
 def test_lower_case_fields_and_cseq_0(ladder: Ladder) -> None:

@@ -1,7 +1,7 @@
 """ffmpeg and ffprobe: OPTIONS first, UDP before TCP, RTP-Info compared as text, keep-alive by GET_PARAMETER."""
 
 from edge_streamer.protocol.rtsp.server.events import PlaybackPaused
-from tests.support.rtsp_ladder import Ladder
+from tests.support.rtsp.ladder import Ladder
 
 UDP = "Transport: RTP/AVP/UDP;unicast;client_port=20000-20001"
 TCP = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1"

@@ -1,6 +1,6 @@
 """Genetec (OmnicastRTSPClient/1.0): interleaved transport without naming channels (go2rtc#1510)."""
 
-from tests.support.rtsp_ladder import Ladder
+from tests.support.rtsp.ladder import Ladder
 
 
 def test_the_server_names_the_channels(ladder: Ladder) -> None:

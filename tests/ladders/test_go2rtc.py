@@ -2,7 +2,7 @@
 
 import re
 
-from tests.support.rtsp_ladder import Ladder
+from tests.support.rtsp.ladder import Ladder
 
 
 def test_start_and_keep_alive(ladder: Ladder) -> None:

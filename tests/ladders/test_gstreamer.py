@@ -4,7 +4,7 @@ from urllib.parse import urljoin, uses_netloc, uses_relative
 
 import pytest
 
-from tests.support.rtsp_ladder import Ladder
+from tests.support.rtsp.ladder import Ladder
 
 OFFERS = "RTP/AVP;unicast;client_port=40000-40001,RTP/AVP;multicast,RTP/AVP/TCP;unicast;interleaved=0-1"
 

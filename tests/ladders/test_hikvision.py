@@ -1,6 +1,6 @@
 """Hikvision NVRs: DESCRIBE repeated in one connection, UDP first, `OPTIONS *` with a session."""
 
-from tests.support.rtsp_ladder import Ladder
+from tests.support.rtsp.ladder import Ladder
 
 
 def test_describe_again_says_the_same(ladder: Ladder) -> None:

@@ -1,7 +1,7 @@
 """IndigoVision: interleaved=168-169, and those very channels (gortsplib#47)."""
 
 from edge_streamer.protocol.rtsp.server.events import InterleavedReceived
-from tests.support.rtsp_ladder import Ladder
+from tests.support.rtsp.ladder import Ladder
 
 
 def test_the_pair_it_wants_is_the_pair_it_gets(ladder: Ladder) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from edge_streamer.protocol.rtsp.server.session import SessionEnded
-from tests.support.rtsp_ladder import Ladder, new_ladder
+from tests.support.rtsp.ladder import Ladder, new_ladder
 
 GROUP = "RTP/AVP;multicast;destination=239.255.42.1;port=51000-51001;ttl=1;ssrc=D6D66271"
 GSTREAMER = "RTP/AVP;unicast;client_port=40000-40001,RTP/AVP;multicast,RTP/AVP/TCP;unicast;interleaved=0-1"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.rtsp_ladder import Ladder
+from tests.support.rtsp.ladder import Ladder
 
 
 @pytest.mark.parametrize(

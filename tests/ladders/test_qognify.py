@@ -1,7 +1,7 @@
 """Qognify (Seetec): an empty user on OPTIONS, an odd first channel (MediaMTX#1762)."""
 
 from edge_streamer.protocol.rtsp.message import Request, Response
-from tests.support.rtsp_ladder import Ladder, new_ladder
+from tests.support.rtsp.ladder import Ladder, new_ladder
 
 
 class Locked:

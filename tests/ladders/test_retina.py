@@ -2,8 +2,8 @@
 
 import re
 
-from tests.support.rtsp_ladder import Ladder
-from tests.support.rtsp_wire import ClientParser, Response
+from tests.support.rtsp.ladder import Ladder
+from tests.support.rtsp.wire import ClientParser, Response
 
 
 def test_start_and_pings(ladder: Ladder) -> None:

@@ -1,6 +1,6 @@
 """Scrypted: CSeq from 0, the control joined behind a query, any byte but `$` and `RTSP` fatal, OPTIONS pings."""
 
-from tests.support.rtsp_ladder import Ladder
+from tests.support.rtsp.ladder import Ladder
 
 
 def test_start_with_a_query_in_the_url(ladder: Ladder) -> None:

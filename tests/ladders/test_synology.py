@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.rtsp_ladder import Ladder
+from tests.support.rtsp.ladder import Ladder
 
 TCP = "RTP/AVP/TCP;unicast;interleaved=0-1"
 UDP = "RTP/AVP;unicast;client_port=30000-30001"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.rtsp_ladder import Ladder
+from tests.support.rtsp.ladder import Ladder
 
 
 @pytest.mark.parametrize("session", [(), ("Session: 1A2B3C40",), ("Session: 1A2B3C40;timeout=60",), ("Session: 0",)])

@@ -2,7 +2,7 @@
 
 from edge_streamer.protocol.rtsp.server.events import InterleavedReceived
 from edge_streamer.protocol.rtsp.server.session import SessionEnded
-from tests.support.rtsp_ladder import Ladder
+from tests.support.rtsp.ladder import Ladder
 
 RECEIVER_REPORT = bytes.fromhex("81c90007") + bytes(28)
 

@@ -1,7 +1,7 @@
 """ZoneMinder's own client: reads one segment per reply, names no channels, aborts when OPTIONS is refused."""
 
 from edge_streamer.protocol.rtsp.message import Request, Response
-from tests.support.rtsp_ladder import Ladder, new_ladder
+from tests.support.rtsp.ladder import Ladder, new_ladder
 
 
 class Locked:

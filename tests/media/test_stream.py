@@ -12,7 +12,7 @@ from edge_streamer.media.stream import MAX_CAPTURE_DELAY_S, SENDER_REPORTS_KEPT,
 from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import ntp_from_wall_ns
 from tests.support.frames import PPS, TICKS_A_FRAME, WALL_NS, annex_b, camera, frame, key_frame
-from tests.support.h264_depacketizer import access_units
+from tests.support.rtsp.h264_depacketizer import access_units
 
 NOW = 1000.0
 

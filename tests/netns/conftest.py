@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.netns_clips import CLIPS, make_clip
+from tests.support.netns.clips import CLIPS, make_clip
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import reliability_report
-from tests.support.netns_readers import frame_ages, lateness, live_again_at, percentile
+from tests.support.netns.readers import frame_ages, lateness, live_again_at, percentile
 from tests.support.reliability_report import VARIABLE, record, render
 
 FRAME_TICKS = 3000

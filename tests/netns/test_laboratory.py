@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.netns import SERVER_ADDRESS, Laboratory, Namespace, laboratory, remove_stale_namespaces
-from tests.support.netns_clips import CLIPS, ClipSpec, average_bps
-from tests.support.netns_old_kernel import TCP_RTO_MAX_MS
+from tests.support.netns.clips import CLIPS, ClipSpec, average_bps
+from tests.support.netns.namespaces import SERVER_ADDRESS, Laboratory, Namespace, laboratory, remove_stale_namespaces
+from tests.support.netns.old_kernel import TCP_RTO_MAX_MS
 
 NAMES = Path("/run/netns")
 
@@ -84,7 +84,10 @@ def test_nothing_stays_behind(lab: Laboratory):
 
 
 def test_what_a_killed_run_left_behind_is_removed():
-    code = "from tests.support.netns import laboratory\nwith laboratory():\n  print('up', flush=True)\n  input()"
+    code = (
+        "from tests.support.netns.namespaces import laboratory\n"
+        "with laboratory():\n  print('up', flush=True)\n  input()"
+    )
     run = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with run:
         assert run.stdout is not None
@@ -105,7 +108,7 @@ def test_an_old_kernel_refuses_one_option_and_no_other():
         "except OSError as error:\n"
         "    print(error.errno)\n"
     )
-    command = [sys.executable, "-m", "tests.support.netns_old_kernel", sys.executable, "-c", code]
+    command = [sys.executable, "-m", "tests.support.netns.old_kernel", sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(done.stdout) == errno.ENOPROTOOPT
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.netns import Laboratory, laboratory
-from tests.support.netns_client import Measured
-from tests.support.netns_readers import ReaderProcess, frame_ages, percentile, reader_process
-from tests.support.netns_service import NamespacedService, config_of, service_in
+from tests.support.netns.client import Measured
+from tests.support.netns.namespaces import Laboratory, laboratory
+from tests.support.netns.readers import ReaderProcess, frame_ages, percentile, reader_process
+from tests.support.netns.service import NamespacedService, config_of, service_in
 from tests.support.reliability_report import record
 
 HEALTHY_PROCESSES = 4

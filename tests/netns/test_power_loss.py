@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.netns import Laboratory, laboratory
-from tests.support.netns_clips import CLIPS
-from tests.support.netns_readers import ReaderProcess, reader_process
-from tests.support.netns_service import NamespacedService, config_of, service_in
+from tests.support.netns.clips import CLIPS
+from tests.support.netns.namespaces import Laboratory, laboratory
+from tests.support.netns.readers import ReaderProcess, reader_process
+from tests.support.netns.service import NamespacedService, config_of, service_in
 from tests.support.reliability_report import record
 
 SETTLE_S = 3.0

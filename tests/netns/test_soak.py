@@ -10,11 +10,11 @@ from statistics import median
 
 import pytest
 
-from tests.support.netns import laboratory
-from tests.support.netns_client import Measured
-from tests.support.netns_readers import ReaderProcess, reader_process
-from tests.support.netns_service import NamespacedService, config_of, service_in
-from tests.support.netns_zoo import Zoo
+from tests.support.netns.client import Measured
+from tests.support.netns.namespaces import laboratory
+from tests.support.netns.readers import ReaderProcess, reader_process
+from tests.support.netns.service import NamespacedService, config_of, service_in
+from tests.support.netns.zoo import Zoo
 from tests.support.reliability_report import record
 
 SOAK_S = 300.0

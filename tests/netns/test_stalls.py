@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.netns import Laboratory, laboratory
-from tests.support.netns_client import Measured
-from tests.support.netns_clips import CLIPS
-from tests.support.netns_readers import ReaderProcess, live_again_at, reader_process
-from tests.support.netns_service import NamespacedService, config_of, service_in
+from tests.support.netns.client import Measured
+from tests.support.netns.clips import CLIPS
+from tests.support.netns.namespaces import Laboratory, laboratory
+from tests.support.netns.readers import ReaderProcess, live_again_at, reader_process
+from tests.support.netns.service import NamespacedService, config_of, service_in
 from tests.support.reliability_report import record
 
 STALLS_S = (1, 3, 5, 7)

@@ -3,8 +3,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.browser import Browser
-from tests.support.page import CONFIG, page_url
+from tests.support.browser.browser import Browser
+from tests.support.browser.page import CONFIG, page_url
 from tests.support.service import RunningService, running_service
 
 

@@ -4,9 +4,9 @@ from itertools import product
 
 import pytest
 
-from tests.support.browser import Browser
-from tests.support.page import PICTURES, card, page_url, wait_for_frames, wait_for_sessions, wait_until_playing
-from tests.support.rtsp_reader import RtspReader
+from tests.support.browser.browser import Browser
+from tests.support.browser.page import PICTURES, card, page_url, wait_for_frames, wait_for_sessions, wait_until_playing
+from tests.support.rtsp.reader import RtspReader
 from tests.support.service import RunningService, running_service
 
 SIZES = {"phone": (390, 844, 2.0), "desktop": (1280, 900, 1.0)}

@@ -5,8 +5,16 @@ import signal
 import time
 from itertools import repeat
 
-from tests.support.browser import Browser
-from tests.support.page import CONFIG, card, page_url, said_behind_s, seen_behind_s, wait_for_frames, wait_until_playing
+from tests.support.browser.browser import Browser
+from tests.support.browser.page import (
+    CONFIG,
+    card,
+    page_url,
+    said_behind_s,
+    seen_behind_s,
+    wait_for_frames,
+    wait_until_playing,
+)
 from tests.support.service import RunningService, running_service
 
 MAX_BEHIND_S = 1.5

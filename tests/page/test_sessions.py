@@ -6,12 +6,12 @@ from typing import Final
 import pytest
 
 from edge_streamer.accounts.users import Role, change_users, new_user
-from tests.support.browser import Browser
-from tests.support.page import CONFIG, page_url, wait_for_sessions, wait_until_playing
+from tests.support.browser.browser import Browser
+from tests.support.browser.page import CONFIG, page_url, wait_for_sessions, wait_until_playing
 from tests.support.players import FFMPEG, Playing
-from tests.support.rtsp_reader import RtspReader
+from tests.support.rtsp.reader import RtspReader
+from tests.support.rtsp.stalled_reader import stalled_reader
 from tests.support.service import RunningService, running_service
-from tests.support.stalled_reader import stalled_reader
 
 PASSWORD: Final = "p4ssw0rd.of-the-camera"
 MANY_PICTURES: Final = 10_000

@@ -22,7 +22,7 @@ from edge_streamer.protocol.digest import (
     digest_response,
     parse_authorization,
 )
-from tests.support.digest_client import DigestClient, parse_challenge
+from tests.support.rtsp.digest_client import DigestClient, parse_challenge
 
 ALICE = DigestClient("alice", "a good password")
 BOTH = (Algorithm.MD5, Algorithm.SHA_256)

@@ -13,8 +13,8 @@ from edge_streamer.protocol.mp4 import (
     VideoTrack,
     initialization_segment,
 )
+from tests.support.browser.mp4_boxes import Box, parse
 from tests.support.frames import PPS, SPS
-from tests.support.mp4_boxes import Box, parse
 
 OTHER_PPS = PPS + b"\x01"
 HIGH_SPS = bytes.fromhex("6764001facd9405005bb011000000300100000030300f183196000")

@@ -9,12 +9,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from tests.support.browser import Browser
-from tests.support.page import page_url, wait_for_frames, wait_for_sessions
+from tests.support.browser.browser import Browser
+from tests.support.browser.page import page_url, wait_for_frames, wait_for_sessions
 from tests.support.players import FFMPEG, GSTREAMER, Playing
-from tests.support.rtsp_reader import RtspReader
+from tests.support.rtsp.reader import RtspReader
+from tests.support.rtsp.stalled_reader import stalled_reader
 from tests.support.service import RunningService, running_service
-from tests.support.stalled_reader import stalled_reader
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "images"
 MANY_PICTURES: Final = 10_000

@@ -19,8 +19,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, Self
 
-from tests.support.rtp import RtpPacket
-from tests.support.rtsp_wire import Transport
+from tests.support.rtsp.rtp import RtpPacket
+from tests.support.rtsp.wire import Transport
 
 FINISH_TIMEOUT_S: Final = 30.0
 _REPOSITORY: Final = Path(__file__).parents[2]

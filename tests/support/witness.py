@@ -17,8 +17,8 @@ from statistics import median
 from types import TracebackType
 from typing import Final, Self
 
-from tests.support.rtsp_reader import MediaPacket, RtspReader, SequenceGap
-from tests.support.rtsp_wire import Transport
+from tests.support.rtsp.reader import MediaPacket, RtspReader, SequenceGap
+from tests.support.rtsp.wire import Transport
 
 FIRST_PACKET_TIMEOUT_S: Final = 5.0
 _POLL_S: Final = 0.02

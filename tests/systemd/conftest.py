@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import pytest
 
-from tests.support.netns import SERVER_ADDRESS, Laboratory, ReaderPort, laboratory
-from tests.support.rtsp_reader import RtspReader
-from tests.support.rtsp_wire import Transport
+from tests.support.netns.namespaces import SERVER_ADDRESS, Laboratory, ReaderPort, laboratory
+from tests.support.rtsp.reader import RtspReader
+from tests.support.rtsp.wire import Transport
 from tests.systemd.installation import install
 from tests.systemd.machine import Machine, booted_machine
 from tests.systemd.root import built_root

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from tests.support.netns import Namespace
+from tests.support.netns.namespaces import Namespace
 from tests.support.processes import child_pids
 
 BOOT_DEADLINE_S: Final = 30.0

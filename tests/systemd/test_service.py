@@ -8,7 +8,7 @@ import pytest
 
 from edge_streamer.logs.events import ServiceStarted, SessionEnded, SessionOpened, SourceEnded, SourceStarted
 from edge_streamer.logs.fields import Event
-from tests.support.netns import SERVER_ADDRESS
+from tests.support.netns.namespaces import SERVER_ADDRESS
 from tests.systemd.conftest import ANYBODY, STREAM, UNIT, Installed
 from tests.systemd.installation import UNITS
 

@@ -13,7 +13,7 @@ from edge_streamer.codec.h264.access_unit import (
     update_parameter_sets,
 )
 from edge_streamer.codec.h264.sps import MAX_PARAMETER_SET_BYTES
-from tests.support.h264_depacketizer import annex_b
+from tests.support.rtsp.h264_depacketizer import annex_b
 
 SPS = bytes.fromhex("6742c00dda05066840000003004000000f23c50aa8")  # 320 x 192 at 30 fps, level 1.3, id 0
 OTHER_SPS = bytes.fromhex("6742c01fda05066840000003004000000f23c50aa8")  # the same at level 3.1

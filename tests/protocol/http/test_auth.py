@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from edge_streamer.protocol.digest import Algorithm, LoginRules
 from edge_streamer.protocol.http.auth import NONCE_LIFETIME_S, HttpAuthenticator, Identified, LoginRequired
 from edge_streamer.protocol.http.messages import HttpRequest
-from tests.support.digest_client import DigestClient, parse_challenge
-from tests.support.locked_ladder import ALICE, MALLORY, TwoAccounts
+from tests.support.rtsp.digest_client import DigestClient, parse_challenge
+from tests.support.rtsp.locked_ladder import ALICE, MALLORY, TwoAccounts
 
 PEER = "192.0.2.7"
 NOW = 1000.0

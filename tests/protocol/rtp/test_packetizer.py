@@ -17,8 +17,8 @@ from edge_streamer.protocol.rtp.packetizer import (
     H264Packetizer,
     PacketizedFrame,
 )
-from tests.support.h264_depacketizer import access_units
-from tests.support.rtp import RtpPacket, interleaved_packets
+from tests.support.rtsp.h264_depacketizer import access_units
+from tests.support.rtsp.rtp import RtpPacket, interleaved_packets
 
 SPS = bytes.fromhex("6742c00dda05066840000003004000000f23c50aa8")
 PPS = b"\x68\xce\x3c\x80"

@@ -14,8 +14,8 @@ from edge_streamer.codec.h264.access_unit import (
     update_parameter_sets,
 )
 from edge_streamer.protocol.rtp.packetizer import MAX_PACKET_BYTES, H264Packetizer
-from tests.support.h264_depacketizer import access_units, annex_b
-from tests.support.rtp import RtpPacket
+from tests.support.rtsp.h264_depacketizer import access_units, annex_b
+from tests.support.rtsp.rtp import RtpPacket
 
 WIDTH, HEIGHT, FRAMES = 318, 190, 7
 DROPPED = (NalType.ACCESS_UNIT_DELIMITER, NalType.END_OF_SEQUENCE, NalType.END_OF_STREAM, NalType.FILLER)

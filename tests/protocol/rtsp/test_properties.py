@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.rtsp_harness import Trace, check_bytes, run_connection
+from tests.support.rtsp.harness import Trace, check_bytes, run_connection
 
 DIALOGUE = (
     b"OPTIONS rtsp://u:p@cam:554/main RTSP/1.0\r\nCSeq: 1\r\nUser-Agent: Lavf61.7.100\r\n\r\n"

@@ -10,7 +10,7 @@ import pytest
 from edge_streamer.runtime.udp import multicast
 from edge_streamer.runtime.udp.multicast import MulticastGroup
 from tests.support.loop import take_faults, turn_until
-from tests.support.multicast import Listener, own_group
+from tests.support.rtsp.multicast import Listener, own_group
 
 
 @dataclass(frozen=True)

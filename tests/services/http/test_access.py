@@ -10,7 +10,7 @@ from edge_streamer.protocol.digest import LoginRules
 from edge_streamer.protocol.http.auth import HttpAuthenticator
 from edge_streamer.protocol.http.messages import HttpRequest
 from edge_streamer.services.http.access import AccessRules, HttpAccess, Refusal
-from tests.support.digest_client import DigestClient, parse_challenge
+from tests.support.rtsp.digest_client import DigestClient, parse_challenge
 
 PASSWORD = "a good password"
 USERS = Users({role.name.lower(): new_user(role.name.lower(), role, PASSWORD) for role in Role})

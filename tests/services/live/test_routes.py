@@ -19,8 +19,8 @@ from edge_streamer.services.http.service import HttpService
 from edge_streamer.services.live.routes import LiveRoutes
 from edge_streamer.services.live.stream import LiveStream
 from edge_streamer.services.live.viewer import BEHIND_S, LiveViewer
+from tests.support.browser.live_browser import LiveBrowser
 from tests.support.frames import PPS, SPS, TICKS_A_FRAME, annex_b, frame, key_frame
-from tests.support.live_browser import LiveBrowser
 from tests.support.loop import HandClock, clock, loop, no_descriptor_left, pass_time, take_faults, turn_until
 from tests.support.service_status import a_status, a_stream
 

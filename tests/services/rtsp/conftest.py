@@ -30,7 +30,7 @@ from edge_streamer.services.status import EndReason
 from tests.support.frames import TICKS_A_FRAME, frame, key_frame
 from tests.support.loop import HandClock, clock, loop, no_descriptor_left, pass_time, turn_until
 from tests.support.loopback import own_host
-from tests.support.rtsp_wire import ClientParser, InterleavedPacket, Response, encode_request
+from tests.support.rtsp.wire import ClientParser, InterleavedPacket, Response, encode_request
 
 __all__ = ["clock", "loop", "no_descriptor_left"]
 

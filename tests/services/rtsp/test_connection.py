@@ -8,10 +8,10 @@ from edge_streamer.services.rtsp.connection import DESCRIBE_LIMIT_S, PLAY_LIMIT_
 from edge_streamer.services.rtsp.counters import RtspCounters
 from edge_streamer.services.status import EndReason
 from tests.services.rtsp.conftest import HOST
-from tests.support.h264_depacketizer import access_units
 from tests.support.loop import take_faults, turn_until
-from tests.support.rtp import RtpPacket
-from tests.support.rtsp_wire import InterleavedPacket, Response
+from tests.support.rtsp.h264_depacketizer import access_units
+from tests.support.rtsp.rtp import RtpPacket
+from tests.support.rtsp.wire import InterleavedPacket, Response
 
 _RTP_INFO = re.compile(r"url=(\S+);seq=(\d+);rtptime=(\d+)")
 

@@ -7,7 +7,7 @@ from edge_streamer.services.rtsp.connection import DESCRIBE_LIMIT_S
 from edge_streamer.services.status import Limit
 from tests.services.rtsp.conftest import HOST, OTHER_HOST, UDP_PORTS
 from tests.support.loop import turn_until
-from tests.support.rtsp_wire import encode_request
+from tests.support.rtsp.wire import encode_request
 
 
 def reached(house) -> dict[Limit, int]:

@@ -8,8 +8,8 @@ from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.v4l2.abi import PixelFormat
 from edge_streamer.sources.v4l2.encoders import open_encoder
-from tests.support.v4l2_stand_in import Offer, StandInCamera, StandInKernel
-from tests.support.v4l2_stand_in_codec import StandInCodec
+from tests.support.v4l2.stand_in import Offer, StandInCamera, StandInKernel
+from tests.support.v4l2.stand_in_codec import StandInCodec
 
 
 @pytest.fixture

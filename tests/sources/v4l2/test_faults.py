@@ -13,9 +13,9 @@ from edge_streamer.sources.v4l2 import m2m as v4l2_m2m
 from edge_streamer.sources.v4l2.abi import BufferFlags, PixelFormat
 from edge_streamer.sources.v4l2.source import run_v4l2
 from tests.support.frame_number import read_frame_number
-from tests.support.v4l2_recording import MAIN, RecordingLink, camera_of, failure, film, run
-from tests.support.v4l2_stand_in import Shot, StandInKernel
-from tests.support.v4l2_stand_in_codec import StandInCodec
+from tests.support.v4l2.recording import MAIN, RecordingLink, camera_of, failure, film, run
+from tests.support.v4l2.stand_in import Shot, StandInKernel
+from tests.support.v4l2.stand_in_codec import StandInCodec
 
 SUB = Output(name="sub", width=160, height=120, fps=15, bitrate_bps=200_000, gop_s=1)
 

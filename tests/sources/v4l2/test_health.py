@@ -7,7 +7,7 @@ import pytest
 from edge_streamer.services.supervision.output import SILENCE_EXTRA_S, SILENCE_FRAMES
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.v4l2.health import Discards, FrameWatch, MissedPictures, patience_ns
-from tests.support.v4l2_recording import RecordingLink
+from tests.support.v4l2.recording import RecordingLink
 
 SECOND_NS = 1_000_000_000
 

@@ -4,8 +4,8 @@ import errno
 
 from edge_streamer.sources.v4l2.abi import PixelFormat
 from edge_streamer.sources.v4l2.list import list_v4l2_cameras, list_v4l2_encoders
-from tests.support.v4l2_stand_in import Offer, StandInCamera, StandInKernel
-from tests.support.v4l2_stand_in_codec import StandInCodec
+from tests.support.v4l2.stand_in import Offer, StandInCamera, StandInKernel
+from tests.support.v4l2.stand_in_codec import StandInCodec
 
 
 def test_cameras_are_listed_by_a_path_that_lasts(tmp_path):

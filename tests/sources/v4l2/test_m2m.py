@@ -19,9 +19,9 @@ from edge_streamer.sources.v4l2.abi import BufferFlags, Control, PixelFormat
 from edge_streamer.sources.v4l2.device import SizeRange
 from edge_streamer.sources.v4l2.m2m import EncoderNode, M2mEncoder, find_encoders
 from tests.support.frame_number import read_frame_number
-from tests.support.v4l2_recording import numbered_pictures
-from tests.support.v4l2_stand_in import Offer, StandInCamera, StandInKernel
-from tests.support.v4l2_stand_in_codec import StandInCodec
+from tests.support.v4l2.recording import numbered_pictures
+from tests.support.v4l2.stand_in import Offer, StandInCamera, StandInKernel
+from tests.support.v4l2.stand_in_codec import StandInCodec
 
 HD = Output(width=1280, height=720, fps=30, bitrate_bps=2_010_000, gop_s=2)
 SMALL = Output(width=320, height=240, fps=30, bitrate_bps=800_000, gop_s=1)

@@ -9,8 +9,8 @@ from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.v4l2.abi import BufferType, PixelFormat
 from edge_streamer.sources.v4l2.device import ControlRange, Device, RateRange, SizeRange
 from edge_streamer.sources.v4l2.modes import Mode, capture_type, choose_format, read_modes
-from tests.support.v4l2_stand_in import Offer, StandInCamera, StandInKernel
-from tests.support.v4l2_stand_in_codec import StandInCodec
+from tests.support.v4l2.stand_in import Offer, StandInCamera, StandInKernel
+from tests.support.v4l2.stand_in_codec import StandInCodec
 
 HD = Output()
 SUB = Output(name="sub", width=640, height=360, fps=15)

@@ -12,8 +12,8 @@ from edge_streamer.sources.v4l2.abi import BufferFlags, Control, PixelFormat
 from edge_streamer.sources.v4l2.key_frames import H264_UNIT_GUID, h264_extension_unit
 from edge_streamer.sources.v4l2.source import run_v4l2
 from tests.support.frame_number import read_frame_number
-from tests.support.v4l2_recording import MAIN, RecordingLink, as_h264, numbered_pictures, run
-from tests.support.v4l2_stand_in import Offer, Shot, StandInCamera, StandInKernel
+from tests.support.v4l2.recording import MAIN, RecordingLink, as_h264, numbered_pictures, run
+from tests.support.v4l2.stand_in import Offer, Shot, StandInCamera, StandInKernel
 
 VIDEO_CONTROL = bytes((9, 4, 0, 0, 1, 0x0E, 1, 0, 0))
 VIDEO_STREAMING = bytes((9, 4, 1, 0, 1, 0x0E, 2, 0, 0))

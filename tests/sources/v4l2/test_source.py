@@ -11,7 +11,7 @@ from edge_streamer.sources.ending import SourceStopped
 from edge_streamer.sources.v4l2.abi import Control, PixelFormat
 from edge_streamer.sources.v4l2.source import run_v4l2
 from tests.support.frame_number import read_frame_number
-from tests.support.v4l2_recording import (
+from tests.support.v4l2.recording import (
     FILM_FRAMES,
     MAIN,
     SIZES,
@@ -22,8 +22,8 @@ from tests.support.v4l2_recording import (
     numbered_pictures,
     run,
 )
-from tests.support.v4l2_stand_in import Offer, Shot, StandInCamera, StandInKernel
-from tests.support.v4l2_stand_in_codec import StandInCodec
+from tests.support.v4l2.stand_in import Offer, Shot, StandInCamera, StandInKernel
+from tests.support.v4l2.stand_in_codec import StandInCodec
 
 SUB = Output(name="sub", width=160, height=120, fps=15, bitrate_bps=200_000, gop_s=1)
 

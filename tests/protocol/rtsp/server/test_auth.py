@@ -8,8 +8,8 @@ from edge_streamer.protocol.digest import Algorithm, LoginRules
 from edge_streamer.protocol.rtsp.message import Request, Response
 from edge_streamer.protocol.rtsp.server.auth import ALLOW_ALL, LoginAuthorizer
 from edge_streamer.protocol.rtsp.server.events import LoginFailed
-from tests.support.digest_client import DigestClient
-from tests.support.locked_ladder import ALICE, BOB, MALLORY, TwoAccounts
+from tests.support.rtsp.digest_client import DigestClient
+from tests.support.rtsp.locked_ladder import ALICE, BOB, MALLORY, TwoAccounts
 
 NONCE = "0123456789abcdef"
 CHALLENGE = {"realm": "edge_streamer", "nonce": NONCE}

@@ -14,8 +14,8 @@ from edge_streamer.protocol.rtsp.server.events import (
 )
 from edge_streamer.protocol.rtsp.server.session import SessionEnded
 from edge_streamer.protocol.rtsp.server.states import SessionState
-from tests.support.rtsp_harness import SSRC, transport_reply
-from tests.support.rtsp_ladder import Ladder, new_ladder
+from tests.support.rtsp.harness import SSRC, transport_reply
+from tests.support.rtsp.ladder import Ladder, new_ladder
 
 ALL = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, TEARDOWN, GET_PARAMETER, SET_PARAMETER"
 UDP = "RTP/AVP;unicast;client_port=20000-20001"

@@ -16,8 +16,8 @@ from edge_streamer.protocol.rtsp.server.events import (
 )
 from edge_streamer.protocol.rtsp.server.protocol import MAX_REQUESTS_WITHOUT_CSEQ, RtspServerProtocol
 from edge_streamer.protocol.rtsp.server.session import ConnectionPeer, SessionEnded, SessionTable
-from tests.support.rtsp_harness import GROUP
-from tests.support.rtsp_ladder import Ladder, new_ladder
+from tests.support.rtsp.harness import GROUP
+from tests.support.rtsp.ladder import Ladder, new_ladder
 
 UDP = "RTP/AVP;unicast;client_port=20000-20001"
 

@@ -7,7 +7,7 @@ from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.runtime.tcp.info import TcpInfo
 from edge_streamer.services.rtsp.transports.interleaved import SkippingTcpWire, TcpWire, UdpWire
-from tests.support.rtp import interleaved_packets
+from tests.support.rtsp.rtp import interleaved_packets
 from tests.support.tcp_pair import connected_pair, read_until
 
 LIMIT_BYTES = 500_000

@@ -14,7 +14,7 @@ from edge_streamer.services.rtsp.transports.multicast import MulticastSender
 from edge_streamer.services.status import EndReason
 from tests.services.rtsp.conftest import HOST, Client, House
 from tests.support.loop import take_faults
-from tests.support.multicast import Listener, own_group
+from tests.support.rtsp.multicast import Listener, own_group
 
 LISTENER_HOST = "127.0.0.1"
 OFFER = "RTP/AVP;multicast"

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
-from tests.support.rtsp_wire import (
+from tests.support.rtsp.wire import (
     ClientParser,
     InterleavedPacket,
     Response,

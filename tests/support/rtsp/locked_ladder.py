@@ -13,9 +13,9 @@ from edge_streamer.protocol.digest import Algorithm, LoginRules, compute_ha1
 from edge_streamer.protocol.rtsp.limits import DEFAULT_LIMITS
 from edge_streamer.protocol.rtsp.server.auth import LoginAuthorizer
 from edge_streamer.protocol.rtsp.server.events import LoginFailed
-from tests.support.digest_client import DigestClient, parse_challenge
-from tests.support.rtsp_harness import PEER_HOST
-from tests.support.rtsp_ladder import Ladder, Server
+from tests.support.rtsp.digest_client import DigestClient, parse_challenge
+from tests.support.rtsp.harness import PEER_HOST
+from tests.support.rtsp.ladder import Ladder, Server
 
 ALICE: Final = DigestClient("alice", "a good password")
 BOB: Final = DigestClient("bob", "another password")

@@ -14,7 +14,7 @@ from edge_streamer.sources.ending import SourceError, SourceStopped
 from edge_streamer.sources.testpattern.card import PatternCard
 from edge_streamer.sources.v4l2.abi import PixelFormat
 from edge_streamer.sources.v4l2.source import run_v4l2
-from tests.support.v4l2_stand_in import Offer, Shot, StandInCamera
+from tests.support.v4l2.stand_in import Offer, Shot, StandInCamera
 
 PATIENCE_S = 20.0
 SIZES = {(320, 240): (30, 15), (640, 480): (15,)}

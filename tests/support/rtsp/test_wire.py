@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.rtsp_wire import (
+from tests.support.rtsp.wire import (
     ClientParser,
     InterleavedPacket,
     Response,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.promql import Selector, selectors
+from tests.support.prometheus.promql import Selector, selectors
 
 
 def names(expression: str) -> list[str]:

@@ -5,7 +5,7 @@ Strict where a receiver would be lenient: what breaks a rule of packetization-mo
 
 from collections.abc import Iterable, Iterator
 
-from tests.support.rtp import RtpPacket
+from tests.support.rtsp.rtp import RtpPacket
 
 
 def access_units(packets: Iterable[bytes]) -> list[list[bytes]]:

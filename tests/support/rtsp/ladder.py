@@ -18,8 +18,8 @@ from edge_streamer.protocol.rtsp.server.auth import ALLOW_ALL, Authorizer
 from edge_streamer.protocol.rtsp.server.events import Question, RequestHandled, RtspEvent
 from edge_streamer.protocol.rtsp.server.protocol import RtspServerProtocol
 from edge_streamer.protocol.rtsp.server.session import ConnectionPeer, RtspSession, SessionTable
-from tests.support.rtsp_harness import LOCAL_HOST, PEER_HOST, ScriptedService, session_ids
-from tests.support.rtsp_wire import ClientParser, Response
+from tests.support.rtsp.harness import LOCAL_HOST, PEER_HOST, ScriptedService, session_ids
+from tests.support.rtsp.wire import ClientParser, Response
 
 E = TypeVar("E")
 

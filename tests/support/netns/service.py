@@ -17,13 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.support.netns import SERVER_ADDRESS, Laboratory, Namespace
+from tests.support.netns.namespaces import SERVER_ADDRESS, Laboratory, Namespace
 from tests.support.processes import resident_bytes
 from tests.support.service import RunningService
 
 RTSP_PORT: Final = 8554
 HTTP_PORT: Final = 8080
-_REPOSITORY: Final = Path(__file__).parents[2]
+_REPOSITORY: Final = Path(__file__).parents[3]
 _ENDING: Final = re.compile(r"session ended reason=(\w+) .*?peer=([0-9.]+):\d+ .*?backlog_age_s=([0-9.]+)")
 _ESTABLISHED: Final = "01"
 _LISTEN: Final = "0A"
@@ -132,7 +132,7 @@ dead_after_s = {dead_after_s}
 @contextmanager
 def service_in(lab: Laboratory, config: str, *, kernel: str = "this") -> Iterator[NamespacedService]:
     """Run the service in the server's namespace; `kernel="old"` refuses it TCP_RTO_MAX_MS."""
-    launcher = ["-m", "tests.support.netns_old_kernel", sys.executable] if kernel == "old" else []
+    launcher = ["-m", "tests.support.netns.old_kernel", sys.executable] if kernel == "old" else []
     with tempfile.TemporaryDirectory(prefix="edge-streamer-netns-") as folder:
         file, output = Path(folder) / "edge-streamer.toml", Path(folder) / "output"
         file.write_text(config)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-REPOSITORY: Final = Path(__file__).parents[2]
+REPOSITORY: Final = Path(__file__).parents[3]
 PROMETHEUS: Final = REPOSITORY / "deploy" / "prometheus"
 GRAFANA: Final = REPOSITORY / "deploy" / "grafana"
 DASHBOARDS: Final = ("fleet.json", "camera.json")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from tests.support.rtsp_reader import RtspReader
+from tests.support.rtsp.reader import RtspReader
 
 RECEIVE_BUFFER_BYTES: Final = 8 << 10
 """Little, so that what is not read waits at the server and not here."""

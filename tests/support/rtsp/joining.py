@@ -9,9 +9,9 @@ from typing import Final
 
 import av
 
-from tests.support.h264_depacketizer import access_units, annex_b
-from tests.support.rtsp_reader import MediaPacket, RtspReader
-from tests.support.rtsp_wire import Response, Transport
+from tests.support.rtsp.h264_depacketizer import access_units, annex_b
+from tests.support.rtsp.reader import MediaPacket, RtspReader
+from tests.support.rtsp.wire import Response, Transport
 
 NAL_TYPE_IDR: Final = 5
 NAL_TYPE_MASK: Final = 0x1F

@@ -12,7 +12,7 @@ from typing import Final, Self
 
 from wsproto.events import CloseConnection
 
-from tests.support.live_browser import LiveBrowser
+from tests.support.browser.live_browser import LiveBrowser
 from tests.support.service import RunningService
 
 WAIT_LIMIT_S: Final = 20.0

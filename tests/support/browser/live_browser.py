@@ -21,7 +21,7 @@ from wsproto.events import (
     TextMessage,
 )
 
-from tests.support.mp4_boxes import Box, parse
+from tests.support.browser.mp4_boxes import Box, parse
 
 
 class Fragment:

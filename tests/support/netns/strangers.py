@@ -8,8 +8,8 @@ import selectors
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from tests.support.netns_client import Connection, Player
-from tests.support.rtsp_wire import encode_request
+from tests.support.netns.client import Connection, Player
+from tests.support.rtsp.wire import encode_request
 
 BYTE_INTERVAL_S: Final = 1.0
 REQUESTS_A_TICK: Final = 5

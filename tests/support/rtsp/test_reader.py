@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.rtsp_reader import RtspReader, SequenceGap
+from tests.support.rtsp.reader import RtspReader, SequenceGap
 
 SDP = b"v=0\r\na=control:*\r\nm=video 0 RTP/AVP 96\r\na=control:trackID=0\r\n"
 Answer = bytes | Callable[[str], bytes]

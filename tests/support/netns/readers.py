@@ -16,15 +16,15 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from tests.support.netns import ReaderPort
-from tests.support.netns_client import Measured
+from tests.support.netns.client import Measured
+from tests.support.netns.namespaces import ReaderPort
 
 PLAYING_DEADLINE_S: Final = 15.0
 CLOCK_HZ: Final = 90_000
 LIVE_AGE_S: Final = 0.25
 """A frame that is no older than this, against the same reader's usual, is live: a quarter of the smallest budget's
 second, and far above what scheduling adds."""
-_REPOSITORY: Final = Path(__file__).parents[2]
+_REPOSITORY: Final = Path(__file__).parents[3]
 
 
 class ReaderProcess:
@@ -34,7 +34,7 @@ class ReaderProcess:
         self.port = port
         with port.namespace.entered():
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.netns_reader"],
+                [sys.executable, "-m", "tests.support.netns.reader"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 cwd=_REPOSITORY,

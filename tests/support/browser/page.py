@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Final
 
 from edge_streamer.sources.testpattern.strips import Strip, cell_edges, strip_height, strip_top
-from tests.support.browser import Browser
+from tests.support.browser.browser import Browser
 from tests.support.frame_number import milliseconds_since
 from tests.support.service import RunningService
 
-PICTURES: Final = Path(__file__).parents[2] / "build" / "page"
+PICTURES: Final = Path(__file__).parents[3] / "build" / "page"
 """Kept by CI: what the page looks like."""
 
 CONFIG: Final = """

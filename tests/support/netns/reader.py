@@ -1,6 +1,6 @@
 """A reader process of the laboratory: clients in one network namespace, told what to do by JSON lines on stdin.
 
-    python -m tests.support.netns_reader
+    python -m tests.support.netns.reader
 
 Each line is answered with one line. It ends with its standard input, so none outlives its test. `ReaderProcess` in
 `netns_readers` is the other end.
@@ -21,8 +21,8 @@ import time
 from dataclasses import asdict
 from typing import Any, Final
 
-from tests.support.netns_client import Connection
-from tests.support.netns_strangers import CLIENTS
+from tests.support.netns.client import Connection
+from tests.support.netns.strangers import CLIENTS
 
 TICK_S: Final = 0.05
 ACTIONS: Final = ("pause", "sip", "stop_reading", "leave", "reset", "close")

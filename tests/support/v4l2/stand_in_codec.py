@@ -7,7 +7,7 @@ import av
 from av.video.frame import PictureType
 
 from edge_streamer.sources.v4l2.abi import BufferFlags, BufferType, Capabilities, Control, PixelFormat
-from tests.support.v4l2_stand_in import StandInDevice
+from tests.support.v4l2.stand_in import StandInDevice
 
 
 class StandInCodec(StandInDevice):

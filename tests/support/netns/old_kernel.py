@@ -1,6 +1,6 @@
 """Runs a program as if the kernel were older than 6.15: it refuses TCP_RTO_MAX_MS, as Debian trixie's does.
 
-    python -m tests.support.netns_old_kernel PROGRAM ARGUMENT...
+    python -m tests.support.netns.old_kernel PROGRAM ARGUMENT...
 
 A seccomp filter answers `setsockopt(fd, IPPROTO_TCP, 44, ...)` with ENOPROTOOPT; nothing in the product needs to know
 that it is being tested. The filter is inherited by what the program starts.

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
-from tests.support.netns import Laboratory
-from tests.support.netns_readers import ReaderProcess
+from tests.support.netns.namespaces import Laboratory
+from tests.support.netns.readers import ReaderProcess
 
 MAX_ANIMALS: Final = 60
 LEAVING_KEPT: Final = 10

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from tests.support.rtsp_wire import (
+from tests.support.rtsp.wire import (
     ClientParser,
     InterleavedPacket,
     Response,

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from tests.support.prometheus_server import PromQlError, running_prometheus
+from tests.support.prometheus.prometheus_server import PromQlError, running_prometheus
 
 
 @pytest.fixture(scope="module")
