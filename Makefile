@@ -98,13 +98,13 @@ hotpath: $(STAMP) ## microbenchmarks of parsing, packetizing, publishing and scr
 	$(BIN)/pytest benchmarks/hotpath.py --benchmark-columns=min,median,mean,rounds
 
 reliability: packages $(STAMP) ## measure dead and living readers in network namespaces (root, 9 minutes), write docs/reliability.md
-	$(BIN)/python -m tests.support.reliability_report
+	$(BIN)/python -m tests.tools.reliability_report
 
 docs: $(STAMP) ## write the generated parts of docs/ anew
-	$(BIN)/python -m tests.support.generated_docs
-	$(BIN)/python -m tests.support.configuration_docs
-	$(BIN)/python -m tests.support.metrics_docs
-	$(BIN)/python -m tests.support.log_docs
+	$(BIN)/python -m tests.tools.generated_docs
+	$(BIN)/python -m tests.tools.configuration_docs
+	$(BIN)/python -m tests.tools.metrics_docs
+	$(BIN)/python -m tests.tools.log_docs
 
 dashboards: $(STAMP) ## write deploy/grafana/*.json anew
 	$(BIN)/python -m deploy.grafana.make_dashboards

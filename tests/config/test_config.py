@@ -26,7 +26,7 @@ from edge_streamer.config.config import (
 )
 from edge_streamer.config.profiles import Board, Profile, find_profiles, load_profile, profile_folders
 from edge_streamer.config.toml import read_text
-from tests.support.configuration_docs import MISTAKES, PAGE, render_page
+from tests.tools.configuration_docs import MISTAKES, PAGE, render_page
 
 FOLDER = Path("/etc/edge_streamer")
 
@@ -113,7 +113,7 @@ def test_every_documented_mistake_is_answered_as_documented(written: str, answer
 
 def test_the_page_is_the_generated_one() -> None:
     page = PAGE.read_text()
-    assert page == render_page(page), "run python -m tests.support.configuration_docs"
+    assert page == render_page(page), "run python -m tests.tools.configuration_docs"
 
 
 def test_the_examples_on_the_page_load() -> None:

@@ -11,7 +11,7 @@ import pytest
 from edge_streamer.logs import events as log_events
 from edge_streamer.logs.events import EVENTS, HandlerFailed, SessionEnded, SessionKicked, SourceNoted, log_event
 from edge_streamer.logs.fields import FIELDS, JOURNAL_NAMES, Event
-from tests.support.log_docs import PATH, log_reference
+from tests.tools.log_docs import PATH, log_reference
 
 CATALOG = Path(__file__).parents[2] / "systemd" / "edge_streamer.catalog"
 JOURNALS_OWN = re.compile(r"MESSAGE|MESSAGE_ID|PRIORITY|CODE_.*|ERRNO|SYSLOG_.*|TID|UNIT|INVOCATION_ID|_.*")
@@ -136,4 +136,4 @@ def test_journalctl_takes_the_catalog_in(tmp_path):
 
 
 def test_the_reference_is_up_to_date():
-    assert PATH.read_text(encoding="utf-8") == log_reference(), "run: python -m tests.support.log_docs"
+    assert PATH.read_text(encoding="utf-8") == log_reference(), "run: python -m tests.tools.log_docs"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import reliability_report
 from tests.support.netns.readers import frame_ages, lateness, live_again_at, percentile
-from tests.support.reliability_report import VARIABLE, record, render
+from tests.tools import reliability_report
+from tests.tools.reliability_report import VARIABLE, record, render
 
 FRAME_TICKS = 3000
 FRAME_S = 1 / 30

@@ -20,7 +20,7 @@ from tests.support.netns.client import Measured
 from tests.support.netns.namespaces import Laboratory, laboratory
 from tests.support.netns.readers import ReaderProcess, frame_ages, percentile, reader_process
 from tests.support.netns.service import NamespacedService, config_of, service_in
-from tests.support.reliability_report import record
+from tests.tools.reliability_report import record
 
 HEALTHY_PROCESSES = 4
 HEALTHY_EACH = 5

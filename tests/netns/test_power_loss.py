@@ -17,7 +17,7 @@ from tests.support.netns.clips import CLIPS
 from tests.support.netns.namespaces import Laboratory, laboratory
 from tests.support.netns.readers import ReaderProcess, reader_process
 from tests.support.netns.service import NamespacedService, config_of, service_in
-from tests.support.reliability_report import record
+from tests.tools.reliability_report import record
 
 SETTLE_S = 3.0
 POLL_S = 0.02

@@ -18,8 +18,8 @@ from tests.support.netns.clips import average_bps
 from tests.support.netns.namespaces import laboratory
 from tests.support.netns.readers import reader_process
 from tests.support.netns.service import Ending, config_of, service_in
-from tests.support.reliability_report import record
 from tests.support.rtsp.h264_depacketizer import access_units, annex_b
+from tests.tools.reliability_report import record
 
 LINK_SHARE = 0.6
 PLAY_S = 60.0

@@ -15,7 +15,7 @@ from tests.support.netns.namespaces import laboratory
 from tests.support.netns.readers import ReaderProcess, reader_process
 from tests.support.netns.service import NamespacedService, config_of, service_in
 from tests.support.netns.zoo import Zoo
-from tests.support.reliability_report import record
+from tests.tools.reliability_report import record
 
 SOAK_S = 300.0
 EVENTS_PER_S = 20

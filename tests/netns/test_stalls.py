@@ -18,7 +18,7 @@ from tests.support.netns.clips import CLIPS
 from tests.support.netns.namespaces import Laboratory, laboratory
 from tests.support.netns.readers import ReaderProcess, live_again_at, reader_process
 from tests.support.netns.service import NamespacedService, config_of, service_in
-from tests.support.reliability_report import record
+from tests.tools.reliability_report import record
 
 STALLS_S = (1, 3, 5, 7)
 UDP_STALL_S = 7

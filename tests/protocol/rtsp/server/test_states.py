@@ -1,13 +1,13 @@
 from edge_streamer.protocol.rtsp.headers.public import encode_methods
 from edge_streamer.protocol.rtsp.server.methods import METHODS
 from edge_streamer.protocol.rtsp.server.states import TRANSITIONS, SessionState, allowed_methods, mermaid
-from tests.support.generated_docs import rendered_block, written_block
+from tests.tools.generated_docs import rendered_block, written_block
 
 
 def test_the_page_shows_the_table() -> None:
     page = "docs/rtsp-states.md"
     assert mermaid() in rendered_block(page)
-    assert written_block(page) == rendered_block(page), "run python -m tests.support.generated_docs"
+    assert written_block(page) == rendered_block(page), "run python -m tests.tools.generated_docs"
 
 
 def test_every_transition_is_in_the_picture_once() -> None:

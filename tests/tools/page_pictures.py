@@ -1,6 +1,6 @@
 """Takes the README's pictures of the page, from a real run: two streams, three sessions, one of them stalled.
 
-    python -m tests.support.page_pictures
+    python -m tests.tools.page_pictures
 
 Called by hand when the page looks different; it writes docs/images/page-*.png.
 """

@@ -1,6 +1,6 @@
 """Blocks in docs/ that are made from the code, each between two marker comments.
 
-A test compares a block with what is rendered now; `python -m tests.support.generated_docs` rewrites them all.
+A test compares a block with what is rendered now; `python -m tests.tools.generated_docs` rewrites them all.
 """
 
 from collections.abc import Callable, Mapping

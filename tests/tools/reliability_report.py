@@ -1,6 +1,6 @@
 """docs/reliability.md, written from what the laboratory's tests have measured.
 
-    python -m tests.support.reliability_report        # runs tests/netns and writes the page
+    python -m tests.tools.reliability_report        # runs tests/netns and writes the page
 
 A test hands in its figures with `record`; without the variable that names a file, as in every normal run, they go
 nowhere and nothing in the tree changes. The page says on which machine it was measured.

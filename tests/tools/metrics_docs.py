@@ -12,7 +12,7 @@ PATH: Final = Path(__file__).parents[2] / "docs" / "metrics.md"
 _HEAD: Final = f"""# Metrics
 
 What `/metrics` exports. This file is generated from `edge_streamer/services/metrics/table.py`; do not edit it
-(`python -m tests.support.metrics_docs` writes it).
+(`python -m tests.tools.metrics_docs` writes it).
 
 All names begin with `{PREFIX}`. The exposition is OpenMetrics 1.0 where the scraper asks for it, the Prometheus text
 format 0.0.4 otherwise. The process's own memory, processor time and descriptors are exported as `process_*`.

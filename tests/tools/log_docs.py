@@ -13,7 +13,7 @@ PATH: Final = Path(__file__).parents[2] / "docs" / "logs.md"
 _HEAD: Final = """# The log
 
 One line an event, on standard error: time (UTC), level, what happened, and `key=value` fields. This file is generated
-from `edge_streamer/logs/events.py`; do not edit it (`python -m tests.support.log_docs` writes it).
+from `edge_streamer/logs/events.py`; do not edit it (`python -m tests.tools.log_docs` writes it).
 
 ```
 2026-05-04T07:31:02.118Z INFO source up kind=picamera2 streams=main,sub

@@ -2,7 +2,7 @@
 documents.
 
 `tests/config/test_config.py` fails when `docs/configuration.md` says anything else, and makes each mistake below.
-Regenerate with `python -m tests.support.configuration_docs`.
+Regenerate with `python -m tests.tools.configuration_docs`.
 """
 
 from collections.abc import Mapping
