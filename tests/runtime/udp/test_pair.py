@@ -196,7 +196,7 @@ def test_a_second_socket_that_cannot_be_had_leaves_no_first(monkeypatch):
 # --- sending
 
 
-@pytest.mark.parametrize("host", [HOST, "::1"])
+@pytest.mark.parametrize("host", [HOST, "::1"], ids=["IPv4", "IPv6"])
 def test_a_run_arrives_as_datagrams_of_its_segments(open_session, host):
     session = open_session(host)
     sizes = [1200, 1200, 1200, 345]
@@ -285,7 +285,7 @@ def test_a_fault_in_what_takes_rtcp_ends_the_session(loop, session):
 # --- nobody is there
 
 
-@pytest.mark.parametrize("host", [HOST, "::1"])
+@pytest.mark.parametrize("host", [HOST, "::1"], ids=["IPv4", "IPv6"])
 def test_a_client_whose_port_is_closed_is_gone(loop, open_session, host):
     session = open_session(host)
     session.client.close()
