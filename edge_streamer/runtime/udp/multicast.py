@@ -5,7 +5,7 @@ the RTCP socket joins it too. Nothing here knows how many they are. Bound to the
 what was sent to the group and nothing that was sent to this machine; its own packets come back and are the owner's to
 know by their SSRC. Ports are shared (SO_REUSEADDR) with viewers on this machine.
 
-Opened and closed by `services.rtsp.multicast`. `udp` is the same for one viewer, and has what both send with.
+Opened and closed by `services.rtsp.transports.multicast`. `pair` is the same for one viewer; both send with `runs`.
 """
 
 import logging
@@ -18,7 +18,7 @@ from typing import Any
 
 from edge_streamer.runtime.address import host_of
 from edge_streamer.runtime.loop import Loop, Registration
-from edge_streamer.runtime.udp.pair import MAX_DATAGRAM_BYTES, RunSender, datagram_socket
+from edge_streamer.runtime.udp.runs import MAX_DATAGRAM_BYTES, RunSender, datagram_socket
 
 log = logging.getLogger(__name__)
 
