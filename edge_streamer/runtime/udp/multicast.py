@@ -42,13 +42,12 @@ class GroupAddress:
 
 
 class MulticastGroup:
-    """The two sockets of one stream's group; OSError when this machine has no way there or no such device."""
+    """The two sockets of one stream's group; `sender` counts the RTP packets that left. OSError when this machine has
+    no route to the group or no such device."""
 
     def __init__(self, address: GroupAddress) -> None:
         self.address = address
         self._has_warned = False
-        self._on_rtcp: Callable[[bytes, str], None] = _ignore
-        self._on_failed: Callable[[], None] = _ignore_end
         self._registration: Registration | None = None
         device = socket.if_nametoindex(address.interface) if address.interface else 0
         with ExitStack() as undo:
@@ -58,25 +57,18 @@ class MulticastGroup:
             self._rtcp_target = _sockaddr(address.host, address.ports[1], device)
             _join(self._rtcp, self._rtcp_target, device)
             undo.pop_all()
-        self._sender = RunSender(self._rtp, self._warn)
-        self.send_runs = self._sender.send_runs  # bound once: no call in between, per frame
+        self.sender = RunSender(self._rtp, self._warn)
+        self.send_runs = self.sender.send_runs  # bound once: no call in between, per frame
 
     def start(self, loop: Loop, on_rtcp: Callable[[bytes, str], None], on_failed: Callable[[], None]) -> None:
         """Read what is reported to the group, our own reports among it: `on_rtcp` is given a packet and its sender's
         host. `on_failed` is called when that raised."""
-        self._on_rtcp = on_rtcp
-        self._on_failed = on_failed
-        self._registration = loop.register(self._rtcp, self)
 
-    @property
-    def sent_bytes(self) -> int:
-        """RTP bytes that the kernel took."""
-        return self._sender.sent_bytes
+        def fail() -> None:
+            self._stop_reading()
+            on_failed()
 
-    @property
-    def sent_packets(self) -> int:
-        """RTP packets that the kernel took."""
-        return self._sender.sent_packets
+        self._registration = loop.register(self._rtcp, _ReportReader(self._rtcp, on_rtcp, fail))
 
     def send_rtcp(self, packet: bytes) -> None:
         """Send a compound RTCP packet to everybody."""
@@ -95,14 +87,23 @@ class MulticastGroup:
 
     def close(self) -> None:
         """Leave the group and free both ports."""
-        if self._registration is not None:
-            self._registration.close()
+        self._stop_reading()
         self._rtp.close()
         self._rtcp.close()
-        self._sender.let_go()
-        self._on_rtcp, self._on_failed = _ignore, _ignore_end
+        self.sender.let_go()
 
-    # --- the loop's calls
+    def _stop_reading(self) -> None:
+        if self._registration is not None:
+            self._registration.close()
+
+
+class _ReportReader:
+    """Hands on what the group's RTCP socket receives."""
+
+    def __init__(self, rtcp: socket.socket, take: Callable[[bytes, str], None], on_failed: Callable[[], None]) -> None:
+        self._rtcp = rtcp
+        self._take = take
+        self._on_failed = on_failed
 
     def on_readable(self) -> None:
         """Hand on one datagram."""
@@ -110,17 +111,14 @@ class MulticastGroup:
             packet, source = self._rtcp.recvfrom(MAX_DATAGRAM_BYTES)
         except OSError:
             return  # taken back by the kernel (a wrong checksum), or an interface that went away
-        self._on_rtcp(packet, host_of(source))
+        self._take(packet, host_of(source))
 
     def on_writable(self) -> None:
-        """Never asked for."""
-        raise AssertionError("never asked for")
+        raise AssertionError("the reader never asks to write")
 
     def on_fault(self, error: Exception) -> None:
-        """Read no more and tell the owner."""
+        """End reading: `take` raised (the loop has logged it)."""
         del error
-        if self._registration is not None:
-            self._registration.close()
         self._on_failed()
 
 
@@ -171,11 +169,3 @@ def _ip_mreqn(group: str, device: int) -> bytes:
 
 def _sockaddr(host: str, port: int, device: int) -> Any:
     return (host, port, 0, device) if ":" in host else (host, port)
-
-
-def _ignore(packet: bytes, host: str) -> None:
-    """Nobody listens yet, or any more."""
-
-
-def _ignore_end() -> None:
-    """Nobody listens yet, or any more."""

@@ -51,7 +51,7 @@ class UdpPortRange:
 
 
 class UdpPair:
-    """The two sockets of one UDP session."""
+    """The two sockets of one UDP session; `sender` counts the RTP packets that left."""
 
     def __init__(
         self, ports: UdpPortRange, local_address: Any, peer_address: Any, client_ports: tuple[int, int]
@@ -63,8 +63,8 @@ class UdpPair:
         self._has_warned = False
         self._registrations: tuple[Registration, ...] = ()
         self._rtp, self._rtcp = ports.bind_pair(local_address)
-        self._sender = RunSender(self._rtp, self.fail)
-        self.send_runs = self._sender.send_runs  # bound once: no call in between, per frame
+        self.sender = RunSender(self._rtp, self.fail)
+        self.send_runs = self.sender.send_runs  # bound once: no call in between, per frame
         try:
             self._rtp.connect(with_port(peer_address, client_ports[0]))
             self._rtcp.connect(with_port(peer_address, client_ports[1]))
@@ -88,21 +88,6 @@ class UdpPair:
     def server_ports(self) -> tuple[int, int]:
         """Our RTP and RTCP ports."""
         return self._rtp.getsockname()[1], self._rtcp.getsockname()[1]
-
-    @property
-    def sent_bytes(self) -> int:
-        """RTP bytes that the kernel took."""
-        return self._sender.sent_bytes
-
-    @property
-    def sent_packets(self) -> int:
-        """RTP packets that the kernel took."""
-        return self._sender.sent_packets
-
-    @property
-    def lost_packets(self) -> int:
-        """RTP packets that our own send buffer did not take."""
-        return self._sender.lost_packets
 
     def send_rtcp(self, packet: bytes) -> None:
         """Send a compound RTCP packet."""
@@ -140,7 +125,7 @@ class UdpPair:
             registration.close()
         self._rtp.close()
         self._rtcp.close()
-        self._sender.let_go()
+        self.sender.let_go()
         self._on_gone = _ignore_end
 
 
@@ -192,7 +177,7 @@ def _ignore(datagram: bytes) -> None:
 
 
 def _ignore_end() -> None:
-    """Nobody listens yet, or any more."""
+    """Called when a send fails before `start` or after `close`: the session does not exist yet, or has ended."""
 
 
 def _bound_pair(local_address: Any, port: int) -> tuple[socket.socket, socket.socket] | None:

@@ -43,12 +43,11 @@ class DatagramRun(Protocol):
 class RunSender:
     """Sends frames over one connected socket and counts what left; `on_error` is told why the rest of one did not."""
 
-    __slots__ = ("_on_error", "_rtp", "_segments", "lost_packets", "sent_bytes", "sent_packets")
+    __slots__ = ("_on_error", "_rtp", "_segments", "sent_bytes", "sent_packets")
 
     def __init__(self, rtp: socket.socket, on_error: Callable[[OSError], None]) -> None:
         self.sent_bytes = 0
         self.sent_packets = 0
-        self.lost_packets = 0  # our own send buffer was full
         self._rtp = rtp
         self._on_error = on_error
         self._segments = True
@@ -57,7 +56,6 @@ class RunSender:
         """Send a frame's runs; False when some of it found the send buffer full and is lost."""
         complete = True
         for run in runs:
-            packets_before = self.sent_packets
             try:
                 self._send_run(run)
             except OSError as error:
@@ -65,7 +63,6 @@ class RunSender:
                     self._on_error(error)
                     return False
                 complete = False
-                self.lost_packets += run.packet_count - (self.sent_packets - packets_before)
         return complete
 
     def _send_run(self, run: DatagramRun) -> None:
@@ -91,7 +88,7 @@ class RunSender:
         self.sent_packets += packets
 
     def let_go(self) -> None:
-        """Tell nobody any more: whoever is told holds us, and would wait for the collector."""
+        """Drop `on_error`, whose owner holds this sender: the reference cycle would wait for the garbage collector."""
         self._on_error = _ignore_error
 
 
@@ -104,4 +101,4 @@ def datagram_socket(host: str) -> socket.socket:
 
 
 def _ignore_error(error: OSError) -> None:
-    """Nobody listens any more."""
+    """Called for a send that fails after `let_go`: the session has ended."""

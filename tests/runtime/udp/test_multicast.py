@@ -96,13 +96,13 @@ def test_everybody_gets_every_packet_of_a_run(sender, listener):
         assert sender.group.send_runs([RUN])
         assert listener.received() == PACKETS
         assert other.received() == PACKETS
-    assert (sender.group.sent_packets, sender.group.sent_bytes) == (3, 2745)
+    assert (sender.group.sender.sent_packets, sender.group.sender.sent_bytes) == (3, 2745)
 
 
 def test_nobody_listens_and_it_is_sent_all_the_same(sender):
     for _ in range(3):
         assert sender.group.send_runs([RUN])
-    assert sender.group.sent_packets == 9
+    assert sender.group.sender.sent_packets == 9
 
 
 @pytest.mark.parametrize("ttl", [1, 5, 255])
@@ -175,7 +175,7 @@ def test_another_group_is_not_heard(loop, sender, new_sender, listener):
 
 
 def test_a_readiness_that_was_none_is_nothing(sender):
-    sender.group.on_readable()
+    multicast._ReportReader(sender.group._rtcp, sender.take, sender._on_failed).on_readable()
     assert sender.heard == []
 
 

@@ -211,12 +211,12 @@ class UdpWire:
     @property
     def sent_bytes(self) -> int:
         """RTP bytes that the kernel took."""
-        return self._pair.sent_bytes
+        return self._pair.sender.sent_bytes
 
     @property
     def sent_packets(self) -> int:
         """RTP packets that the kernel took."""
-        return self._pair.sent_packets
+        return self._pair.sender.sent_packets
 
     @property
     def backlog_bytes(self) -> int:

@@ -93,12 +93,12 @@ class MulticastSender:
     @property
     def sent_bytes(self) -> int:
         """RTP bytes that the kernel took, once for everybody."""
-        return self.group.sent_bytes
+        return self.group.sender.sent_bytes
 
     @property
     def sent_packets(self) -> int:
         """RTP packets that the kernel took, once for everybody."""
-        return self.group.sent_packets
+        return self.group.sender.sent_packets
 
     # --- sessions come and go
 
