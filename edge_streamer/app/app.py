@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 from edge_streamer import __version__
 from edge_streamer.accounts.login_failures import LoginFailures
@@ -31,6 +31,7 @@ from edge_streamer.logs.journal import new_log_handler
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.runtime.address import bracketed
 from edge_streamer.runtime.loop import Loop
+from edge_streamer.runtime.tcp.listener_group import ListenerGroup
 from edge_streamer.services.api.openapi import ApiDescription
 from edge_streamer.services.api.reload import ControlRoutes, OnReloaded
 from edge_streamer.services.api.sessions import SessionRoutes
@@ -147,8 +148,8 @@ class App:
     def start(self) -> None:
         """Listen, then start the sources. OSError, naming the address, when one cannot be had."""
         _raise_descriptor_limit()
-        self._rtsp_addresses = self._open("rtsp", self._rtsp, self._running.config.rtsp.listen)
-        self._http_addresses = self._open("http", self._http, self._running.config.http.listen)
+        self._rtsp_addresses = self._open("rtsp", self._rtsp.listeners, self._running.config.rtsp.listen)
+        self._http_addresses = self._open("http", self._http.listeners, self._running.config.http.listen)
         signal.set_wakeup_fd(self._loop.wake_writer.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
@@ -166,12 +167,10 @@ class App:
         streams = tuple(stream.name for stream in self._streams)
         log_event(log, ServiceStarted(version=__version__, rtsp=rtsp, http=http, streams=streams))
 
-    def _open(
-        self, name: str, service: RtspService | HttpService, listen: Sequence[ListenAddress]
-    ) -> list[tuple[str, int]]:
+    def _open(self, name: str, listeners: ListenerGroup[Any], listen: Sequence[ListenAddress]) -> list[tuple[str, int]]:
         if name in self._inherited:
-            return [service.serve_on(each) for each in self._inherited[name]]
-        return [_listen(service.listen, name.upper(), address.host, address.port) for address in listen]
+            return [listeners.serve_on(each) for each in self._inherited[name]]
+        return [_listen(listeners.listen, name.upper(), address.host, address.port) for address in listen]
 
     def stream_urls(self, host: str) -> list[str]:
         """Return the URLs for a client that reached us as `host` (empty: as we are bound)."""

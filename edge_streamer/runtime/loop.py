@@ -31,7 +31,14 @@ READ: Final = selectors.EVENT_READ
 WRITE: Final = selectors.EVENT_WRITE
 
 
-class Handler(Protocol):
+class Owner(Protocol):
+    """What a timer or a posted call belongs to."""
+
+    def on_fault(self, error: Exception) -> None:
+        """End yourself: one of your callbacks raised `error`. It is logged and counted already."""
+
+
+class Handler(Owner, Protocol):
     """What a descriptor's owner offers the loop."""
 
     def on_readable(self) -> None:
@@ -39,9 +46,6 @@ class Handler(Protocol):
 
     def on_writable(self) -> None:
         """Write what is queued."""
-
-    def on_fault(self, error: Exception) -> None:
-        """End yourself: one of your callbacks raised `error`. It is logged and counted already."""
 
 
 class HasFileno(Protocol):
@@ -89,7 +93,7 @@ class Timer:
 
     __slots__ = ("callback", "owner", "when")
 
-    def __init__(self, when: float, callback: Callable[[], None], owner: Handler | None) -> None:
+    def __init__(self, when: float, callback: Callable[[], None], owner: Owner | None) -> None:
         self.when = when
         self.callback: Callable[[], None] | None = callback
         self.owner = owner
@@ -110,7 +114,7 @@ class Loop:
         self._selector = selectors.DefaultSelector()
         self._timers: list[tuple[float, int, Timer]] = []  # a heap, by the latest time at which a turn must begin
         self._timer_order = count()
-        self._posted: deque[tuple[Callable[[], None], Handler | None]] = deque()
+        self._posted: deque[tuple[Callable[[], None], Owner | None]] = deque()
         self._running = False
         self._thread_id = threading.get_ident()
         self._wake_reader, self.wake_writer = socket.socketpair()
@@ -137,7 +141,7 @@ class Loop:
     # --- timers and posted calls
 
     def call_at(
-        self, when: float, callback: Callable[[], None], owner: Handler | None = None, *, slack_s: float = 0.0
+        self, when: float, callback: Callable[[], None], owner: Owner | None = None, *, slack_s: float = 0.0
     ) -> Timer:
         """Call `callback` in the first turn at or after `when` (monotonic seconds); ValueError when it is no time.
 
@@ -151,12 +155,12 @@ class Loop:
         return timer
 
     def call_later(
-        self, delay_s: float, callback: Callable[[], None], owner: Handler | None = None, *, slack_s: float = 0.0
+        self, delay_s: float, callback: Callable[[], None], owner: Owner | None = None, *, slack_s: float = 0.0
     ) -> Timer:
         """Call `callback` in the first turn that begins `delay_s` from now or later; `slack_s` as in `call_at`."""
         return self.call_at(self.now() + delay_s, callback, owner, slack_s=slack_s)
 
-    def post(self, callback: Callable[[], None], owner: Handler | None = None) -> None:
+    def post(self, callback: Callable[[], None], owner: Owner | None = None) -> None:
         """Call `callback` in the next turn, when no frame of today's stack can hold what it destroys. Thread-safe."""
         self._posted.append((callback, owner))
         if threading.get_ident() != self._thread_id:
@@ -231,14 +235,14 @@ class Loop:
         for _ in range(calls):
             self.guard(*self._posted.popleft())
 
-    def guard(self, callback: Callable[[], None], owner: Handler | None) -> None:
+    def guard(self, callback: Callable[[], None], owner: Owner | None) -> None:
         """Call `callback`; what it raises ends `owner` and nobody else. For calls over many owners in one turn."""
         try:
             callback()
         except Exception as error:  # noqa: BLE001 - the loop's boundary: one bad handler must not end the others
             self.report_fault(error, owner)
 
-    def report_fault(self, error: Exception, owner: Handler | None) -> None:
+    def report_fault(self, error: Exception, owner: Owner | None) -> None:
         """Count and log a fault of `owner`, and let it end itself."""
         self.faults += 1
         log_event(log, HandlerFailed(handler=type(owner).__name__ if owner else "a posted call"), error)

@@ -80,8 +80,8 @@ class Service:
         rules = AccessRules(USERS, HttpAuthenticator(RULES, b"key"), everybodys_role=None)
         access = HttpAccess(rules, self.failures)
         self.http = HttpService(loop, self, access, max_connections=8, max_connections_per_address=8)
-        self.rtsp_address = self.rtsp.listen("127.0.0.1", 0)
-        self.http_address = self.http.listen("127.0.0.1", 0)
+        self.rtsp_address = self.rtsp.listeners.listen("127.0.0.1", 0)
+        self.http_address = self.http.listeners.listen("127.0.0.1", 0)
         self.clients: list[Client] = []
 
     def _new_authorizer(self) -> LoginAuthorizer:

@@ -6,7 +6,6 @@ a source has to be asked for is answered when it has said it, keeps nobody else 
 An answer may leave its connection to a successor, which speaks another protocol; it counts as HTTP's until its end.
 """
 
-import socket
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
@@ -17,7 +16,8 @@ from edge_streamer.protocol.http.server import HttpServerProtocol
 from edge_streamer.runtime.loop import Loop, Timer
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import DEFAULT_WRITE_LIMIT_BYTES, TcpConnection
-from edge_streamer.runtime.tcp.listener import ConnectionGate, TcpListener, open_listening_socket
+from edge_streamer.runtime.tcp.listener import ConnectionGate
+from edge_streamer.runtime.tcp.listener_group import ListenerGroup
 from edge_streamer.services.http.access import Refusal
 from edge_streamer.services.http.answers import DeferredResponse, HttpAnswer, Successor, SwitchAnswer, refuse
 
@@ -44,38 +44,21 @@ class Access(Protocol):
 
 
 class HttpService:
-    """Listeners, their connections, and the queue of requests."""
+    """The connections of HTTP and the queue of their requests."""
 
     def __init__(
         self, loop: Loop, routes: Routes, access: Access, *, max_connections: int, max_connections_per_address: int
     ) -> None:
         self.gate = ConnectionGate(total=max_connections, per_address=max_connections_per_address)
+        self.listeners = ListenerGroup(loop, self.gate, self._new_connection)
         self._loop = loop
         self._routes = routes
         self._access = access
-        self._listeners: list[TcpListener] = []
-        self._connections: set[HttpConnection] = set()
         self._waiting: dict[HttpConnection, Callable[[], None]] = {}
         self._is_turn_taken = False
 
-    def listen(self, host: str, port: int) -> tuple[str, int]:
-        """Listen on one more address; return it with its real port. OSError when it cannot be had."""
-        return self.serve_on(open_listening_socket(host, port))
-
-    def serve_on(self, listening: socket.socket) -> tuple[str, int]:
-        """Serve who connects to a socket that listens and does not block; return its address."""
-        listener = TcpListener(self._loop, listening, self.gate, self._on_accepted)
-        self._listeners.append(listener)
-        address = listener.address
-        return address[0], address[1]
-
-    def _on_accepted(self, accepted: socket.socket) -> None:
-        TcpConnection(self._loop, accepted, self._new_connection)
-
     def _new_connection(self, connection: TcpConnection) -> "HttpConnection":
-        made = HttpConnection(self._loop, self, self._routes, self._access, connection)
-        self._connections.add(made)
-        return made
+        return HttpConnection(self._loop, self, self._routes, self._access, connection)
 
     def answer_in_turn(self, connection: "HttpConnection", answer: Callable[[], None]) -> None:
         """Have `connection` answer: at once when no request has been answered in this turn, else in one to come."""
@@ -91,18 +74,15 @@ class HttpService:
             connection = next(iter(self._waiting))
             connection.take_turn(self._waiting.pop(connection))
 
-    def forget_connection(self, connection: "HttpConnection", peer_host: str) -> None:
-        """Let go of a connection that is over."""
+    def forget_connection(self, connection: "HttpConnection", tcp: TcpConnection) -> None:
+        """Drop what waits for a connection that has ended."""
         self._waiting.pop(connection, None)
-        self._connections.discard(connection)
-        self.gate.leave(peer_host)
+        self.listeners.forget(tcp)
 
     def close(self) -> None:
         """Stop listening and hang up."""
-        for listener in self._listeners:
-            listener.close()
-        for connection in tuple(self._connections):
-            connection.close()
+        self.listeners.stop_listening()
+        self.listeners.close_connections(CloseReason.SHUTDOWN)
 
 
 class HttpConnection:
@@ -193,17 +173,17 @@ class HttpConnection:
         """Let go."""
         if self._timer is not None:
             self._timer.cancel()
-        self._service.forget_connection(self, self._connection.peer_host)
+        self._service.forget_connection(self, self._connection)
         if self._successor is not None:
             self._successor.on_closed(reason)
         else:
             self._connection.remove_write_limit(self._write_limit_bytes)
 
-    def close(self) -> None:
+    def close(self, reason: CloseReason) -> None:
         """Hang up."""
         if self._successor is not None:
             self._successor.close()
-        self._connection.close(CloseReason.SHUTDOWN)
+        self._connection.close(reason)
 
     def _write_limit_bytes(self) -> int:
         """A snapshot alone may be larger than what else may wait."""

@@ -86,7 +86,7 @@ class RtspConnection:
         for session in self._service.sessions_of(self._connection):
             if reason is CloseReason.STALLED or self._playback(session).state != "playing":
                 self._service.end(session, _end_reason(reason))
-        self._service.forget_connection(self._connection)
+        self._service.listeners.forget(self._connection)
 
     # --- events
 

@@ -32,7 +32,8 @@ from edge_streamer.runtime.loop import FRAME_SLACK_S, Loop
 from edge_streamer.runtime.memory import MemoryTrimmer
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection
-from edge_streamer.runtime.tcp.listener import ConnectionGate, TcpListener, open_listening_socket
+from edge_streamer.runtime.tcp.listener import ConnectionGate
+from edge_streamer.runtime.tcp.listener_group import ListenerGroup
 from edge_streamer.runtime.udp.pair import NoPortLeftError, UdpPair, UdpPortRange
 from edge_streamer.services.rtsp.client_family import client_family
 from edge_streamer.services.rtsp.connection import RtspConnection
@@ -73,6 +74,7 @@ class RtspService:
         self._new_authorizer = new_authorizer
         self.counters = RtspCounters()
         self.gate = ConnectionGate(total=settings.max_connections, per_address=settings.max_connections_per_address)
+        self.listeners = ListenerGroup(loop, self.gate, self._new_connection, settings.dead_after_s)
         self.pending_describes: set[RtspConnection] = set()
         self.max_pending_describes = settings.max_pending_describes
         self.cname = f"edge_streamer@{socket.gethostname()}"
@@ -86,8 +88,6 @@ class RtspService:
         self._sessions_of: Counter[str] = Counter()
         self._ports = UdpPortRange(*settings.udp_ports)
         self._multicast = MulticastSenders(loop, settings.groups, self.cname, self.counters.count_traffic)
-        self._listeners: list[TcpListener] = []
-        self._connections: dict[int, RtspConnection] = {}
         self._report()
         self._sweep()
 
@@ -105,31 +105,15 @@ class RtspService:
         self.gate.total, self.gate.per_address = settings.max_connections, settings.max_connections_per_address
         self.max_pending_describes = settings.max_pending_describes
 
-    # --- listeners and connections
-
-    def listen(self, host: str, port: int) -> tuple[str, int]:
-        """Listen on one more address; return it with its real port. OSError when it cannot be had."""
-        return self.serve_on(open_listening_socket(host, port))
-
-    def serve_on(self, listening: socket.socket) -> tuple[str, int]:
-        """Serve who connects to a socket that listens and does not block; return its address."""
-        listener = TcpListener(self._loop, listening, self.gate, self._on_accepted)
-        self._listeners.append(listener)
-        address = listener.address
-        return address[0], address[1]
+    # --- connections
 
     @property
     def session_count(self) -> int:
         """Sessions now; cheaper than `sessions`."""
         return self._sessions_of.total()
 
-    def _on_accepted(self, accepted: socket.socket) -> None:
-        TcpConnection(self._loop, accepted, self._new_connection, self._settings.dead_after_s)
-
     def _new_connection(self, connection: TcpConnection) -> RtspConnection:
-        made = RtspConnection(self._loop, self, connection)
-        self._connections[connection.connection_id] = made
-        return made
+        return RtspConnection(self._loop, self, connection)
 
     def new_protocol(self, peer: ConnectionPeer, now: float) -> RtspServerProtocol:
         """Return the protocol object of a new connection."""
@@ -142,11 +126,6 @@ class RtspService:
             new_session_id=lambda: secrets.token_hex(8).upper(),
             now=now,
         )
-
-    def forget_connection(self, connection: TcpConnection) -> None:
-        """Let go of a connection that is over."""
-        del self._connections[connection.connection_id]
-        self.gate.leave(connection.peer_host)
 
     def on_protocol_error(self, error: ProtocolErrorOccurred, peer_host: str) -> None:
         """Count what a peer got wrong, and log it unless that address had its line this second."""
@@ -287,10 +266,8 @@ class RtspService:
             playback.wire.send_rtcp(playback.stream.goodbye(self.cname, reason))
             self._sessions.remove(session)
             self.finish(session, reason)
-            connection = self._connections.get(session.connection_id)
-            is_last = not self._sessions.of_connection(session.connection_id)
-            if connection is not None and playback.wire.name == "tcp" and is_last:
-                connection.close(CloseReason.LOCAL)
+            if isinstance(playback.wire, TcpWire) and not self._sessions.of_connection(session.connection_id):
+                playback.wire.connection.close_when_sent(CloseReason.LOCAL)
 
     def kick(self, session_id: str) -> bool:
         """End the session of that id because an operator wants it so; False when there is none."""
@@ -312,13 +289,11 @@ class RtspService:
 
     def close(self) -> None:
         """Stop listening and say goodbye to everybody."""
-        for listener in self._listeners:
-            listener.close()
+        self.listeners.stop_listening()
         self._timer.cancel()
         self._report_timer.cancel()
         self.end_all(EndReason.SHUTDOWN)
-        for connection in tuple(self._connections.values()):
-            connection.close(CloseReason.SHUTDOWN)
+        self.listeners.close_connections(CloseReason.SHUTDOWN)
 
     # --- the clocks that all sessions share
 
@@ -340,7 +315,7 @@ class RtspService:
     def _sweep(self) -> None:
         """End who is dead without a sign: readers that never drain, sessions that nobody renews."""
         self._timer = self._loop.call_later(SWEEP_INTERVAL_S, self._sweep, slack_s=FRAME_SLACK_S)
-        for connection in tuple(self._connections.values()):
+        for connection in self.listeners.delegates:
             connection.sweep()
         for event in self._sessions.expire(self._loop.now()):
             self.finish(event.session, EndReason.IDLE)

@@ -94,7 +94,7 @@ class House:
         self.service = HttpService(
             loop, self.routes, self.access, max_connections=max_connections, max_connections_per_address=max_connections
         )
-        self.address = self.service.listen("127.0.0.1", 0)
+        self.address = self.service.listeners.listen("127.0.0.1", 0)
         self.clients: list[Client] = []
 
     def client(self, buffer_bytes: int = 0) -> Client:

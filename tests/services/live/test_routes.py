@@ -95,7 +95,7 @@ class House:
         self.service = HttpService(
             loop, HttpRoutes([self.live]), Access(), max_connections=9, max_connections_per_address=9
         )
-        self.address = self.service.listen("127.0.0.1", 0)
+        self.address = self.service.listeners.listen("127.0.0.1", 0)
         self.clients: list[Client] = []
         self._frames = 0
 

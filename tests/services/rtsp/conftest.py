@@ -164,7 +164,7 @@ class House:
         self.streams = StreamRegistry()
         self.stream = self.add_stream("main")
         self.service = RtspService(loop, self.streams, RtspSettings(**{"udp_ports": UDP_PORTS} | settings))
-        self.address = self.service.listen(HOST, 0)
+        self.address = self.service.listeners.listen(HOST, 0)
         self.clients: list[Client] = []
         self._frames = 0
 

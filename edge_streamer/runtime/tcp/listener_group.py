@@ -1,0 +1,84 @@
+"""The listeners of one service, the gate that they share, and the registry of the connections that they accepted.
+
+It knows no protocol: the service gives a function that makes the delegate of a new connection. The delegate calls
+`forget` from its `on_closed`; until then the connection counts in the gate and is closed with the service.
+"""
+
+import socket
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+from edge_streamer.runtime.loop import Loop
+from edge_streamer.runtime.tcp.close_reason import CloseReason
+from edge_streamer.runtime.tcp.connection import DEAD_AFTER_S, ConnectionDelegate, TcpConnection
+from edge_streamer.runtime.tcp.listener import ConnectionGate, TcpListener, open_listening_socket
+
+
+class ServedConnection(ConnectionDelegate, Protocol):
+    """The delegate of an accepted connection."""
+
+    def close(self, reason: CloseReason) -> None:
+        """Hang up; `on_closed` follows in a later turn."""
+
+
+_D = TypeVar("_D", bound=ServedConnection)
+
+
+class ListenerGroup(Generic[_D]):
+    """Accepts connections on any number of addresses, as many as `gate` lets pass.
+
+    `new_delegate` is called once for each accepted connection; an OSError out of it drops the connection.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        gate: ConnectionGate,
+        new_delegate: Callable[[TcpConnection], _D],
+        dead_after_s: float = DEAD_AFTER_S,
+    ) -> None:
+        self.gate = gate
+        self._loop = loop
+        self._new_delegate = new_delegate
+        self._dead_after_s = dead_after_s
+        self._listeners: list[TcpListener] = []
+        self._delegates: dict[int, _D] = {}  # by connection_id
+
+    def listen(self, host: str, port: int) -> tuple[str, int]:
+        """Listen on one more address; return it with its real port. OSError when it cannot be had."""
+        return self.serve_on(open_listening_socket(host, port))
+
+    def serve_on(self, listening: socket.socket) -> tuple[str, int]:
+        """Accept from a listening, non-blocking socket, which the group closes; return its address."""
+        listener = TcpListener(self._loop, listening, self.gate, self._on_accepted)
+        self._listeners.append(listener)
+        address = listener.address
+        return address[0], address[1]
+
+    def _on_accepted(self, accepted: socket.socket) -> None:
+        TcpConnection(self._loop, accepted, self._register, self._dead_after_s)
+
+    def _register(self, connection: TcpConnection) -> _D:
+        delegate = self._delegates[connection.connection_id] = self._new_delegate(connection)
+        return delegate
+
+    @property
+    def delegates(self) -> tuple[_D, ...]:
+        """The delegates of the connections that are open now, oldest first."""
+        return tuple(self._delegates.values())
+
+    def forget(self, connection: TcpConnection) -> None:
+        """Take a connection that has ended out of the registry and the gate; KeyError when it is not in there."""
+        del self._delegates[connection.connection_id]
+        self.gate.leave(connection.peer_host)
+
+    def stop_listening(self) -> None:
+        """Close the listening sockets; connections that are open go on."""
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+
+    def close_connections(self, reason: CloseReason) -> None:
+        """Hang up on every connection that is open."""
+        for delegate in self.delegates:
+            delegate.close(reason)
