@@ -113,7 +113,7 @@ class App:
             new_authorizer=authorizer_maker(config),
             login_failures=self._login_failures,
         )
-        self._sources = RunningSources(loop, self._streams, config.link.dead_after_s, self._rtsp)
+        self._sources = RunningSources(loop, self._streams, config.link.dead_after_s, self._rtsp.sessions)
         self._sources.take(running.sources)
         self._reloader = Reloader(loop, load, self._apply)
         self._access = HttpAccess(access_rules(config), self._login_failures)
@@ -136,7 +136,7 @@ class App:
         described = (
             StatusRoutes(self.status, MetricsExposition(ServiceCollector(self.status)), self._loop.post),
             StreamRoutes(self.status, self._sources.by_stream),
-            SessionRoutes(self.status, self._rtsp.kick),
+            SessionRoutes(self.status, self._rtsp.sessions.kick),
             ControlRoutes(self.reload),
             self._live,
         )
@@ -264,10 +264,10 @@ class App:
     def status(self) -> ServiceStatus:
         """Return a snapshot of everything."""
         config, times = self._running.config, self._sources.times
-        counters, traffic, board = self._rtsp.counters, self._rtsp.traffic(), self._sensors.health()
+        counters, traffic, board = self._rtsp.sessions.counters, self._rtsp.sessions.traffic(), self._sensors.health()
         return ServiceStatus(
             started_wall_s=self._started_wall_s,
-            sessions=self._rtsp.sessions(),
+            sessions=self._rtsp.sessions.statuses(),
             streams=self._sources.statuses(),
             sessions_limit=config.rtsp.max_sessions,
             write_budget_s=config.link.dead_after_s,
@@ -296,12 +296,12 @@ class App:
 
     def _unit_state(self) -> UnitState:
         """What systemd is told: a status of all sessions ten times a second would be too much."""
-        return UnitState(self._sources.statuses(), self._rtsp.session_count, self._sources.stuck())
+        return UnitState(self._sources.statuses(), self._rtsp.sessions.count, self._sources.stuck())
 
     def _limits_reached(self) -> Mapping[Limit, int]:
         rtsp, http = self._rtsp.gate.refused, self._http.gate.refused
         return {
-            **self._rtsp.counters.limits_reached,
+            **self._rtsp.sessions.counters.limits_reached,
             Limit.RTSP_CONNECTIONS: rtsp["total"],
             Limit.RTSP_CONNECTIONS_PER_ADDRESS: rtsp["per_address"],
             Limit.HTTP_CONNECTIONS: http["total"],

@@ -31,7 +31,7 @@ LOOK_INTERVAL_S: Final = 0.05
 
 
 class Sessions(Protocol):
-    """Those who watch: the RTSP service."""
+    """Those who watch: the RTSP sessions."""
 
     def are_any_of(self, stream: Stream, /) -> bool:
         """Whether sessions of `stream` have been set up."""

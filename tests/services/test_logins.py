@@ -140,7 +140,7 @@ def test_a_wrong_password_is_refused_later_each_time_and_a_right_one_at_once(
         clock.advance(0.01)
         assert "401" in wrong.wait_for(1)
         assert wrong.challenge()["nonce"] == f"nonce{2 * attempt - 1}"
-    assert service.rtsp.counters.responses == {"401": 3, "404": 3}
+    assert service.rtsp.sessions.counters.responses == {"401": 3, "404": 3}
 
 
 def test_the_connection_stays_and_goes_on_after_the_refusal(service: Service, loop: Loop, clock: HandClock) -> None:
@@ -176,7 +176,7 @@ def test_who_leaves_while_waiting_leaves_nothing_behind(service: Service, loop: 
         turn_until(loop, lambda: service.rtsp.gate.open == service.http.gate.open == 0)
         clock.advance(5.0)
         loop.turn()
-    assert service.rtsp.counters.responses == {}
+    assert service.rtsp.sessions.counters.responses == {}
 
 
 def test_http_asks_lets_in_and_makes_a_wrong_password_wait(service: Service, loop: Loop, clock: HandClock) -> None:

@@ -11,14 +11,17 @@ from typing import Any, Final
 
 from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.media.stream import Stream
+from edge_streamer.protocol.rtsp.headers.transport import TransportReply
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.runtime.udp.pair import UdpPair, UdpPortRange
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.rtsp.slots import SlotTable
-from edge_streamer.services.rtsp.transports.batch import batch_kind
-from edge_streamer.services.rtsp.transports.interleaved import TcpWire, UdpWire, Wire
+from edge_streamer.services.rtsp.transports.interleaved import TcpWire, batch_kind
+from edge_streamer.services.rtsp.transports.udp import UdpWire
+from edge_streamer.services.rtsp.transports.unicast import open_unicast
+from edge_streamer.services.rtsp.wire import OpenedTransport
 from tests.support.frames import TICKS_A_FRAME, frame, key_frame
 from tests.support.tcp_pair import connected_pair, read_available
 from tests.support.udp_pair import open_udp_pair
@@ -76,24 +79,24 @@ class Hall:
         self._media_time = 0
         slots = SlotTable(readers)
         for _ in range(readers):
-            wire = self._tcp_wire(loop, stack) if transport == "tcp" else self._udp_wire(stack)
             slot = slots.take()
             assert slot is not None
-            Playback(self.stream, wire, slot, "peer", 0.0, 0.0, None, batch_kind(wire)).play(
-                "", lambda _info: None, 0.0
-            )
+            opened = self._tcp(loop, stack) if transport == "tcp" else self._udp(loop, stack)
+            Playback(self.stream, opened, slot, "peer", 0.0, 0.0).play("", lambda _info: None, 0.0)
+            if opened.wire.channel is not None:
+                opened.wire.channel.set_send_buffer(BUFFER_BYTES)  # less than PLAY allows at this rate
         self.publish(key_frame(0))
 
-    def _tcp_wire(self, loop: Loop, stack: ExitStack) -> Wire:
+    def _tcp(self, loop: Loop, stack: ExitStack) -> OpenedTransport:
         accepted, client = connected_pair(receive_buffer_bytes=BUFFER_BYTES)
         connection = TcpConnection(loop, accepted, lambda _connection: Delegate())
-        connection.set_send_buffer(BUFFER_BYTES)
         stack.callback(lambda: (connection.close(CloseReason.LOCAL), loop.turn()))
         stack.enter_context(closing(client))
         self._drains.append(lambda: drain(client))
-        return TcpWire(connection, (0, 1), self.stream.write_limit_bytes)
+        wire = TcpWire(connection, (0, 1), self.stream.write_limit_bytes)
+        return open_unicast(self.stream, TransportReply("tcp", 1, channels=(0, 1)), wire, batch_kind(wire))
 
-    def _udp_wire(self, stack: ExitStack) -> Wire:
+    def _udp(self, loop: Loop, stack: ExitStack) -> OpenedTransport:
         rtp, rtcp = open_udp_pair("127.0.0.1")
         rtp.setblocking(False)
         stack.enter_context(closing(rtp))
@@ -103,7 +106,8 @@ class Hall:
         pair = UdpPair(UdpPortRange(20000, 40001), here, here, ports)
         stack.callback(pair.close)
         self._drains.append(lambda: drain(rtp))
-        return UdpWire(pair)
+        reply = TransportReply("udp", 1, client_ports=ports, server_ports=pair.server_ports)
+        return open_unicast(self.stream, reply, UdpWire(loop, pair))
 
     def publish(self, encoded: EncodedFrame, *, is_read: bool = True) -> Calls:
         """Return what was called to hand one frame to every reader; each then reads it, or leaves it."""

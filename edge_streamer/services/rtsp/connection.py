@@ -5,15 +5,20 @@ stay unanswered for a while (until the parameter sets are known, until the first
 nothing blocks meanwhile.
 """
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from edge_streamer.accounts.login_failures import LoginFailures
+from edge_streamer.logs.events import ProtocolViolated, log_event
+from edge_streamer.logs.limits import LinePerAddress
+from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.rtsp.faults import ProtocolErrorKind
 from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
-from edge_streamer.protocol.rtsp.headers.transport import TransportOffer
 from edge_streamer.protocol.rtsp.server.events import (
     DescriptionRequested,
     InterleavedReceived,
@@ -26,17 +31,17 @@ from edge_streamer.protocol.rtsp.server.events import (
     SetupRequested,
 )
 from edge_streamer.protocol.rtsp.server.protocol import RtspServerProtocol
-from edge_streamer.protocol.rtsp.server.session import ConnectionPeer, RtspSession, SessionEnded
-from edge_streamer.runtime.address import host_of
+from edge_streamer.protocol.rtsp.server.session import RtspSession, SessionEnded
+from edge_streamer.runtime.address import host_of, network_key
 from edge_streamer.runtime.loop import Loop, Timer
 from edge_streamer.runtime.tcp.close_reason import CloseReason
-from edge_streamer.runtime.tcp.connection import TcpConnection
+from edge_streamer.services.rtsp.channel import Channel
 from edge_streamer.services.rtsp.description import describe
-from edge_streamer.services.rtsp.playback import Playback
+from edge_streamer.services.rtsp.playback import Playback, playback_of
+from edge_streamer.services.rtsp.sessions import RtspSessions
 from edge_streamer.services.status import EndReason, Limit
 
-if TYPE_CHECKING:
-    from edge_streamer.services.rtsp.service import RtspService
+log = logging.getLogger(__name__)
 
 DESCRIBE_LIMIT_S: Final = 5.0
 """How long DESCRIBE waits for parameter sets before it answers 503; ffmpeg, go2rtc and Home Assistant wait longer."""
@@ -52,28 +57,68 @@ def _end_reason(reason: CloseReason) -> EndReason:
     return EndReason.PEER_CLOSED if reason is CloseReason.LOCAL else EndReason(reason.value)
 
 
-class RtspConnection:
-    """See the module; the delegate of its `TcpConnection`."""
+class PendingDescribes:
+    """Counts the DESCRIBEs that wait for parameter sets; `limit` may wait at once."""
 
-    def __init__(self, loop: Loop, service: "RtspService", connection: TcpConnection) -> None:
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._waiting = 0
+
+    def __len__(self) -> int:
+        return self._waiting
+
+    def enter(self) -> bool:
+        """Count one in; False when the limit is reached."""
+        if self._waiting >= self.limit:
+            return False
+        self._waiting += 1
+        return True
+
+    def leave(self) -> None:
+        """Count one out."""
+        self._waiting -= 1
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all connections of the service share."""
+
+    streams: StreamRegistry
+    sessions: RtspSessions
+    pending_describes: PendingDescribes
+    login_failures: LoginFailures
+    error_lines: LinePerAddress = field(default_factory=LinePerAddress)
+
+
+class RtspConnection:
+    """What receives a channel's bytes and its end; `on_over` is called last."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        channel: Channel,
+        protocol: RtspServerProtocol,
+        shared: Shared,
+        on_over: Callable[[], None],
+    ) -> None:
         self._loop = loop
-        self._service = service
-        self._connection = connection
-        self._local_host = host_of(connection.local_address)
-        peer = ConnectionPeer(connection.connection_id, connection.peer_host, self._local_host)
-        self._protocol: RtspServerProtocol = service.new_protocol(peer, loop.now())
+        self._channel = channel
+        self._protocol = protocol
+        self._shared = shared
+        self._sessions = shared.sessions
+        self._on_over = on_over
         self._events: deque[RtspEvent] = deque()
         self._is_handling = False
         self._forget_pending: Callable[[], None] = _nothing
 
-    # --- the transport's calls
+    # --- the channel's calls
 
     def on_data(self, data: bytes) -> None:
         """Parse and act."""
         self._handle(self._protocol.receive(data, self._loop.now()))
 
     def on_sent_all(self) -> None:
-        """Nothing to do: frames come by themselves."""
+        """Nothing to do when a backlog has drained: the next frame is sent when it comes."""
 
     def on_closed(self, reason: CloseReason) -> None:
         """End what this connection carried. A UDP session that plays outlives a connection that merely closed (rule
@@ -82,11 +127,11 @@ class RtspConnection:
         left = tuple(self._events)  # behind one whose handling raised
         for event in (*left, *self._protocol.eof(self._loop.now())):
             if isinstance(event, SessionEnded):
-                self._service.finish(event.session, _end_reason(reason))
-        for session in self._service.sessions_of(self._connection):
-            if reason is CloseReason.STALLED or self._playback(session).state != "playing":
-                self._service.end(session, _end_reason(reason))
-        self._service.listeners.forget(self._connection)
+                self._sessions.finish(event.session, _end_reason(reason))
+        for session in self._own_sessions():
+            if reason is CloseReason.STALLED or playback_of(session).state != "playing":
+                self._sessions.end(session, _end_reason(reason))
+        self._on_over()
 
     # --- events
 
@@ -104,10 +149,10 @@ class RtspConnection:
         self._flush()
 
     def _flush(self) -> None:
-        self._connection.send(self._protocol.data_to_send())
+        self._channel.send(self._protocol.data_to_send())
         if self._protocol.closing:
             self._forget_pending()
-            self._connection.close_when_sent(CloseReason.PROTOCOL_ERROR)
+            self._channel.close_when_sent(CloseReason.PROTOCOL_ERROR)
 
     def _act(self, event: RtspEvent) -> None:
         match event:
@@ -120,15 +165,15 @@ class RtspConnection:
             case PlayRequested():
                 self._play(event)
             case PlaybackPaused():
-                self._playback(event.session).pause()
+                playback_of(event.session).pause()
             case SessionEnded():
-                self._service.finish(event.session, EndReason(event.reason))
+                self._sessions.finish(event.session, EndReason(event.reason))
             case InterleavedReceived():
                 self._take_interleaved(event)
             case RequestHandled():
-                self._service.counters.count_reply(event.method, event.status)
+                self._sessions.counters.count_reply(event.method, event.status)
             case ProtocolErrorOccurred():
-                self._service.on_protocol_error(event, self._connection.peer_host)
+                self._note_error(event)
 
     # --- a wrong password
 
@@ -138,13 +183,13 @@ class RtspConnection:
             self._handle(self._protocol.answer_status(401, self._loop.now(), headers=event.challenges))
 
         now = self._loop.now()
-        delay_s = self._service.login_failures.note("rtsp", self._connection.peer_host, event.user, now)
-        self._set_pending(self._loop.call_later(delay_s, refuse, self._connection))
+        delay_s = self._shared.login_failures.note("rtsp", self._channel.peer_host, event.user, now)
+        self._set_pending(self._loop.call_later(delay_s, refuse, self._channel))
 
     # --- DESCRIBE
 
     def _describe(self, path: str) -> None:
-        stream = self._service.streams.get(path)
+        stream = self._shared.streams.get(path)
         if stream is None:
             self._handle(self._protocol.answer_status(404, self._loop.now()))
             return
@@ -153,14 +198,15 @@ class RtspConnection:
             self._answer_description(stream)
         elif stream.is_down:
             self._refuse_description()
-        elif len(self._service.pending_describes) >= self._service.max_pending_describes:
-            self._service.counters.limits_reached[Limit.PENDING_DESCRIBES] += 1
-            self._refuse_description()
-        else:
+        elif self._shared.pending_describes.enter():
             self._await_description(stream)
+        else:
+            self._sessions.counters.limits_reached[Limit.PENDING_DESCRIBES] += 1
+            self._refuse_description()
 
     def _answer_description(self, stream: Stream) -> None:
-        self._handle(self._protocol.answer_description(describe(stream, self._local_host), self._loop.now()))
+        sdp = describe(stream, host_of(self._channel.local_address))
+        self._handle(self._protocol.answer_description(sdp, self._loop.now()))
 
     def _await_description(self, stream: Stream) -> None:
         def answer() -> None:
@@ -172,19 +218,18 @@ class RtspConnection:
 
         def on_described() -> None:  # in the middle of a publish: the answer is for a turn of our own
             self._forget_pending()
-            self._set_pending(self._loop.call_later(0.0, answer, self._connection))
+            self._set_pending(self._loop.call_later(0.0, answer, self._channel))
 
         def give_up() -> None:
             self._forget_pending()
             self._refuse_description()
 
         def stop_waiting() -> None:
-            self._service.pending_describes.remove(self)
+            self._shared.pending_describes.leave()
             cancel()
 
         cancel = stream.when_described(on_described)
-        self._service.pending_describes.add(self)
-        self._set_pending(self._loop.call_later(DESCRIBE_LIMIT_S, give_up, self._connection), stop_waiting)
+        self._set_pending(self._loop.call_later(DESCRIBE_LIMIT_S, give_up, self._channel), stop_waiting)
 
     def _refuse_description(self) -> None:
         self._handle(self._protocol.answer_status(503, self._loop.now(), headers=(("Retry-After", "5"),)))
@@ -200,23 +245,15 @@ class RtspConnection:
     # --- SETUP
 
     def _set_up(self, event: SetupRequested) -> None:
-        stream = self._service.streams.get(event.path)
-        if stream is None or event.track != 0:
-            self._handle(self._protocol.answer_status(404, self._loop.now()))
-        else:
-            self._open_playback(stream, event.offer, event.session)
-
-    def _open_playback(self, stream: Stream, offer: TransportOffer, session: RtspSession | None) -> None:
-        """Answer SETUP. A second one replaces the transport (rule 13): ffmpeg and ExoPlayer fall back to TCP so."""
-        replaced = self._playback(session) if session is not None else None
-        opened = self._service.open_playback(stream, offer, self._connection, replaced)
-        now = self._loop.now()
-        if isinstance(opened, int):
-            self._handle(self._protocol.answer_status(opened, now))
+        stream, opened = self._shared.streams.get(event.path), None
+        if stream is not None and event.track == 0:
+            opened = self._sessions.open(stream, event.offer, self._channel, event.session)
+        if opened is None or isinstance(opened, int):
+            self._handle(self._protocol.answer_status(opened or 404, self._loop.now()))
             return
-        playback, transport = opened
-        adopt = partial(self._service.adopt, playback)
-        self._handle(self._protocol.answer_setup(transport, now, adopt=adopt))
+        playback, reply = opened
+        adopt = partial(self._sessions.adopt, playback)
+        self._handle(self._protocol.answer_setup(reply, self._loop.now(), adopt=adopt))
 
     # --- PLAY
 
@@ -228,7 +265,7 @@ class RtspConnection:
         playback.stream.on_wanted()
         wait_s = playback.played_at + REPLAY_PAUSE_S - self._loop.now()
         if wait_s > 0 and playback.is_answered:
-            self._set_pending(self._loop.call_later(wait_s, partial(self._play, event), self._connection))
+            self._set_pending(self._loop.call_later(wait_s, partial(self._play, event), self._channel))
             return
 
         def answer(rtp_info: RtpInfo | None) -> None:
@@ -237,31 +274,34 @@ class RtspConnection:
                 return  # the connection has ended meanwhile
             self._handle(self._protocol.answer_play(rtp_info, self._loop.now()))
             self._flush()  # the reply goes before the first `$` frame: Scrypted and ZoneMinder take nothing else
-            playback.send_sender_report(self._loop.now(), self._service.cname)
+            playback.send_sender_report(self._loop.now(), self._sessions.cname)
 
-        self._set_pending(self._loop.call_later(PLAY_LIMIT_S, playback.answer_at_last, self._connection))
-        self._service.prepare_to_play(playback, self._connection)
+        self._set_pending(self._loop.call_later(PLAY_LIMIT_S, playback.answer_at_last, self._channel))
         playback.play(event.control_url, answer, self._loop.now())
 
     # --- the rest
 
-    @staticmethod
-    def _playback(session: RtspSession) -> Playback:
-        assert isinstance(session.context, Playback)
-        return session.context
-
     def _take_interleaved(self, event: InterleavedReceived) -> None:
         channels = event.session.transport.channels
         if channels is not None and event.channel == channels[1]:
-            self._playback(event.session).take_rtcp(event.payload, self._loop.now())
+            playback_of(event.session).take_rtcp(event.payload, self._loop.now())
+
+    def _note_error(self, error: ProtocolErrorOccurred) -> None:
+        """Count what the peer got wrong, and log it unless that address had its line this second."""
+        self._sessions.counters.protocol_errors[error.kind] += 1
+        peer = self._channel.peer_host
+        unlogged = self._shared.error_lines.take(network_key(peer), self._loop.now())
+        if unlogged is not None:
+            kind, detail, withheld = error.kind, error.detail, unlogged or None
+            log_event(log, ProtocolViolated(peer=peer, kind=kind, detail=detail, withheld=withheld))
 
     def close(self, reason: CloseReason) -> None:
         """Send what waits and hang up."""
-        self._connection.close_when_sent(reason)
+        self._channel.close_when_sent(reason)
 
     def sweep(self) -> None:
         """End what no event ends: a request that trickles in, a peer that is dead without a sign."""
-        self._loop.guard(self._look, self._connection)
+        self._loop.guard(self._look, self._channel)
 
     def _look(self) -> None:
         now = self._loop.now()
@@ -269,13 +309,16 @@ class RtspConnection:
         if deadline is not None and now >= deadline:
             self._handle(self._protocol.tick(now))
             if self._protocol.closing_kind == ProtocolErrorKind.NO_SESSION:
-                self._service.counters.limits_reached[Limit.SETUP_WITHIN] += 1
-        self._connection.look_for_death(now, is_sending=self._is_sending())
+                self._sessions.counters.limits_reached[Limit.SETUP_WITHIN] += 1
+        self._channel.look_for_death(now, is_sending=self._is_sending())
 
     def _is_sending(self) -> bool:
-        sessions = self._service.sessions_of(self._connection)
-        return any(self._playback(session).is_sending_over_tcp for session in sessions)
+        return any(playback_of(session).is_sending_over_channel for session in self._own_sessions())
+
+    def _own_sessions(self) -> tuple[RtspSession, ...]:
+        """Return the sessions that belong to this connection now, UDP sessions among them."""
+        return self._sessions.table.of_connection(self._channel.connection_id)
 
 
 def _nothing() -> None:
-    """Nothing is pending."""
+    """Called when the connection closes and no answer is pending."""

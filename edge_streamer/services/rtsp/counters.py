@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from edge_streamer.services.rtsp.transports.interleaved import Traffic
+from edge_streamer.services.rtsp.wire import Traffic
 from edge_streamer.services.status import EndReason, Limit
 
 

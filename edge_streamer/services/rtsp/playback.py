@@ -1,65 +1,39 @@
 """One RTSP session's viewing of one stream: its place in the stream, its transport, its slot and its statistics.
 
-Made at SETUP, played at PLAY, ended exactly once with one reason. It is the stream's `Viewer`, or listens to the one
-that sends the stream to a multicast group.
+Made at SETUP, played at PLAY, ended exactly once with one reason. How its frames come is its transport's business
+(`wire`).
 """
 
 from collections.abc import Callable
-from typing import Protocol
 
 from edge_streamer.media.clock import CLOCK_HZ
-from edge_streamer.media.stream import BatchKind, Stream
+from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import ReceptionReport, parse_reports, round_trip_s
 from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
+from edge_streamer.protocol.rtsp.server.session import RtspSession
 from edge_streamer.services.rtsp.slots import Slot
-from edge_streamer.services.rtsp.transports.interleaved import Wire
+from edge_streamer.services.rtsp.wire import OpenedTransport
 from edge_streamer.services.status import SessionStatus
 
 
-class Feed(Protocol):
-    """What a session joins to be sent a stream: the `Stream`, or the sender of its group (`multicast`)."""
-
-    def join(self, viewer: "Playback", now: float) -> None:
-        """Begin at a key frame; PLAY is answered then, or before."""
-
-    def leave(self, viewer: "Playback") -> None:
-        """Stop."""
-
-    def start_from_cache(self, viewer: "Playback") -> bool:
-        """Begin with what was sent since the last key frame; False when that cannot be."""
-
-    def sender_report(self, now: float, cname: str) -> bytes | None:
-        """Return SR + SDES for a viewer of its own; None when there is none."""
-
-
 class Playback:
-    """See the module. `opened_at` is `now`, `opened_wall_s` the same instant in UTC, for people."""
+    """What a session plays. `opened_at` is `now`, `opened_wall_s` the same instant in UTC, for people."""
 
     def __init__(
-        self,
-        stream: Stream,
-        wire: Wire,
-        slot: Slot,
-        peer: str,
-        opened_at: float,
-        opened_wall_s: float,
-        feed: Feed | None = None,
-        batch_kind: BatchKind | None = None,
+        self, stream: Stream, opened: OpenedTransport, slot: Slot, peer: str, opened_at: float, opened_wall_s: float
     ) -> None:
-        """`feed` is the stream itself when none is given; `batch_kind` is the wire's."""
         self.stream = stream
-        self.feed: Feed = feed or stream
-        self.wire = wire
-        self.batch_kind = batch_kind
+        self.wire = opened.wire
         self.slot = slot
         self.peer = peer
         self.opened_at = opened_at
         self.played_at = float("-inf")
         self.client = ""
         self.state = "ready"
-        self.on_fault: Callable[[Exception], None] = _raise  # the service says how it ends
-        self.deliver: Callable[[PacketizedFrame], None] = wire.deliver  # bound once: no call in between, per frame
+        self.on_fault: Callable[[Exception], None] = _raise  # `sessions` says how it ends
+        self._feed = opened.feed
+        self._send_rtcp = opened.send_rtcp
         self._opened_wall_s = opened_wall_s
         self._last_report: ReceptionReport | None = None
         self._round_trip_s: float | None = None
@@ -76,7 +50,7 @@ class Playback:
         self._answer = answer
         self.played_at = now
         self.state = "playing"
-        self.feed.join(self, now)
+        self._feed.join(self, now)
 
     @property
     def is_answered(self) -> bool:
@@ -84,9 +58,9 @@ class Playback:
         return self._answer is None
 
     @property
-    def is_sending_over_tcp(self) -> bool:
+    def is_sending_over_channel(self) -> bool:
         """Whether media flows through the RTSP connection, so that its acknowledgements prove the viewer alive."""
-        return self.state == "playing" and self.wire.name == "tcp"
+        return self.state == "playing" and self.wire.channel is not None
 
     def start(self, first: PacketizedFrame) -> None:
         """Answer PLAY: `first` is what the viewer gets next."""
@@ -94,7 +68,7 @@ class Playback:
 
     def answer_at_last(self) -> None:
         """No key frame came in time: start with what is cached, else answer without RTP-Info and keep waiting."""
-        if not self.is_answered and not self.feed.start_from_cache(self):
+        if not self.is_answered and not self._feed.start_from_cache():
             self._give_answer(None)
 
     def _give_answer(self, rtp_info: RtpInfo | None) -> None:
@@ -104,16 +78,26 @@ class Playback:
 
     def pause(self) -> None:
         """Stop sending; a later PLAY starts at a key frame again."""
-        self.feed.leave(self)
+        self._feed.leave()
         self.state = "paused"
 
     # --- RTCP
 
+    @property
+    def wants_reports(self) -> bool:
+        """Whether sender reports go to this session: not before the reply to PLAY, since no `$` frame precedes it."""
+        return self._send_rtcp is not None and self.state == "playing" and self.is_answered
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Send a compound RTCP packet, unless a multicast sender speaks to all members at once."""
+        if self._send_rtcp is not None:
+            self._send_rtcp(packet)
+
     def send_sender_report(self, now: float, cname: str) -> None:
-        """Send SR + SDES for `now`, if it plays and the stream has had a frame."""
-        report = self.feed.sender_report(now, cname) if self.state == "playing" else None
+        """Send SR + SDES for `now`, if this session wants reports and the stream has had a frame."""
+        report = self.stream.sender_report(now, cname) if self.wants_reports else None
         if report is not None:
-            self.wire.send_rtcp(report)
+            self.send_rtcp(report)
 
     def take_rtcp(self, packet: bytes, now: float) -> None:
         """Keep what the viewer reports of our SSRC."""
@@ -159,8 +143,9 @@ class Playback:
     # --- the end
 
     def leave(self) -> None:
-        """Leave stream and transport, and let the slot keep the sums."""
-        self.feed.leave(self)
+        """Leave stream and transport, once and for good, and let the slot keep the sums."""
+        self._feed.leave()
+        del self._feed  # it holds us: together we would wait for the garbage collector
         self.state = "ended"
         self.slot.sent_bytes += self.wire.sent_bytes
         self.slot.discarded_frames += self.wire.discarded_frames
@@ -170,5 +155,12 @@ class Playback:
         self._give_answer(None)  # a PLAY that still waits: the protocol refuses it, since the session is gone
 
 
+def playback_of(session: RtspSession) -> Playback:
+    """Return what a session plays that has been adopted and has not ended."""
+    assert isinstance(session.context, Playback)
+    return session.context
+
+
 def _raise(error: Exception) -> None:
+    """Called when a playback that no session has adopted fails."""
     raise error

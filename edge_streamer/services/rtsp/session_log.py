@@ -1,6 +1,6 @@
 """A session's beginning and end as the log tells them.
 
-Called by `service`; the words stand in `runtime.log_events`.
+Called by `sessions`; the words stand in `logs.events`.
 """
 
 from edge_streamer.logs.events import SessionEnded, SessionOpened

@@ -1,11 +1,15 @@
-"""Session slots: small numbers that keep the cardinality of per-session metrics bounded.
+"""Which sessions are let in, and session slots: small numbers that keep the cardinality of per-session metrics bounded.
 
 A session takes the lowest free slot. A slot's counters belong to the slot and only grow, over all its occupants, so
 that Prometheus' `rate()` holds when one session ends and another takes its place.
 """
 
 import heapq
+from collections import Counter
 from dataclasses import dataclass
+
+from edge_streamer.runtime.address import network_key
+from edge_streamer.services.status import Limit
 
 
 @dataclass(slots=True)
@@ -38,3 +42,39 @@ class SlotTable:
     def release(self, slot: Slot) -> None:
         """Give a slot back."""
         heapq.heappush(self._free, slot.number)
+
+
+class Admission:
+    """Lets in `slots.limit` sessions in all and `per_address` of a peer's address, or of its IPv6 network.
+
+    Limits may be changed; a lower one counts for the sessions to come.
+    """
+
+    def __init__(self, *, total: int, per_address: int) -> None:
+        self.slots = SlotTable(total)
+        self.per_address = per_address
+        self._open: Counter[str] = Counter()
+
+    @property
+    def open(self) -> int:
+        """Sessions that are in now."""
+        return self._open.total()
+
+    def admit(self, peer_host: str) -> Slot | Limit:
+        """Return the slot of a new session, or the limit that keeps it out."""
+        key = network_key(peer_host)
+        if self._open[key] >= self.per_address:
+            return Limit.SESSIONS_PER_ADDRESS
+        slot = self.slots.take()
+        if slot is None:
+            return Limit.SESSIONS
+        self._open[key] += 1
+        return slot
+
+    def dismiss(self, peer_host: str, slot: Slot) -> None:
+        """Take a session out."""
+        self.slots.release(slot)
+        key = network_key(peer_host)
+        self._open[key] -= 1
+        if not self._open[key]:
+            del self._open[key]

@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable
 
 from edge_streamer.media.stream import Stream
+from edge_streamer.protocol.rtsp.headers.transport import TransportReply
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.services.metrics.exposition import MetricsExposition, ServiceCollector
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.rtsp.slots import Slot
 from edge_streamer.services.rtsp.transports.interleaved import TcpWire
+from edge_streamer.services.rtsp.transports.unicast import open_unicast
 from tests.support.hall import Calls, Delegate
 from tests.support.loop import clock, loop, no_descriptor_left
 from tests.support.service_status import a_reporting_session, a_status
@@ -67,7 +69,8 @@ def test_the_kernel_is_asked_three_times_about_a_viewer(no_descriptor_left, loop
     connection = TcpConnection(loop, accepted, lambda _connection: Delegate())
     stream = Stream("main", link_bitrate_bps=2_000_000)
     wire = TcpWire(connection, (0, 1), stream.write_limit_bytes)
-    playback = Playback(stream, wire, Slot(0), "192.0.2.9:40000", 0.0, 0.0)
+    opened = open_unicast(stream, TransportReply("tcp", 1, channels=(0, 1)), wire)
+    playback = Playback(stream, opened, Slot(0), "192.0.2.9:40000", 0.0, 0.0)
     calls = calls_of(lambda: playback.status("1A2B", "192.0.2.9", 1.0))
     assert 0 < calls.system <= MOST_SYSTEM_CALLS_A_STATUS
     client.close()

@@ -192,18 +192,18 @@ class House:
 
     @property
     def ended(self) -> dict[EndReason, int]:
-        return dict(self.service.counters.sessions_ended)
+        return dict(self.service.sessions.counters.sessions_ended)
 
     @property
     def started(self) -> int:
-        return self.service.counters.sessions_started.total()
+        return self.service.sessions.counters.sessions_started.total()
 
     def wait_ended(self, reason: EndReason) -> None:
         """Turn until a session has ended for `reason`; it must be the only one that ended, and nothing left of it."""
         turn_until(self.loop, lambda: self.ended)
         self.turn()
         assert self.ended == {reason: 1}
-        assert self.service.sessions() == ()
+        assert self.service.sessions.statuses() == ()
         assert self.stream.viewers == 0
 
     def close(self) -> None:

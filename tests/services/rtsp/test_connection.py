@@ -6,6 +6,7 @@ import pytest
 
 from edge_streamer.services.rtsp.connection import DESCRIBE_LIMIT_S, PLAY_LIMIT_S, REPLAY_PAUSE_S
 from edge_streamer.services.rtsp.counters import RtspCounters
+from edge_streamer.services.rtsp.transports.interleaved import TcpWire
 from edge_streamer.services.status import EndReason
 from tests.services.rtsp.conftest import HOST
 from tests.support.loop import take_faults, turn_until
@@ -50,7 +51,7 @@ def test_a_path_that_names_nothing(house, method, path):
 def test_a_track_that_is_not_there(house):
     client = house.client()
     assert client.ask("SETUP", "main/trackID=1", Transport=client.transport("tcp")).status == 404
-    assert house.service.sessions() == ()
+    assert house.service.sessions.statuses() == ()
 
 
 def test_describe_waits_for_the_parameter_sets(new_house):
@@ -354,7 +355,7 @@ def test_a_stream_that_ends_while_play_waits(house):
     client.set_up("tcp")
     client.send("PLAY")
     house.turn()
-    house.service.end_all(EndReason.STREAM_ENDED, house.stream)
+    house.service.sessions.end_all(EndReason.STREAM_ENDED, house.stream)
     assert client.response(2).status == 454
     house.wait_ended(EndReason.STREAM_ENDED)
     client.wait_closed()
@@ -369,11 +370,11 @@ def test_rtcp_of_the_viewer_reaches_its_status(house):
     packet = bytes.fromhex("81c90007 0000002a") + block
     client.socket.sendall(b"$\x00" + len(packet).to_bytes(2, "big") + packet)
     house.turn()
-    assert house.service.sessions()[0].fraction_lost_ratio is None, "the RTP channel carries no reports"
+    assert house.service.sessions.statuses()[0].fraction_lost_ratio is None, "the RTP channel carries no reports"
     client.socket.sendall(b"$\x01" + len(packet).to_bytes(2, "big") + packet)
-    turn_until(house.loop, lambda: house.service.sessions()[0].fraction_lost_ratio)
-    assert house.service.sessions()[0].fraction_lost_ratio == 0.25
-    assert house.service.sessions()[0].jitter_s == 0.01
+    turn_until(house.loop, lambda: house.service.sessions.statuses()[0].fraction_lost_ratio)
+    assert house.service.sessions.statuses()[0].fraction_lost_ratio == 0.25
+    assert house.service.sessions.statuses()[0].jitter_s == 0.01
 
 
 # --- pipelining
@@ -458,7 +459,7 @@ def test_what_piles_up_behind_a_request_that_waits_is_bounded(new_house):
             pass
         house.turn()
         client.read()
-    assert house.service.counters.protocol_errors == {"pipeline_limit": 1}
+    assert house.service.sessions.counters.protocol_errors == {"pipeline_limit": 1}
     assert client.responses[-1].status == 400
     house.publish(key=True)
     house.pass_time(DESCRIBE_LIMIT_S)
@@ -471,9 +472,9 @@ def test_what_a_peer_gets_wrong_is_counted_each_time_and_logged_once_a_second(ho
     client = house.client()
 
     def err(times):
-        counted = house.service.counters.protocol_errors["cseq"]
+        counted = house.service.sessions.counters.protocol_errors["cseq"]
         client.socket.sendall(b"OPTIONS * RTSP/1.0\r\n\r\n" * times)
-        while house.service.counters.protocol_errors["cseq"] < counted + times:
+        while house.service.sessions.counters.protocol_errors["cseq"] < counted + times:
             house.turn()
 
     with caplog.at_level("INFO"):
@@ -483,7 +484,7 @@ def test_what_a_peer_gets_wrong_is_counted_each_time_and_logged_once_a_second(ho
         err(1)
     assert caplog.text.count("protocol error") == 2
     assert "withheld=4" in caplog.text
-    assert house.service.counters.protocol_errors == {"cseq": 6}
+    assert house.service.sessions.counters.protocol_errors == {"cseq": 6}
 
 
 def test_a_request_that_is_none_is_answered_and_hung_up_on(house):
@@ -493,7 +494,7 @@ def test_a_request_that_is_none_is_answered_and_hung_up_on(house):
     client.wait_closed()
     assert client.responses[-1].status in (400, 505)
     house.wait_ended(EndReason.PROTOCOL_ERROR)
-    assert sum(house.service.counters.protocol_errors.values()) == 1
+    assert sum(house.service.sessions.counters.protocol_errors.values()) == 1
 
 
 def test_a_fault_of_our_own_ends_the_connection_its_session_and_nothing_else(house, monkeypatch):
@@ -501,7 +502,7 @@ def test_a_fault_of_our_own_ends_the_connection_its_session_and_nothing_else(hou
     other.play("tcp")
     client = house.client()
     client.set_up("tcp")
-    monkeypatch.setattr(house.service, "prepare_to_play", lambda *arguments: [][0])
+    monkeypatch.setattr(TcpWire, "prepare", lambda *arguments: [][0])
     client.send("PLAY")
     client.wait_closed()
     turn_until(house.loop, lambda: house.ended)
@@ -521,4 +522,4 @@ def test_a_session_torn_down_behind_a_request_whose_handling_raised_is_let_go(ho
     turn_until(house.loop, lambda: house.ended)
     assert take_faults(house.loop) == 1
     assert house.ended == {EndReason.INTERNAL_ERROR: 1}
-    assert house.service.sessions() == ()
+    assert house.service.sessions.statuses() == ()

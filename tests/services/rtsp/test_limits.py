@@ -11,11 +11,11 @@ from tests.support.rtsp.wire import encode_request
 
 
 def reached(house) -> dict[Limit, int]:
-    return dict(house.service.counters.limits_reached)
+    return dict(house.service.sessions.counters.limits_reached)
 
 
 def errors(house) -> dict[str, int]:
-    return dict(house.service.counters.protocol_errors)
+    return dict(house.service.sessions.counters.protocol_errors)
 
 
 # --- sessions and ports

@@ -4,12 +4,15 @@ import pytest
 
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.rtp.rtcp import middle_32_bits, ntp_from_wall_ns
+from edge_streamer.protocol.rtsp.headers.transport import TransportReply
 from edge_streamer.runtime.tcp.info import TcpInfo
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.rtsp.slots import Slot
+from edge_streamer.services.rtsp.transports.unicast import open_unicast
 from tests.support.frames import WALL_NS, frame, key_frame
 
 NOW = 1000.0
+REPLY = TransportReply("tcp", 1, channels=(0, 1))
 URL = "rtsp://192.0.2.1/main/trackID=0"
 
 
@@ -17,6 +20,7 @@ class Wire:
     """Notes what it sends."""
 
     name = "tcp"
+    channel = None
     sent_packets = 0
     discarded_frames = 2
     sent_bytes = 1000
@@ -25,6 +29,7 @@ class Wire:
     def __init__(self) -> None:
         self.frames = []
         self.rtcp: list[bytes] = []
+        self.prepared: list[float] = []
         self.closed = 0
         self.tcp: TcpInfo | None = None
 
@@ -33,6 +38,12 @@ class Wire:
 
     def tcp_info(self) -> TcpInfo | None:
         return self.tcp
+
+    def start(self, events) -> None:
+        raise AssertionError("no session has adopted the playback")
+
+    def prepare(self, bytes_per_second: float) -> None:
+        self.prepared.append(bytes_per_second)
 
     def deliver(self, packetized) -> None:
         self.frames.append(packetized)
@@ -51,7 +62,8 @@ class Viewing:
         self.stream = Stream("main", link_bitrate_bps=2_000_000)
         self.wire = Wire()
         self.slot = Slot(3, sent_bytes=50, discarded_frames=1)
-        self.playback = Playback(self.stream, self.wire, self.slot, "192.0.2.9:40000", NOW, 1_700_000_000.0)
+        opened = open_unicast(self.stream, REPLY, self.wire)
+        self.playback = Playback(self.stream, opened, self.slot, "192.0.2.9:40000", NOW, 1_700_000_000.0)
         self.answers = []
 
     def play(self) -> None:

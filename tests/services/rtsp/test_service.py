@@ -11,6 +11,7 @@ from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.digest import LoginRules
 from edge_streamer.protocol.rtsp.server.auth import ALLOW_ALL, LoginAuthorizer
 from edge_streamer.runtime.tcp.connection import send_frame_to_all
+from edge_streamer.services.rtsp.connection import REPLAY_PAUSE_S
 from edge_streamer.services.rtsp.service import SENDER_REPORT_INTERVAL_S
 from edge_streamer.services.rtsp.settings import RtspSettings
 from edge_streamer.services.rtsp.transports import batch
@@ -67,7 +68,7 @@ def test_backlog(house):
         other.read()
     turn_until(house.loop, lambda: house.ended)
     assert house.ended == {EndReason.BACKLOG: 1}
-    assert len(house.service.sessions()) == 1
+    assert len(house.service.sessions.statuses()) == 1
     house.publish()
     packets = len(other.packets())
     turn_until(house.loop, lambda: len(other.packets()) >= packets)
@@ -102,7 +103,7 @@ def test_idle_over_udp(house):
 
 
 def server_ports(house) -> tuple[int, int]:
-    (session,) = house.service._sessions
+    (session,) = house.service.sessions.table
     return session.transport.server_ports
 
 
@@ -134,8 +135,8 @@ def test_unreachable(house):
 @pytest.mark.parametrize(
     ("end", "reason"),
     [
-        (lambda house: house.service.end_all(EndReason.STREAM_ENDED, house.stream), EndReason.STREAM_ENDED),
-        (lambda house: house.service.kick(house.service.sessions()[0].session_id), EndReason.KICKED),
+        (lambda house: house.service.sessions.end_all(EndReason.STREAM_ENDED, house.stream), EndReason.STREAM_ENDED),
+        (lambda house: house.service.sessions.kick(house.service.sessions.statuses()[0].session_id), EndReason.KICKED),
         (lambda house: house.service.close(), EndReason.SHUTDOWN),
     ],
 )
@@ -163,9 +164,9 @@ def test_the_end_of_a_stream_is_no_end_of_another(house):
     client.play("tcp")
     viewer.set_up("tcp", "sub")
     viewer.ask("PLAY", "sub")
-    house.service.end_all(EndReason.STREAM_ENDED, house.stream)
+    house.service.sessions.end_all(EndReason.STREAM_ENDED, house.stream)
     client.wait_closed()
-    assert [session.stream for session in house.service.sessions()] == ["sub"]
+    assert [session.stream for session in house.service.sessions.statuses()] == ["sub"]
 
 
 def test_the_other_sessions_of_a_connection_go_on_and_have_ends_of_their_own(house):
@@ -176,13 +177,13 @@ def test_the_other_sessions_of_a_connection_go_on_and_have_ends_of_their_own(hou
     client.session = ""
     client.set_up("tcp", "sub")
     assert client.ask("PLAY", "sub").status == 200
-    house.service.end_all(EndReason.STREAM_ENDED, house.stream)
+    house.service.sessions.end_all(EndReason.STREAM_ENDED, house.stream)
     house.turn()
     house.publish(stream=sub)
     turn_until(house.loop, lambda: len(client.packets(2)) == 3)
     assert (house.ended, client.is_closed) == ({EndReason.STREAM_ENDED: 1}, False)
     assert str(EndReason.STREAM_ENDED).encode() in client.packets(1)[-1]
-    house.service.end_all(EndReason.SHUTDOWN)
+    house.service.sessions.end_all(EndReason.SHUTDOWN)
     client.wait_closed()
     assert house.ended == {EndReason.STREAM_ENDED: 1, EndReason.SHUTDOWN: 1}
 
@@ -192,13 +193,13 @@ def test_only_the_session_of_that_id_is_kicked(house):
     kicked.play("tcp")
     other.play("tcp")
     session_id = kicked.session.partition(";")[0]
-    assert not house.service.kick("NO SUCH ID")
-    assert house.service.kick(session_id)
-    assert not house.service.kick(session_id), "it is over"
+    assert not house.service.sessions.kick("NO SUCH ID")
+    assert house.service.sessions.kick(session_id)
+    assert not house.service.sessions.kick(session_id), "it is over"
     kicked.wait_closed()
     assert house.ended == {EndReason.KICKED: 1}
     assert not other.is_closed
-    assert len(house.service.sessions()) == 1
+    assert len(house.service.sessions.statuses()) == 1
 
 
 def test_internal_error(house, monkeypatch):
@@ -216,7 +217,7 @@ def test_internal_error(house, monkeypatch):
     clients = [house.client() for _ in range(3)]
     for client in clients:
         client.play("tcp")
-    faulty.append(house.service._playbacks()[1][1].wire.connection)
+    faulty.append(house.service.sessions.playbacks()[1][1].wire.connection)
     house.publish()
     faulty.clear()
     house.publish()
@@ -296,14 +297,14 @@ def test_a_second_setup_frees_the_ports_and_keeps_session_slot_and_counters(hous
     client.play("udp")
     house.publish()
     client.ask("PAUSE")
-    session, sent_before = client.session, house.service.traffic().sent_bytes["udp"]
+    session, sent_before = client.session, house.service.sessions.traffic().sent_bytes["udp"]
     assert (ports_in_use(), sent_before > 0) == (2, True)
     assert client.set_up("tcp").session_id == session
     assert ports_in_use() == 0
-    assert house.service.traffic().sent_bytes["udp"] == sent_before
+    assert house.service.sessions.traffic().sent_bytes["udp"] == sent_before
     assert client.ask("PLAY").status == 200
     turn_until(house.loop, lambda: len(client.packets()) >= 5)
-    (status,) = house.service.sessions()
+    (status,) = house.service.sessions.statuses()
     assert (status.slot, status.transport, status.state) == (0, "tcp", "playing")
     assert status.slot_sent_bytes == sent_before + status.sent_bytes
     assert house.started == 1
@@ -317,7 +318,7 @@ def test_the_ports_that_a_second_setup_left_cannot_end_the_session(house):
     client.ask("PAUSE")
     client.close_udp()
     house.turn()
-    house.service._playbacks()[0][1].wire.send_rtcp(b"to a closed port")  # its error and SETUP come in one turn
+    house.service.sessions.playbacks()[0][1].wire.send_rtcp(b"to a closed port")  # its error and SETUP come in one turn
     assert client.set_up("tcp").status == 200
     house.turn()
     assert house.ended == {}
@@ -328,7 +329,7 @@ def test_a_second_setup_that_is_refused_changes_nothing(new_house):
     client = house.client()
     client.set_up("udp")
     assert client.set_up("udp").status == 503
-    (status,) = house.service.sessions()
+    (status,) = house.service.sessions.statuses()
     assert (status.transport, status.state) == ("udp", "ready")
     house.publish(key=True)
     assert client.ask("PLAY").status == 200
@@ -360,7 +361,7 @@ def test_more_sessions_than_slots_are_refused_and_a_freed_slot_is_taken_again(ne
     assert [client.set_up("tcp").status for client in clients] == [200, 200, 453]
     clients[0].ask("TEARDOWN")
     assert clients[2].set_up("tcp").status == 200
-    assert sorted(status.slot for status in house.service.sessions()) == [0, 1]
+    assert sorted(status.slot for status in house.service.sessions.statuses()) == [0, 1]
 
 
 def test_one_address_cannot_take_all_slots(new_house):
@@ -372,20 +373,6 @@ def test_one_address_cannot_take_all_slots(new_house):
         statuses.append(greedy.set_up("tcp").status)
     assert statuses == [200, 200, 453]
     assert other.set_up("tcp").status == 200
-
-
-def test_the_addresses_of_an_ipv6_network_share_their_sessions(new_house):
-    service = new_house(max_sessions=8, max_sessions_per_address=2).service
-    hosts = ("2001:db8::1", "2001:db8::2")
-    slots = [service._admit(host) for host in hosts]
-    assert None not in slots
-    assert service._admit("2001:db8::3") is None
-    service._dismiss(hosts[0], slots[0])
-    slots[0] = service._admit("2001:db8::3")
-    assert slots[0] is not None
-    for host, slot in zip(("2001:db8::3", hosts[1]), slots, strict=True):
-        service._dismiss(host, slot)
-    assert not service._sessions_of
 
 
 def test_without_ports_udp_is_refused_and_takes_no_slot(new_house):
@@ -444,10 +431,10 @@ def test_sessions_of_a_stream(house):
     other = house.add_stream("sub")
     client = house.client()
     client.set_up("tcp")
-    assert house.service.are_any_of(house.stream)
-    assert not house.service.are_any_of(other)
+    assert house.service.sessions.are_any_of(house.stream)
+    assert not house.service.sessions.are_any_of(other)
     client.ask("TEARDOWN")
-    assert not house.service.are_any_of(house.stream)
+    assert not house.service.sessions.are_any_of(house.stream)
 
 
 # --- slots, counters, status
@@ -460,12 +447,12 @@ def test_a_slots_counters_only_grow_over_its_occupants(house):
         client.play("tcp")
         house.publish()
         turn_until(house.loop, lambda client=client: client.packets())
-        (status,) = house.service.sessions()
+        (status,) = house.service.sessions.statuses()
         assert status.slot == 0
         assert status.slot_sent_bytes == seen + status.sent_bytes > seen
         client.ask("TEARDOWN")
-        turn_until(house.loop, lambda: not house.service.sessions())
-        seen = house.service._slots._slots[0].sent_bytes
+        turn_until(house.loop, lambda: not house.service.sessions.statuses())
+        seen = house.service.sessions.admission.slots._slots[0].sent_bytes
         assert seen >= status.slot_sent_bytes
 
 
@@ -474,12 +461,12 @@ def test_sums_of_traffic_survive_their_sessions(house):
         client = house.client()
         client.play(lower)
         house.publish()
-        during = house.service.traffic()
+        during = house.service.sessions.traffic()
         client.ask("TEARDOWN")
-        after = house.service.traffic()
+        after = house.service.sessions.traffic()
         assert after.sent_packets[lower] == during.sent_packets[lower] > 0
         assert after.sent_bytes[lower] >= during.sent_bytes[lower] > 0
-    assert house.service.counters.sessions_started == {"tcp": 1, "udp": 1}
+    assert house.service.sessions.counters.sessions_started == {"tcp": 1, "udp": 1}
 
 
 def test_requests_and_replies_are_counted(house):
@@ -488,7 +475,7 @@ def test_requests_and_replies_are_counted(house):
     client.ask("DESCRIBE", "nothing")
     client.ask("BREW")
     client.play("tcp")
-    counters = house.service.counters
+    counters = house.service.sessions.counters
     assert counters.requests == {"OPTIONS": 1, "DESCRIBE": 1, "other": 1, "SETUP": 1, "PLAY": 1}
     assert counters.responses == {"200": 3, "404": 1, "501": 1}
 
@@ -497,13 +484,13 @@ def test_the_status_names_peer_client_and_state(house):
     client = house.client()
     client.ask("OPTIONS", User_Agent="Lavf60.16.100")
     client.set_up("tcp")
-    (ready,) = house.service.sessions()
+    (ready,) = house.service.sessions.statuses()
     assert (ready.client, ready.started_wall_s > 1_700_000_000) == ("ffmpeg", True)
     assert (ready.peer_ip, ready.state, ready.transport, ready.stream) == (HOST, "ready", "tcp", "main")
     client.ask("PLAY")
-    assert house.service.sessions()[0].state == "playing"
+    assert house.service.sessions.statuses()[0].state == "playing"
     client.ask("PAUSE")
-    assert house.service.sessions()[0].state == "paused"
+    assert house.service.sessions.statuses()[0].state == "paused"
 
 
 def test_sender_reports_come_every_five_seconds_to_those_who_play(house):
@@ -547,6 +534,25 @@ def test_a_displaced_stream_is_let_go_with_its_last_session_though_the_connectio
     assert client.ask("OPTIONS", Session="").status == 200
 
 
+@pytest.mark.parametrize("lower", ["tcp", "udp"])
+def test_what_a_session_played_is_let_go_without_the_collector(house, lower):
+    client = house.client()
+    client.play(lower)
+    client.ask("PAUSE")
+    house.pass_time(REPLAY_PAUSE_S)
+    client.ask("PLAY")
+    ((_session, playback),) = house.service.sessions.playbacks()
+    held = weakref.ref(playback)
+    del _session, playback
+    gc.disable()
+    try:
+        client.ask("TEARDOWN")
+        house.turn()
+        assert held() is None
+    finally:
+        gc.enable()
+
+
 # --- many
 
 
@@ -569,6 +575,6 @@ def test_three_hundred_clients_that_come_and_go_in_every_way_leave_nothing(new_h
         house.publish()
         house.turn()
     turn_until(house.loop, lambda: house.service.gate.open == 0)
-    assert house.service.sessions() == ()
+    assert house.service.sessions.statuses() == ()
     assert open_descriptors() == before
     assert ports_in_use() == 0

@@ -1,4 +1,5 @@
-from edge_streamer.services.rtsp.slots import SlotTable
+from edge_streamer.services.rtsp.slots import Admission, Slot, SlotTable
+from edge_streamer.services.status import Limit
 
 
 def test_the_lowest_free_slot_is_taken():
@@ -40,3 +41,29 @@ def test_another_limit_counts_for_those_who_come():
     assert table.take() is slots[0]
     table.limit = 4
     assert [table.take().number for _ in range(2)] == [1, 3]
+
+
+def test_admission_ends_at_the_sessions_of_an_address_and_at_those_of_all():
+    admission = Admission(total=3, per_address=2)
+    first, second = (admission.admit("192.0.2.1") for _ in range(2))
+    assert admission.admit("192.0.2.1") is Limit.SESSIONS_PER_ADDRESS
+    assert isinstance(admission.admit("192.0.2.2"), Slot)
+    assert admission.admit("192.0.2.3") is Limit.SESSIONS
+    assert admission.open == 3
+    admission.dismiss("192.0.2.1", first)
+    assert admission.admit("192.0.2.3") is first
+    assert second.number == 1
+
+
+def test_the_addresses_of_an_ipv6_network_share_their_sessions():
+    admission = Admission(total=8, per_address=2)
+    hosts = ("2001:db8::1", "2001:db8::2")
+    slots = [admission.admit(host) for host in hosts]
+    assert all(isinstance(slot, Slot) for slot in slots)
+    assert admission.admit("2001:db8::3") is Limit.SESSIONS_PER_ADDRESS
+    admission.dismiss(hosts[0], slots[0])
+    slots[0] = admission.admit("2001:db8::3")
+    assert isinstance(slots[0], Slot)
+    for host, slot in zip(("2001:db8::3", hosts[1]), slots, strict=True):
+        admission.dismiss(host, slot)
+    assert not admission._open

@@ -25,7 +25,7 @@ class Camera:
         self.house = house
         self.source = source
         house.streams.add(source.stream)
-        source.supervisor._on_ended = partial(house.service.end_all, EndReason.STREAM_ENDED)
+        source.supervisor._on_ended = partial(house.service.sessions.end_all, EndReason.STREAM_ENDED)
 
     @property
     def stream(self) -> Stream:

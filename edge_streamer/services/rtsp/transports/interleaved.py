@@ -1,73 +1,51 @@
-"""How a frame leaves for one viewer: interleaved in its TCP connection, or over its own UDP port pair.
+"""RTP and RTCP interleaved in the viewer's RTSP connection (RFC 2326 section 10.12).
 
-`multicast` has the third way, on which nothing leaves for one viewer alone.
-
-`deliver` is the hot path: one dictionary look-up and one system call a frame, no loop over packets. Those who take the
-same bytes over TCP do without it, in a `batch`.
+`deliver` costs one dictionary look-up and one system call a frame. Viewers who take the same bytes are sent to in a
+`batch`, without a call of `deliver` for each.
 """
 
 from collections.abc import Callable
+from functools import partial
 from struct import pack
-from typing import Protocol
+from typing import Final
 
+from edge_streamer.media.stream import BatchKind, Stream
 from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
-from edge_streamer.runtime.loop import Loop
+from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, TransportReply
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.runtime.tcp.info import TcpInfo
-from edge_streamer.runtime.udp.pair import UdpPair
+from edge_streamer.services.rtsp.channel import Channel
+from edge_streamer.services.rtsp.transports.batch import InterleavedBatch, PacketCount
+from edge_streamer.services.rtsp.transports.unicast import open_unicast
+from edge_streamer.services.rtsp.wire import OpenedTransport, WireEvents
+
+SEND_BUFFER_S: Final = 0.5
+"""Seconds of the link bitrate that the kernel may hold for one reader; what it holds counts in the backlog anyway."""
+SMALLEST_SEND_BUFFER_BYTES: Final = 16 << 10
 
 
-class Traffic(Protocol):
-    """What has been sent somewhere."""
+class InterleavedTransport:
+    """Opens a wire over the channel that SETUP came by."""
 
-    @property
-    def name(self) -> str:
-        """`tcp`, `udp` or `multicast`."""
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
 
-    @property
-    def sent_packets(self) -> int:
-        """RTP packets handed over to the transport."""
+    def open(self, stream: Stream, offer: TransportOffer, channel: Channel) -> OpenedTransport:
+        """Take the offer's channel numbers."""
+        assert offer.interleaved is not None, "the protocol assigns channels"
+        reply = TransportReply(lower="tcp", channels=offer.interleaved, ssrc=stream.identity.ssrc)
+        wire = self._wire(stream, channel, offer.interleaved)
+        return open_unicast(stream, reply, wire, batch_kind(wire))
 
-    @property
-    def discarded_frames(self) -> int:
-        """Frames that did not leave whole."""
+    def _wire(self, stream: Stream, channel: Channel, channels: tuple[int, int]) -> "TcpWire":
+        if not stream.skips_for_slow_readers:
+            return TcpWire(channel, channels, stream.write_limit_bytes)
+        ask = partial(self._ask_for_key_frame, stream)
+        return SkippingTcpWire(channel, channels, stream.write_limit_bytes, ask)
 
-    @property
-    def sent_bytes(self) -> int:
-        """Bytes that the kernel took."""
-
-
-class Wire(Traffic, Protocol):
-    """A viewer's transport."""
-
-    @property
-    def backlog_bytes(self) -> int:
-        """Bytes that wait for this viewer, here and in the kernel."""
-
-    def oldest_unsent_age_s(self, now: float) -> float:
-        """Age of the oldest byte that waits here."""
-
-    def tcp_info(self) -> TcpInfo | None:
-        """What the kernel says of the way that this viewer's media takes; None where that is not TCP."""
-
-    def deliver(self, frame: PacketizedFrame) -> None:
-        """Send a frame."""
-
-    def send_rtcp(self, packet: bytes) -> None:
-        """Send a compound RTCP packet."""
-
-    def close(self) -> None:
-        """Give back what belongs to this viewer alone."""
-
-
-class PacketCount:
-    """RTP packets that were sent to each of some viewers."""
-
-    __slots__ = ("packets",)
-
-    def __init__(self) -> None:
-        self.packets = 0
+    def _ask_for_key_frame(self, stream: Stream) -> None:
+        stream.key_frame_requests.request(self._now())
 
 
 class TcpWire:
@@ -76,34 +54,40 @@ class TcpWire:
     __slots__ = (
         "_followed",
         "_followed_from",
-        "_limit_bytes",
         "_retransmits_before",
         "_rtcp_channel",
         "_sent_before",
         "_sent_packets",
-        "connection",
+        "_write_budget_bytes",
+        "channel",
         "discarded_frames",
         "rtp_channel",
     )
     name = "tcp"
 
-    def __init__(self, connection: TcpConnection, channels: tuple[int, int], limit_bytes: Callable[[], int]) -> None:
-        """`limit_bytes` is the stream's write budget; the connection may owe the sum of its viewers'."""
-        self.connection = connection
-        self._limit_bytes = limit_bytes
-        connection.add_write_limit(limit_bytes)
+    def __init__(self, channel: Channel, channels: tuple[int, int], write_budget_bytes: Callable[[], int]) -> None:
+        """`write_budget_bytes` is the stream's; on `channel` may wait the sum of its sessions' budgets."""
+        self.channel = channel
+        self._write_budget_bytes = write_budget_bytes
+        channel.add_write_limit(write_budget_bytes)
         self.rtp_channel, self._rtcp_channel = channels
-        self._sent_before = connection.sent_bytes
-        self._retransmits_before = connection.info().retransmits
+        self._sent_before = channel.sent_bytes
+        self._retransmits_before = channel.info().retransmits
         self._sent_packets = 0
         self._followed: PacketCount | None = None
         self._followed_from = 0
         self.discarded_frames = 0
 
     def follow(self, count: PacketCount | None) -> None:
-        """From now on count what `count` counts too, or nothing but one's own any more."""
+        """From now on add the packets that `count` counts; None stops that."""
         self._sent_packets = self.sent_packets
         self._followed, self._followed_from = count, count.packets if count else 0
+
+    @property
+    def connection(self) -> TcpConnection:
+        """The channel of a wire with a batch kind."""
+        assert isinstance(self.channel, TcpConnection), "batch_kind() asks before"
+        return self.channel
 
     @property
     def sent_packets(self) -> int:
@@ -114,33 +98,40 @@ class TcpWire:
     @property
     def sent_bytes(self) -> int:
         """Bytes of the connection since SETUP: media, RTCP and replies."""
-        return self.connection.sent_bytes - self._sent_before
+        return self.channel.sent_bytes - self._sent_before
 
     @property
     def backlog_bytes(self) -> int:
         """Bytes that wait in the connection's queue and in the kernel."""
-        return self.connection.backlog_bytes
+        return self.channel.backlog_bytes
 
     def oldest_unsent_age_s(self, now: float) -> float:
         """Age of the oldest byte in the connection's queue."""
-        return self.connection.oldest_unsent_age_s(now)
+        return self.channel.oldest_unsent_age_s(now)
 
     def tcp_info(self) -> TcpInfo:
         """Ask the kernel about the connection; retransmits are counted since SETUP."""
-        return self.connection.info().counted_from(self._retransmits_before)
+        return self.channel.info().counted_from(self._retransmits_before)
+
+    def start(self, events: WireEvents) -> None:
+        """Nothing to start: the RTSP connection reads the client's RTCP and finds the end of its own channel."""
+
+    def prepare(self, bytes_per_second: float) -> None:
+        """Bound what the kernel may hold for this viewer by its stream's rate."""
+        self.channel.set_send_buffer(max(SMALLEST_SEND_BUFFER_BYTES, round(SEND_BUFFER_S * bytes_per_second)))
 
     def deliver(self, frame: PacketizedFrame) -> None:
         """Send all packets of the frame with one `send()`."""
-        self.connection.send_frame(frame.interleaved(self.rtp_channel))
+        self.channel.send_frame(frame.interleaved(self.rtp_channel))
         self._sent_packets += frame.packet_count
 
     def send_rtcp(self, packet: bytes) -> None:
         """Send RTCP right after the frame that is on the wire: a report that waited behind a backlog would lie."""
-        self.connection.send(pack(">cBH", b"$", self._rtcp_channel, len(packet)) + packet)
+        self.channel.send(pack(">cBH", b"$", self._rtcp_channel, len(packet)) + packet)
 
     def close(self) -> None:
         """Take the budget back and keep the connection: it may set up another session."""
-        self.connection.remove_write_limit(self._limit_bytes)
+        self.channel.remove_write_limit(self._write_budget_bytes)
 
 
 class SkippingTcpWire(TcpWire):
@@ -151,21 +142,21 @@ class SkippingTcpWire(TcpWire):
 
     def __init__(
         self,
-        connection: TcpConnection,
+        channel: Channel,
         channels: tuple[int, int],
-        limit_bytes: Callable[[], int],
+        write_budget_bytes: Callable[[], int],
         ask_for_key_frame: Callable[[], object],
     ) -> None:
-        super().__init__(connection, channels, limit_bytes)
+        super().__init__(channel, channels, write_budget_bytes)
         self._ask_for_key_frame = ask_for_key_frame
         self._is_skipping = False
-        connection.on_overflow = self._skip
+        channel.on_overflow = self._skip
 
     def _skip(self) -> None:
-        dropped = self.connection.drop_frames()
+        dropped = self.channel.drop_frames()
         self.discarded_frames += dropped
-        if not dropped or not self.connection.has_one_viewer:
-            self.connection.close(CloseReason.BACKLOG)  # nothing to skip but replies that nobody reads, or not ours
+        if not dropped or not self.channel.has_one_viewer:
+            self.channel.close(CloseReason.BACKLOG)  # nothing to skip but replies that nobody reads, or not ours
         self._is_skipping = True
 
     def deliver(self, frame: PacketizedFrame) -> None:
@@ -178,11 +169,11 @@ class SkippingTcpWire(TcpWire):
     def close(self) -> None:
         """Take budget and overflow back: the next viewer of this connection may be of another kind."""
         super().close()
-        if self.connection.on_overflow == self._skip:  # and not yet that viewer's
-            self.connection.on_overflow = None
+        if self.channel.on_overflow == self._skip:  # and not yet that viewer's
+            self.channel.on_overflow = None
 
     def _may_resume(self, frame: PacketizedFrame) -> bool:
-        if self.connection.queued_bytes > 0:
+        if self.channel.queued_bytes > 0:
             return False
         if not frame.is_key_frame:
             self._ask_for_key_frame()
@@ -191,55 +182,8 @@ class SkippingTcpWire(TcpWire):
         return True
 
 
-class UdpWire:
-    """A pair of UDP ports (RFC 3550 section 11)."""
-
-    __slots__ = ("_pair", "discarded_frames")
-    name = "udp"
-
-    def __init__(self, pair: UdpPair) -> None:
-        self._pair = pair
-        self.discarded_frames = 0
-
-    def start(
-        self, loop: Loop, on_rtcp: Callable[[bytes], None], on_gone: Callable[[], None], on_failed: Callable[[], None]
-    ) -> None:
-        """Read the client's RTCP; `on_gone` is called when the network says that nobody is there any more, `on_failed`
-        when `on_rtcp` has raised."""
-        self._pair.start(loop, on_rtcp, on_gone, on_failed)
-
-    @property
-    def sent_bytes(self) -> int:
-        """RTP bytes that the kernel took."""
-        return self._pair.sender.sent_bytes
-
-    @property
-    def sent_packets(self) -> int:
-        """RTP packets that the kernel took."""
-        return self._pair.sender.sent_packets
-
-    @property
-    def backlog_bytes(self) -> int:
-        """0: a datagram is sent or lost, it never waits."""
-        return 0
-
-    def oldest_unsent_age_s(self, now: float) -> float:
-        """0: nothing waits."""
-        del now
-        return 0.0
-
-    def tcp_info(self) -> None:
-        """Nothing: the RTSP connection takes a way of its own."""
-
-    def deliver(self, frame: PacketizedFrame) -> None:
-        """Send the frame's runs; one that the send buffer did not take whole counts as discarded."""
-        if not self._pair.send_runs(frame.datagrams()):
-            self.discarded_frames += 1
-
-    def send_rtcp(self, packet: bytes) -> None:
-        """Send RTCP."""
-        self._pair.send_rtcp(packet)
-
-    def close(self) -> None:
-        """Free both ports."""
-        self._pair.close()
+def batch_kind(wire: TcpWire) -> BatchKind | None:
+    """Return what makes a viewer with this wire one of many; None when it is not."""
+    if type(wire) is not TcpWire or not isinstance(wire.channel, TcpConnection):
+        return None
+    return BatchKind(wire.rtp_channel, partial(InterleavedBatch, wire.rtp_channel))

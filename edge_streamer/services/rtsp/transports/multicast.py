@@ -1,9 +1,10 @@
 """Multicast: one sender for a stream, whatever number of sessions listen to its group.
 
-A `MulticastSender` is what its stream delivers to, once a frame. Sessions do not join the stream but the sender (it is
-their `playback.Feed`), which costs nothing per frame: it plays while one of them does. Its sockets are there from the
-first SETUP, so that a machine without a way to the group says 461 and the client takes another transport, to the end of
-the last session, which is when the group is told BYE. Reports go to the group, once for all (RFC 3550 section 6.2).
+A `MulticastSender` is what its stream delivers to, once a frame. A session does not join the stream: as a
+`MulticastMember` it joins the sender, which plays while one of its members does, so a frame costs nothing for each of
+them. The sender's sockets are open from the first SETUP, so that a machine without a route to the group says 461 and
+the client takes another transport, to the end of the last session, when the group is sent BYE. Reports go to the group,
+once for all members (RFC 3550 section 6.2).
 
 What one viewer would have got alone, everybody gets or nobody: a viewer that joins is given a key frame as soon as the
 stream's rule allows to ask for one, and never the frames since the last, which all others have had.
@@ -14,15 +15,15 @@ from collections.abc import Callable, Mapping
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import sender_ssrc
-from edge_streamer.protocol.rtsp.headers.transport import MulticastTarget, TransportReply
+from edge_streamer.protocol.rtsp.headers.transport import MulticastTarget, TransportOffer, TransportReply
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.udp.multicast import GroupAddress, MulticastGroup
-from edge_streamer.services.rtsp.playback import Playback
-from edge_streamer.services.rtsp.transports.interleaved import Traffic
+from edge_streamer.services.rtsp.channel import Channel
+from edge_streamer.services.rtsp.wire import FedSession, OpenedTransport, Traffic, WireEvents
 
 
-class MulticastSenders:
-    """The senders that there are now: of each stream that a session is set up for, one."""
+class MulticastTransport:
+    """Opens memberships, and has one sender for each stream that a session is set up for."""
 
     def __init__(
         self, loop: Loop, addresses: Mapping[str, GroupAddress], cname: str, on_closed: Callable[[Traffic], None]
@@ -34,12 +35,15 @@ class MulticastSenders:
         self._on_closed = on_closed
         self._senders: dict[Stream, MulticastSender] = {}
 
-    def open_wire(self, stream: Stream) -> tuple["MulticastWire", TransportReply]:
-        """Return the wire of one more session, and what to answer its SETUP; OSError when the group is out of reach."""
+    def open(self, stream: Stream, offer: TransportOffer, channel: Channel) -> OpenedTransport:
+        """Make one more session a member; OSError when the group is out of reach. The offer says nothing that counts:
+        the server alone decides where it sends."""
+        del offer, channel
         sender = self._senders.get(stream) or self._open_sender(stream)
         address = sender.group.address
         target = MulticastTarget(address.host, address.ports, address.ttl)
-        return MulticastWire(sender), TransportReply("multicast", stream.identity.ssrc, target=target)
+        member = MulticastMember(sender)
+        return OpenedTransport(TransportReply("multicast", stream.identity.ssrc, target=target), member, member, None)
 
     def _open_sender(self, stream: Stream) -> "MulticastSender":
         address = self.addresses.get(stream.name)
@@ -64,7 +68,7 @@ class MulticastSenders:
 
 
 class MulticastSender:
-    """One stream's group: the stream's `Viewer`, and its sessions' `Feed`."""
+    """The stream's `Viewer` that sends to its group while one of the members plays."""
 
     name = "multicast"
     batch_kind = None
@@ -83,8 +87,8 @@ class MulticastSender:
         self._loop = loop
         self._cname = cname
         self._on_closed = on_closed
-        self._members: dict[MulticastWire, None] = {}  # set up; in their order
-        self._playing: set[Playback] = set()
+        self._members: dict[MulticastMember, None] = {}  # set up; in their order
+        self._playing: set[MulticastMember] = set()
         self._is_watching = False
         self._has_started = False
         self._owes_key_frame = False
@@ -102,11 +106,11 @@ class MulticastSender:
 
     # --- sessions come and go
 
-    def add(self, member: "MulticastWire") -> None:
+    def add(self, member: "MulticastMember") -> None:
         """Keep the group open for one more session."""
         self._members[member] = None
 
-    def remove(self, member: "MulticastWire") -> None:
+    def remove(self, member: "MulticastMember") -> None:
         """Say goodbye to the group when its last session has ended."""
         del self._members[member]
         if not self._members:
@@ -115,10 +119,10 @@ class MulticastSender:
             self.group.close()
             self._on_closed(self)
 
-    def join(self, viewer: Playback, now: float) -> None:
+    def play(self, member: "MulticastMember", session: FedSession, now: float) -> None:
         """Answer PLAY at once, without RTP-Info: the next packet's time is not known. Then see to a key frame."""
-        self._playing.add(viewer)
-        viewer.answer_at_last()
+        self._playing.add(member)
+        session.answer_at_last()
         if self._is_watching:
             self._owes_key_frame = True
             self._ask_for_key_frame(now)
@@ -126,21 +130,12 @@ class MulticastSender:
             self._is_watching = True
             self.stream.join(self, now)
 
-    def leave(self, viewer: Playback) -> None:
-        """Stop sending when nobody plays any more."""
-        self._playing.discard(viewer)
+    def pause(self, member: "MulticastMember") -> None:
+        """Stop sending when no member plays any more."""
+        self._playing.discard(member)
         if not self._playing:
             self._is_watching = False
             self.stream.leave(self)
-
-    def start_from_cache(self, viewer: Playback) -> bool:
-        """Never: see the module."""
-        del viewer
-        return False
-
-    def sender_report(self, now: float, cname: str) -> None:
-        """None for a session alone: `send_report` reports to all."""
-        del now, cname
 
     # --- the stream's calls
 
@@ -167,7 +162,8 @@ class MulticastSender:
     def _give_up(self) -> None:
         self._is_watching = False
         for member in tuple(self._members):
-            member.on_failed()
+            if member.events is not None:
+                member.events.on_failed()
 
     def _ask_for_key_frame(self, now: float) -> None:
         self.stream.key_frame_requests.request(now)
@@ -184,31 +180,31 @@ class MulticastSender:
         if sender_ssrc(packet) in (None, self.stream.identity.ssrc):
             return  # garbage, or what we have sent ourselves
         for member in tuple(self._members):
-            if member.host == host:
-                member.on_rtcp(packet)
+            if member.events is not None and member.events.peer_host == host:
+                member.events.on_rtcp(packet)
 
 
-class MulticastWire:
-    """A session's share of a group: nothing is sent for it alone, so it has no traffic and no backlog of its own."""
+class MulticastMember:
+    """A session's share of a group, its `Wire` and its `Feed`. Nothing is sent for it alone: it has no traffic and no
+    backlog of its own."""
 
     name = "multicast"
+    channel = None
     sent_bytes = 0
     sent_packets = 0
     discarded_frames = 0
     backlog_bytes = 0
 
     def __init__(self, sender: MulticastSender) -> None:
-        self.sender = sender
-        self.host = ""
-        self.on_rtcp: Callable[[bytes], None] = _ignore
-        self.on_failed: Callable[[], None] = _ignore_end
+        self.events: WireEvents | None = None  # between `start` and `close`
+        self._sender = sender
         sender.add(self)
 
-    def start(self, host: str, on_rtcp: Callable[[bytes], None], on_failed: Callable[[], None]) -> None:
-        """Hear what `host` reports to the group, and when the sender fails."""
-        self.host = host
-        self.on_rtcp = on_rtcp
-        self.on_failed = on_failed
+    # --- the wire
+
+    def start(self, events: WireEvents) -> None:
+        """Hear what the session's host reports to the group, and when the sender fails."""
+        self.events = events
 
     def oldest_unsent_age_s(self, now: float) -> float:
         """0: nothing waits."""
@@ -216,25 +212,23 @@ class MulticastWire:
         return 0.0
 
     def tcp_info(self) -> None:
-        """Nothing: media goes by UDP."""
-
-    def deliver(self, frame: PacketizedFrame) -> None:
-        """Never called: the sender gets the stream's frames."""
-        del frame
-        raise AssertionError("a multicast session has joined its stream")
-
-    def send_rtcp(self, packet: bytes) -> None:
-        """Nothing: who leaves says nothing to those who stay, and reports are the sender's."""
+        """None: media goes by UDP."""
 
     def close(self) -> None:
         """Leave the group to the others."""
-        self.sender.remove(self)
-        self.on_rtcp, self.on_failed = _ignore, _ignore_end
+        self._sender.remove(self)
+        self.events = None
 
+    # --- the feed
 
-def _ignore(packet: bytes) -> None:
-    """The session is not adopted yet, or over."""
+    def join(self, session: FedSession, now: float) -> None:
+        """Have the sender play, if it does not yet."""
+        self._sender.play(self, session, now)
 
+    def leave(self) -> None:
+        """Let the sender pause, if no other member plays."""
+        self._sender.pause(self)
 
-def _ignore_end() -> None:
-    """The session is not adopted yet, or over."""
+    def start_from_cache(self) -> bool:
+        """False: the other members have had the frames since the last key frame."""
+        return False

@@ -1,4 +1,4 @@
-"""Wires over a real TCP connection whose client is slow, and over a UDP pair that loses what it is told to."""
+"""Wires over a real TCP connection whose client is slow."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from edge_streamer.protocol.rtp.packetizer import H264Packetizer, PacketizedFram
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.runtime.tcp.info import TcpInfo
-from edge_streamer.services.rtsp.transports.interleaved import SkippingTcpWire, TcpWire, UdpWire
+from edge_streamer.services.rtsp.transports.interleaved import SkippingTcpWire, TcpWire, batch_kind
 from tests.support.rtsp.rtp import interleaved_packets
 from tests.support.tcp_pair import connected_pair, read_until
 
@@ -248,48 +248,21 @@ def test_a_second_skipping_wire_takes_over_before_the_first_is_closed(line):
     assert (first.discarded_frames, second.discarded_frames > 0) == (0, True)
 
 
-# --- UDP
+# --- which wires a batch sends for
 
 
-class Pair:
-    """Sends, or loses a part of what it is given."""
+class OtherChannel:
+    """A channel whose bytes take another way than a plain TCP connection's."""
 
     sent_bytes = 0
-    sent_packets = 0
 
-    def __init__(self) -> None:
-        self.runs = []
-        self.rtcp: list[bytes] = []
-        self.takes_all = True
-        self.closed = 0
+    def add_write_limit(self, limit_bytes) -> None: ...
 
-    def send_runs(self, runs) -> bool:
-        self.runs.extend(runs)
-        return self.takes_all
-
-    def send_rtcp(self, packet: bytes) -> None:
-        self.rtcp.append(packet)
-
-    def close(self) -> None:
-        self.closed += 1
+    def info(self) -> TcpInfo:
+        return TcpInfo(None, 0, None, None)
 
 
-def test_a_frame_that_did_not_leave_whole_is_discarded(line):
-    pair = Pair()
-    wire = UdpWire(pair)
-    frame = line.frame(5000)
-    wire.deliver(frame)
-    assert wire.discarded_frames == 0
-    pair.takes_all = False
-    wire.deliver(frame)
-    assert wire.discarded_frames == 1
-    assert pair.runs == [*frame.datagrams(), *frame.datagrams()]
-
-
-def test_a_datagram_never_waits():
-    pair = Pair()
-    wire = UdpWire(pair)
-    wire.send_rtcp(b"a report")
-    wire.close()
-    assert (wire.backlog_bytes, wire.oldest_unsent_age_s(1000.0)) == (0, 0.0)
-    assert (pair.rtcp, pair.closed) == ([b"a report"], 1)
+def test_only_plain_wires_over_plain_connections_are_sent_to_in_a_batch(line):
+    assert batch_kind(line.wire((6, 7))).key == 6
+    assert batch_kind(line.skipping_wire()) is None
+    assert batch_kind(TcpWire(OtherChannel(), (0, 1), line.limit_bytes)) is None

@@ -91,7 +91,7 @@ def test_fifty_sessions_cost_one_delivery_a_frame(house, listener, monkeypatch):
     packets = packets_of(house, publish)
     assert len(delivered) == 20
     assert len(listener.received()) == packets
-    assert house.service.counters.sessions_started["multicast"] == len(house.service.sessions()) == 50
+    assert house.service.sessions.counters.sessions_started["multicast"] == len(house.service.sessions.statuses()) == 50
 
 
 def test_where_the_group_is_stands_in_the_reply(house):
@@ -114,21 +114,21 @@ def test_bytes_are_counted_once_for_everybody(house, listener):
     first, second = play(house), play(house)
     house.publish(key=True, size_bytes=5000)
     sent = sum(map(len, listener.received()))
-    assert house.service.traffic().sent_bytes == {"multicast": sent}
-    assert [session.sent_bytes for session in house.service.sessions()] == [0, 0]
+    assert house.service.sessions.traffic().sent_bytes == {"multicast": sent}
+    assert [session.sent_bytes for session in house.service.sessions.statuses()] == [0, 0]
     for client in (first, second):
         client.ask("TEARDOWN")
-    traffic = house.service.traffic()
+    traffic = house.service.sessions.traffic()
     assert (traffic.sent_bytes["multicast"], traffic.discarded_frames["multicast"]) == (sent, 0)
     assert traffic.sent_packets["multicast"] > 0
 
 
 def test_a_frame_that_did_not_leave_whole_is_counted(house, monkeypatch):
     play(house)
-    (sender,) = house.service._multicast.traffic()
+    (sender,) = house.service.sessions.multicast.traffic()
     monkeypatch.setattr(sender.group, "send_runs", lambda runs: False)
     house.publish()
-    assert house.service.traffic().discarded_frames["multicast"] == 1
+    assert house.service.sessions.traffic().discarded_frames["multicast"] == 1
 
 
 # --- key frames
@@ -202,7 +202,7 @@ def test_what_a_viewer_reports_is_known_of_the_sessions_of_its_host(house, liste
     play(house, LISTENER_HOST)
     play(house, HOST)
     report(house, listener)
-    lost = {session.peer_ip: session.fraction_lost_ratio for session in house.service.sessions()}
+    lost = {session.peer_ip: session.fraction_lost_ratio for session in house.service.sessions.statuses()}
     assert lost == {LISTENER_HOST: 0.25, HOST: None}
 
 
@@ -212,7 +212,7 @@ def test_a_report_renews_the_sessions_of_its_host_and_silence_ends_the_others(ho
     for _ in range(20):
         house.pass_time(5)
         report(house, listener)
-    assert [session.peer_ip for session in house.service.sessions()] == [LISTENER_HOST]
+    assert [session.peer_ip for session in house.service.sessions.statuses()] == [LISTENER_HOST]
     assert house.ended == {EndReason.IDLE: 1}
 
 
@@ -253,7 +253,7 @@ def test_the_end_of_the_stream_says_goodbye_once(house, listener):
         play(house)
     house.publish(key=True)
     listener.received(1)
-    house.service.end_all(EndReason.STREAM_ENDED, house.stream)
+    house.service.sessions.end_all(EndReason.STREAM_ENDED, house.stream)
     assert [says_goodbye(packet) for packet in listener.received(1)] == [True]
     assert house.ended == {EndReason.STREAM_ENDED: 3}
 
@@ -321,7 +321,7 @@ def test_a_second_setup_takes_a_session_out_of_the_group(house, listener):
     house.turn()
     assert client.packets() != []
     assert says_goodbye(listener.received(1)[-1])
-    assert [session.transport for session in house.service.sessions()] == ["tcp"]
+    assert [session.transport for session in house.service.sessions.statuses()] == ["tcp"]
 
 
 # --- faults
@@ -345,7 +345,7 @@ def test_a_stream_that_has_no_group_before_a_restart_is_461(new_house):
 def test_a_fault_in_the_sender_ends_its_sessions(house, monkeypatch):
     for _ in range(2):
         play(house)
-    (sender,) = house.service._multicast.traffic()
+    (sender,) = house.service.sessions.multicast.traffic()
     monkeypatch.setattr(sender.group, "send_runs", lambda runs: [][0])
     house.publish(key=True)
     house.turn()

@@ -1,0 +1,92 @@
+"""The way to one RTSP client and back, as `connection` and the interleaved transport see it.
+
+`runtime.tcp.connection.TcpConnection` is one; a TLS connection or a tunnel through HTTP can be others, and have the
+same budget, clocks and end reasons. Only `transports.batch` needs to know that a channel is a plain TCP connection.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from edge_streamer.runtime.loop import Owner
+from edge_streamer.runtime.tcp.close_reason import CloseReason
+from edge_streamer.runtime.tcp.info import TcpInfo
+
+
+class Channel(Owner, Protocol):
+    """Bytes to a client, and what becomes of them; what the client sends reaches `RtspConnection.on_data`."""
+
+    on_overflow: Callable[[], None] | None
+    """Called when more waits than the sum of the write limits; None: the channel closes with reason `backlog`."""
+
+    # --- the two ends
+
+    @property
+    def connection_id(self) -> int:
+        """A number that no other channel of this process has."""
+
+    @property
+    def peer_host(self) -> str:
+        """The client's address without its port."""
+
+    @property
+    def peer_address(self) -> Any:
+        """The client's socket address."""
+
+    @property
+    def local_address(self) -> Any:
+        """The socket address that the client reached."""
+
+    # --- sending
+
+    def send(self, data: bytes) -> None:
+        """Send a reply, before all frames but the one that is partly on the wire."""
+
+    def send_frame(self, image: bytes) -> None:
+        """Send one frame's packets. `image` is shared by all readers of the stream and is not copied."""
+
+    def set_send_buffer(self, size_bytes: int) -> None:
+        """Bound the bytes that the kernel holds."""
+
+    # --- what waits
+
+    @property
+    def sent_bytes(self) -> int:
+        """Bytes that the kernel took."""
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes that wait in this process."""
+
+    @property
+    def backlog_bytes(self) -> int:
+        """Bytes that wait in this process and in the kernel."""
+
+    def oldest_unsent_age_s(self, now: float) -> float:
+        """Return the age of the oldest byte that waits in this process; 0 when none does."""
+
+    def info(self) -> TcpInfo:
+        """Ask the kernel about the path to the client; after the end, what was true then."""
+
+    def add_write_limit(self, limit_bytes: Callable[[], int]) -> None:
+        """Let as many bytes more wait as `limit_bytes` returns at the time: one session's write budget."""
+
+    def remove_write_limit(self, limit_bytes: Callable[[], int]) -> None:
+        """Take an added limit back; the frames that wait are dropped with the last one."""
+
+    @property
+    def has_one_viewer(self) -> bool:
+        """Whether all frames that wait are one session's."""
+
+    def drop_frames(self) -> int:
+        """Drop the frames that wait whole and return how many."""
+
+    # --- the end
+
+    def look_for_death(self, now: float, *, is_sending: bool) -> None:
+        """Close when the client is dead without a sign; called a few times a second. `is_sending`: media flows."""
+
+    def close(self, reason: CloseReason) -> None:
+        """Close in the next turn, whatever still waits."""
+
+    def close_when_sent(self, reason: CloseReason) -> None:
+        """Send the replies that wait, then close."""

@@ -1,0 +1,71 @@
+"""What the transports share that send a stream to each session by itself: the stream's `Viewer` in front of a wire."""
+
+from typing import Protocol
+
+from edge_streamer.media.stream import BatchKind, Stream
+from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
+from edge_streamer.protocol.rtsp.headers.transport import TransportReply
+from edge_streamer.services.rtsp.wire import FedSession, OpenedTransport, Wire
+
+
+class UnicastWire(Wire, Protocol):
+    """A wire that a stream delivers to. `deliver` is the hot path: it never loops over packets."""
+
+    def prepare(self, bytes_per_second: float) -> None:
+        """Get ready for PLAY of a stream with that peak rate."""
+
+    def deliver(self, frame: PacketizedFrame) -> None:
+        """Send a frame; must not raise for what the network does, and must not block."""
+
+    def send_rtcp(self, packet: bytes) -> None:
+        """Send a compound RTCP packet."""
+
+
+class UnicastFeed:
+    """One session's `Feed` and the stream's `Viewer` of it."""
+
+    def __init__(self, stream: Stream, wire: UnicastWire, batch_kind: BatchKind | None) -> None:
+        """`batch_kind` is for wires that may be sent to in one loop with others."""
+        self.wire = wire
+        self.batch_kind = batch_kind
+        self.deliver = wire.deliver  # bound once: no call in between, per frame
+        self._stream = stream
+        self._session: FedSession | None = None
+
+    # --- the session's calls
+
+    def join(self, session: FedSession, now: float) -> None:
+        """Join the stream."""
+        self._session = session
+        self.wire.prepare(self._stream.write_budget.bytes_per_second)
+        self._stream.join(self, now)
+
+    def leave(self) -> None:
+        """Leave the stream."""
+        self._stream.leave(self)
+
+    def start_from_cache(self) -> bool:
+        """Begin with the stream's cached frames; False when none are kept."""
+        return self._stream.start_from_cache(self)
+
+    # --- the stream's calls
+
+    def start(self, first: PacketizedFrame) -> None:
+        """Tell the session: `first` is delivered next."""
+        self._joined.start(first)
+
+    def on_fault(self, error: Exception) -> None:
+        """Tell the session: sending a frame raised."""
+        self._joined.on_fault(error)
+
+    @property
+    def _joined(self) -> FedSession:
+        assert self._session is not None, "a stream calls those who have joined"
+        return self._session
+
+
+def open_unicast(
+    stream: Stream, reply: TransportReply, wire: UnicastWire, batch_kind: BatchKind | None = None
+) -> OpenedTransport:
+    """Return what SETUP has opened: `wire`, fed by `stream` for itself alone."""
+    return OpenedTransport(reply, wire, UnicastFeed(stream, wire, batch_kind), wire.send_rtcp)
