@@ -123,6 +123,8 @@ class MulticastSender:
         """Answer PLAY at once, without RTP-Info: the next packet's time is not known. Then see to a key frame."""
         self._playing.add(member)
         session.answer_at_last()
+        if member not in self._playing:
+            return  # a TEARDOWN or PAUSE came right behind PLAY
         if self._is_watching:
             self._owes_key_frame = True
             self._ask_for_key_frame(now)

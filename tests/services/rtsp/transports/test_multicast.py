@@ -311,6 +311,18 @@ def test_a_teardown_right_behind_the_play_leaves_nothing(house, listener):
     assert (listener.received(), house.stream.viewers) == ([], 0)
 
 
+def test_a_teardown_right_behind_a_play_that_had_to_wait_leaves_nothing(house, listener):
+    client = play(house)
+    house.publish(key=True)
+    client.ask("PAUSE")
+    client.socket.sendall(client.request("PLAY") + client.request("TEARDOWN"))
+    house.pass_time(REPLAY_PAUSE_S)
+    assert client.response(client.cseq).status == 200
+    listener.received()
+    house.publish(key=True)
+    assert (listener.received(), house.stream.viewers) == ([], 0)
+
+
 def test_a_second_setup_takes_a_session_out_of_the_group(house, listener):
     """ffmpeg and GStreamer do so when no datagram arrives."""
     client = play(house)
