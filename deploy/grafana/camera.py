@@ -104,7 +104,7 @@ def _now() -> list[Panel]:
 
 
 def _of_budget() -> str:
-    return f"{metric('session_backlog_bytes')} / {metric('session_backlog_limit_bytes')}"
+    return f"{metric('session_backlog_bytes')} / {metric('session_write_budget_bytes')}"
 
 
 def _viewers() -> list[Panel]:

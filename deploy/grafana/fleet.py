@@ -37,7 +37,7 @@ _OF_NOMINAL: Final = (
     f"and {metric('source_up')} == 1)"
 )
 _OF_BUDGET: Final = (
-    f"max by (job, instance) ({metric('session_backlog_bytes')} / {metric('session_backlog_limit_bytes')})"
+    f"max by (job, instance) ({metric('session_backlog_bytes')} / {metric('session_write_budget_bytes')})"
 )
 _CAMERA_URL: Final = (
     "/d/edge-streamer-camera?${datasource:queryparam}&${job:queryparam}&var-instance=${__value.raw}&${__url_time_range}"

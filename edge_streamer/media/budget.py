@@ -28,7 +28,7 @@ class WriteBudget:
         return self.link_bitrate_bps / 8
 
     @property
-    def limit_bytes(self) -> int:
+    def write_budget_bytes(self) -> int:
         """Bytes that may wait, those in the kernel counted in."""
         seconds = self.dead_after_s * self.bytes_per_second
         floor = FLOOR_KEY_FRAMES * self.largest_key_frame_bytes + FLOOR_MEDIA_S * self.bytes_per_second

@@ -282,9 +282,9 @@ class Stream:
         """Whether anybody plays, or waits for a frame or a description."""
         return bool(self._playing or self._waiting or self._awaiting_description)
 
-    def write_limit_bytes(self) -> int:
+    def write_budget_bytes(self) -> int:
         """Return how many bytes may wait for one viewer now."""
-        return self.write_budget.limit_bytes
+        return self.write_budget.write_budget_bytes
 
     def when_described(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` at the next key frame with which the parameter sets are known, or when the source fails;
@@ -348,7 +348,7 @@ class Stream:
     def start_from_cache(self, viewer: Viewer) -> bool:
         """Start `viewer` with the frames since the last key frame; False when none are kept, or when they alone
         would fill half of its write budget."""
-        frames = self._cache.frames(self.write_budget.limit_bytes // 2)
+        frames = self._cache.frames(self.write_budget.write_budget_bytes // 2)
         if not frames:
             return False
         self.leave(viewer)
@@ -397,4 +397,4 @@ def _picture(parameter_sets: ParameterSets) -> tuple[int, int, int] | None:
 
 
 def _nothing() -> None:
-    """Nobody wants to know."""
+    """Called at a change of format or a demand when the supervisor has not taken charge of the stream yet."""

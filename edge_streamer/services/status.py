@@ -84,7 +84,7 @@ class SessionStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     slot_discarded_frames: int
     backlog_bytes: int
     backlog_s: float
-    backlog_limit_bytes: int
+    write_budget_bytes: int
     fraction_lost_ratio: float | None = None  # of the last RTCP receiver report
     jitter_s: float | None = None
     round_trip_s: float | None = None  # of the last RTCP receiver report

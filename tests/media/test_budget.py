@@ -17,7 +17,7 @@ from edge_streamer.media.budget import WriteBudget
     ],
 )
 def test_the_limit(link_bitrate_bps, largest_key_frame_bytes, limit_bytes):
-    assert WriteBudget(8.0, link_bitrate_bps, largest_key_frame_bytes).limit_bytes == limit_bytes
+    assert WriteBudget(8.0, link_bitrate_bps, largest_key_frame_bytes).write_budget_bytes == limit_bytes
 
 
 def test_bytes_as_seconds_of_the_stream():

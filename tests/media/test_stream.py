@@ -252,7 +252,7 @@ def test_the_first_second_of_a_stream_of_unknown_rate_is_served_from_the_cache()
     viewer = Recorder()
     stream.join(viewer, NOW)
     assert len(viewer.frames) == 25
-    assert stream.write_limit_bytes() >= 8 * sum(len(encoded.data) for encoded in frames[:25])
+    assert stream.write_budget_bytes() >= 8 * sum(len(encoded.data) for encoded in frames[:25])
 
 
 def test_without_any_frame_yet_a_viewer_waits_for_the_first_key_frame(source):
@@ -637,7 +637,7 @@ def test_a_higher_setting_counts_from_the_next_key_frame(stream, source):
     stream.set_link_bitrate(50_000_000, source.now)
     assert stream.link_bitrate_bps == 50_000_000
     source.publish(key=True)
-    assert stream.write_limit_bytes() >= 50_000_000
+    assert stream.write_budget_bytes() >= 50_000_000
 
 
 def test_a_lower_setting_counts_when_no_backlog_of_before_can_be_left():
@@ -675,12 +675,12 @@ def test_the_peak_is_measured_in_media_time_and_not_when_a_held_up_process_read_
 def test_a_slow_stream_with_huge_key_frames_has_a_budget_for_two_of_them():
     stream = Stream("sub", link_bitrate_bps=200_000)
     stream.publish(key_frame(0, 10_000), NOW)
-    assert stream.write_limit_bytes() == pytest.approx(200_000, rel=0.01)
+    assert stream.write_budget_bytes() == pytest.approx(200_000, rel=0.01)
     stream.publish(key_frame(10 * 90_000, 100_000), NOW)
     key_frame_bytes = stream.write_budget.largest_key_frame_bytes
     assert key_frame_bytes > 100_000
     second_bytes = stream.link_bitrate_bps / 8
-    assert stream.write_limit_bytes() >= 2 * key_frame_bytes + second_bytes
+    assert stream.write_budget_bytes() >= 2 * key_frame_bytes + second_bytes
     stream.publish(key_frame(20 * 90_000, 10_000), NOW)
     assert stream.write_budget.largest_key_frame_bytes == key_frame_bytes, "the largest one seen"
 

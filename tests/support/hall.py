@@ -93,7 +93,7 @@ class Hall:
         stack.callback(lambda: (connection.close(CloseReason.LOCAL), loop.turn()))
         stack.enter_context(closing(client))
         self._drains.append(lambda: drain(client))
-        wire = TcpWire(connection, (0, 1), self.stream.write_limit_bytes)
+        wire = TcpWire(connection, (0, 1), self.stream.write_budget_bytes)
         return open_unicast(self.stream, TransportReply("tcp", 1, channels=(0, 1)), wire, batch_kind(wire))
 
     def _udp(self, loop: Loop, stack: ExitStack) -> OpenedTransport:

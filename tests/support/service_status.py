@@ -28,7 +28,7 @@ def a_session(slot: int = 0, **changes: object) -> SessionStatus:
         slot_discarded_frames=7,
         backlog_bytes=16_700,
         backlog_s=0.25,
-        backlog_limit_bytes=2_000_896,
+        write_budget_bytes=2_000_896,
     )
     return msgspec.structs.replace(session, **changes)
 

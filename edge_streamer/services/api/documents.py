@@ -77,7 +77,7 @@ class SessionDocument(msgspec.Struct, frozen=True):
     discarded_frames: int
     backlog_bytes: int
     backlog_s: float
-    backlog_limit_bytes: int
+    write_budget_bytes: int
     oldest_unsent_s: float
     fraction_lost_ratio: float | None
     jitter_s: float | None
@@ -170,7 +170,7 @@ def _session(session: SessionStatus) -> SessionDocument:
         discarded_frames=session.discarded_frames,
         backlog_bytes=session.backlog_bytes,
         backlog_s=session.backlog_s,
-        backlog_limit_bytes=session.backlog_limit_bytes,
+        write_budget_bytes=session.write_budget_bytes,
         oldest_unsent_s=session.oldest_unsent_s,
         fraction_lost_ratio=session.fraction_lost_ratio,
         jitter_s=session.jitter_s,

@@ -45,7 +45,7 @@ class LiveViewer:
         self._began_at = loop.now()
         self._introduction: bytes | None = None  # what was sent last; None: it begins anew
         self._skipped_frames = 0  # since it was sent one
-        connection.add_write_limit(live.stream.write_limit_bytes)
+        connection.add_write_limit(live.stream.write_budget_bytes)
         connection.on_overflow = self._on_overflow
         size_bytes = round(SEND_BUFFER_S * live.stream.write_budget.bytes_per_second)
         connection.set_send_buffer(max(SMALLEST_SEND_BUFFER_BYTES, size_bytes))

@@ -276,9 +276,9 @@ _SESSIONS: Final = (
         by_slot(lambda session: session.backlog_s),
     ),
     gauge(
-        "session_backlog_limit_bytes",
+        "session_write_budget_bytes",
         "Write budget: the session ends when more is waiting.",
-        by_slot(lambda session: session.backlog_limit_bytes),
+        by_slot(lambda session: session.write_budget_bytes),
     ),
     gauge(
         "session_rtcp_fraction_lost_ratio",

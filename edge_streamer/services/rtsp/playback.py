@@ -126,7 +126,7 @@ class Playback:
             slot_discarded_frames=slot.discarded_frames + wire.discarded_frames,
             backlog_bytes=backlog_bytes,
             backlog_s=self.stream.write_budget.seconds_of(backlog_bytes),
-            backlog_limit_bytes=self.stream.write_limit_bytes(),
+            write_budget_bytes=self.stream.write_budget_bytes(),
             fraction_lost_ratio=report.fraction_lost if report else None,
             jitter_s=report.jitter_ticks / CLOCK_HZ if report else None,
             round_trip_s=self._round_trip_s,

@@ -270,7 +270,7 @@ class SourceOutput:
             can_set_bitrate=ready.can_set_bitrate,
             can_set_fps=ready.can_set_fps,
             link_bitrate_bps=stream.link_bitrate_bps,
-            write_budget_bytes=stream.write_limit_bytes(),
+            write_budget_bytes=stream.write_budget_bytes(),
             is_up=is_up,
             is_wanted=is_wanted,
             is_failing=is_wanted and not is_up and not is_starting,

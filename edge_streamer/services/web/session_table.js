@@ -44,7 +44,7 @@ export class SessionTable {
       loss: percent(session.fraction_lost_ratio),
       backlog: session.backlog_bytes ? `${session.backlog_s.toFixed(1)} of ${budgetS.toFixed(1)} s` : "none",
     });
-    showLevel(row, session.backlog_limit_bytes ? session.backlog_bytes / session.backlog_limit_bytes : 0);
+    showLevel(row, session.write_budget_bytes ? session.backlog_bytes / session.write_budget_bytes : 0);
   }
 
   #newRow(session) {

@@ -52,7 +52,7 @@ def test_all_sessions(service):
         "discarded_frames": 3,
         "backlog_bytes": 16_700,
         "backlog_s": 0.25,
-        "backlog_limit_bytes": 2_000_896,
+        "write_budget_bytes": 2_000_896,
         "oldest_unsent_s": 0.0,
         "fraction_lost_ratio": None,
         "jitter_s": None,

@@ -457,7 +457,7 @@ def test_who_answers_pings_may_watch_a_stream_without_a_picture(house):
 def test_who_owes_more_than_the_budget_is_behind_too(house):
     client = house.playing(buffer_bytes=4096)
     fill(house, client)
-    for _ in range(2 * house.stream.write_limit_bytes() // 50_000):
+    for _ in range(2 * house.stream.write_budget_bytes() // 50_000):
         house.publish(size_bytes=50_000)
     house.play_on(0.5)
     turn_until(house.loop, lambda: not waiting_bytes(house) or client.read() is None)

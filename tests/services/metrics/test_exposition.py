@@ -126,7 +126,7 @@ def test_values_of_a_session():
         "session_discarded_frames_total slot=3": 7,
         "session_backlog_bytes slot=3": 16_700,
         "session_backlog_seconds slot=3": 0.25,
-        "session_backlog_limit_bytes slot=3": 2_000_896,
+        "session_write_budget_bytes slot=3": 2_000_896,
         "session_rtcp_fraction_lost_ratio slot=3": 0.015625,
         "session_rtcp_jitter_seconds slot=3": 0.002,
         "session_oldest_unsent_seconds slot=3": 0.125,

@@ -68,7 +68,7 @@ def test_the_kernel_is_asked_three_times_about_a_viewer(no_descriptor_left, loop
     accepted, client = connected_pair()
     connection = TcpConnection(loop, accepted, lambda _connection: Delegate())
     stream = Stream("main", link_bitrate_bps=2_000_000)
-    wire = TcpWire(connection, (0, 1), stream.write_limit_bytes)
+    wire = TcpWire(connection, (0, 1), stream.write_budget_bytes)
     opened = open_unicast(stream, TransportReply("tcp", 1, channels=(0, 1)), wire)
     playback = Playback(stream, opened, Slot(0), "192.0.2.9:40000", 0.0, 0.0)
     calls = calls_of(lambda: playback.status("1A2B", "192.0.2.9", 1.0))

@@ -189,7 +189,7 @@ def test_the_status(viewing):
     assert (status.transport, status.client, status.state) == ("tcp", "ffmpeg", "ready")
     assert (status.sent_bytes, status.slot_sent_bytes, status.slot_discarded_frames) == (1000, 1050, 3)
     assert (status.backlog_bytes, status.backlog_s) == (250_000, 1.0)
-    assert status.backlog_limit_bytes == viewing.stream.write_limit_bytes()
+    assert status.write_budget_bytes == viewing.stream.write_budget_bytes()
     assert status.started_wall_s == 1_700_000_000.0
 
 

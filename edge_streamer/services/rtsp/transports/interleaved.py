@@ -40,9 +40,9 @@ class InterleavedTransport:
 
     def _wire(self, stream: Stream, channel: Channel, channels: tuple[int, int]) -> "TcpWire":
         if not stream.skips_for_slow_readers:
-            return TcpWire(channel, channels, stream.write_limit_bytes)
+            return TcpWire(channel, channels, stream.write_budget_bytes)
         ask = partial(self._ask_for_key_frame, stream)
-        return SkippingTcpWire(channel, channels, stream.write_limit_bytes, ask)
+        return SkippingTcpWire(channel, channels, stream.write_budget_bytes, ask)
 
     def _ask_for_key_frame(self, stream: Stream) -> None:
         stream.key_frame_requests.request(self._now())
