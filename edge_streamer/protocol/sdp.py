@@ -6,8 +6,13 @@ Called for each DESCRIBE. Lines and their order are those that go2rtc, ffmpeg, V
 from math import ceil
 from typing import Final
 
-VIDEO_CONTROL: Final = "trackID=0"
-"""The video's `a=control`, relative to Content-Base; SETUP requests come with it."""
+TRACK_CONTROL: Final = "trackID="
+"""A track's `a=control` is this and its number, relative to Content-Base; SETUP requests bring it back."""
+
+
+def track_control(track: int) -> str:
+    """Return the relative control attribute of a track (RFC 2326 appendix C.1.1)."""
+    return f"{TRACK_CONTROL}{track}"
 
 
 def application_specific_kbps(bits_per_second: float) -> int:
@@ -55,7 +60,7 @@ def describe_video(
         lines.append(f"a=framerate:{frame_rate:g}")
     if width and height:
         lines.append(f"a=framesize:{payload_type} {width}-{height}")  # 3GPP TS 26.234 5.3.3.2; ffmpeg reads it
-    lines.append(f"a=control:{VIDEO_CONTROL}")
+    lines.append(f"a=control:{track_control(0)}")
     return "".join(_terminated(line) for line in lines).encode()
 
 

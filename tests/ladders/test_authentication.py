@@ -3,7 +3,7 @@
 import pytest
 
 from edge_streamer.protocol.digest import Algorithm
-from edge_streamer.protocol.rtsp.server.events import LoginFailed, ProtocolErrorOccurred
+from edge_streamer.protocol.rtsp.server.events import ProtocolErrorOccurred, RefusalRequested
 from tests.support.rtsp.digest_client import DigestClient
 from tests.support.rtsp.locked_ladder import ALICE, BOB, LockedLadder, locked_ladder
 
@@ -247,4 +247,4 @@ def test_a_login_cut_anywhere_is_a_login() -> None:
         login(data, cut).expect(200)
     wrong = data.replace(b'response="', b'response="0')
     for cut in range(len(wrong) + 1):
-        login(wrong, cut).expect_event(LoginFailed, user="alice")
+        login(wrong, cut).expect_event(RefusalRequested, user="alice")

@@ -2,7 +2,7 @@
 
 import re
 
-from edge_streamer.protocol.rtsp.server.session import SessionEnded
+from edge_streamer.protocol.rtsp.server.session import SessionRemoved
 from tests.support.rtsp.ladder import Ladder
 
 
@@ -27,7 +27,7 @@ def test_nothing_on_udp_makes_it_come_back_with_tcp(ladder: Ladder) -> None:
     ladder.wait(s=8)
     ladder.peer("TEARDOWN rtsp://cam/main/ RTSP/1.0", "cseq: 5", f"session: {session.id}")
     ladder.expect(200)
-    ladder.expect_event(SessionEnded, session=session, reason="teardown")
+    ladder.expect_event(SessionRemoved, session=session, reason="teardown")
     again = ladder.connect()
     again.peer("SETUP rtsp://cam/main/trackID=0 RTSP/1.0", "cseq: 0", "transport: RTP/AVP/TCP;unicast;interleaved=0-1")
     again.expect(200, cseq="0")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_streamer.protocol.rtsp.server.session import SessionEnded
+from edge_streamer.protocol.rtsp.server.session import SessionRemoved
 from tests.support.rtsp.ladder import Ladder, new_ladder
 
 GROUP = "RTP/AVP;multicast;destination=239.255.42.1;port=51000-51001;ttl=1;ssrc=D6D66271"
@@ -63,7 +63,7 @@ def test_a_session_ends_when_its_viewer_is_silent(multicast: Ladder) -> None:
     multicast.wait(s=80)
     multicast.expect_nothing()
     multicast.wait(s=10)
-    multicast.expect_event(SessionEnded, session=session, reason="idle")
+    multicast.expect_event(SessionRemoved, session=session, reason="idle")
 
 
 def test_a_session_outlives_its_connection_and_comes_over_to_the_next_from_the_same_host(multicast: Ladder) -> None:
@@ -76,7 +76,7 @@ def test_a_session_outlives_its_connection_and_comes_over_to_the_next_from_the_s
     again = multicast.connect()
     again.peer("TEARDOWN rtsp://cam/main/ RTSP/1.0", "CSeq: 1", f"Session: {session.id}")
     again.expect(200)
-    again.expect_event(SessionEnded, session=session, reason="teardown")
+    again.expect_event(SessionRemoved, session=session, reason="teardown")
 
 
 def test_each_session_of_a_stream_has_the_same_group(multicast: Ladder) -> None:

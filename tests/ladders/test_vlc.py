@@ -1,7 +1,7 @@
 """VLC and openRTSP (live555's client): RTP/AVP for UDP, RTCP receiver reports, long gaps between pings."""
 
 from edge_streamer.protocol.rtsp.server.events import InterleavedReceived
-from edge_streamer.protocol.rtsp.server.session import SessionEnded
+from edge_streamer.protocol.rtsp.server.session import SessionRemoved
 from tests.support.rtsp.ladder import Ladder
 
 RECEIVER_REPORT = bytes.fromhex("81c90007") + bytes(28)
@@ -21,7 +21,7 @@ def test_udp(ladder: Ladder) -> None:
     ladder.expect(200)
     ladder.peer("TEARDOWN rtsp://cam/main/ RTSP/1.0", "CSeq: 6", f"Session: {reply.session_id}")
     ladder.expect(200)
-    ladder.expect_event(SessionEnded, reason="teardown")
+    ladder.expect_event(SessionRemoved, reason="teardown")
 
 
 def test_461_toggles_it_to_tcp(tcp_only_ladder: Ladder) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from edge_streamer.protocol.sdp import VIDEO_CONTROL, application_specific_kbps, describe_video
+from edge_streamer.protocol.sdp import application_specific_kbps, describe_video
 
 FIELDS: dict[str, Any] = {
     "session_id": 3604369009,
@@ -42,7 +42,7 @@ def test_all_of_it() -> None:
 
 
 def test_control_is_the_constant() -> None:
-    assert f"a=control:{VIDEO_CONTROL}" in lines()
+    assert "a=control:trackID=0" in lines()
 
 
 def test_ipv6() -> None:

@@ -9,14 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from edge_streamer.protocol.sdp import TRACK_CONTROL, track_control
+
 _SCHEMES: Final = frozenset({"rtsp", "rtsps", "rtspu"})
 _USABLE_AUTHORITY: Final = re.compile(r"(?:\[[0-9A-Za-z:.%_-]+\]|[0-9A-Za-z._~-]+)(?::[0-9]{1,5})?")
-_TRACK: Final = re.compile(r"(?:^|/)trackID=([0-9]{1,3})/?$", re.IGNORECASE)
-
-
-def track_control(track: int) -> str:
-    """Return the relative control attribute of a track, as the SDP names it (RFC 2326 appendix C.1.1)."""
-    return f"trackID={track}"
+_TRACK: Final = re.compile(rf"(?:^|/){TRACK_CONTROL}([0-9]{{1,3}})/?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

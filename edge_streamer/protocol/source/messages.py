@@ -105,10 +105,13 @@ class SourceDropped(msgspec.Struct, frozen=True):
     frames: _Count = 0
 
 
+DiscardReason = Literal["empty", "torn", "error"]
+
+
 class SourceDiscarded(msgspec.Struct, frozen=True):
     """What a note `discarded` says: buffers of the camera that held no whole picture, since the last such note."""
 
-    reason: Literal["empty", "torn", "error"]
+    reason: DiscardReason
     buffers: _Count = 1
 
 

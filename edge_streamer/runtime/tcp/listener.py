@@ -136,7 +136,7 @@ class TcpListener:
         self._registration.want_read(True)
 
     def on_writable(self) -> None:
-        """Never asked for."""
+        """Never called: a listener registers for reading only."""
 
     def on_fault(self, error: Exception) -> None:
         """Go on accepting: the fault is logged and counted, and a closed listener would serve nobody."""

@@ -10,10 +10,12 @@ clients coming and going make no new series; who sits in the slot is on `session
 
 import platform
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, get_args
 
 from edge_streamer import __version__
 from edge_streamer.protocol.rtsp.faults import STATUS_OF_KIND
+from edge_streamer.protocol.rtsp.server.methods import METHODS
+from edge_streamer.protocol.source.messages import DiscardReason
 from edge_streamer.services.metrics.families import (
     MAX_EXPORTED_SESSIONS,
     MetricFamily,
@@ -35,10 +37,7 @@ from edge_streamer.services.metrics.families import (
 from edge_streamer.services.status import EndReason, Limit, RestartReason, ServiceStatus, SessionStatus
 
 _TRANSPORTS: Final = ("tcp", "udp", "multicast")
-_DISCARD_REASONS: Final = ("empty", "torn", "error")  # as `media.frame.SourceDiscarded` has them
-_METHODS: Final = (
-    "DESCRIBE", "GET_PARAMETER", "OPTIONS", "PAUSE", "PLAY", "SETUP", "SET_PARAMETER", "TEARDOWN", "other",
-)  # fmt: skip
+_METHODS: Final = (*METHODS, "other")
 
 COLLECTOR_SECONDS: Final = MetricFamily(
     "collector_seconds",
@@ -125,7 +124,7 @@ _SOURCES: Final = (
     counter(
         "source_discarded_buffers_total",
         "Buffers of the camera that held no whole picture, by what was wrong.",
-        by_source_and_reason(lambda stream: stream.discarded_buffers, _DISCARD_REASONS),
+        by_source_and_reason(lambda stream: stream.discarded_buffers, get_args(DiscardReason)),
     ),
     gauge(
         "source_last_frame_timestamp_seconds",

@@ -22,16 +22,16 @@ from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
 from edge_streamer.protocol.rtsp.server.events import (
     DescriptionRequested,
     InterleavedReceived,
-    LoginFailed,
     PlaybackPaused,
     PlayRequested,
     ProtocolErrorOccurred,
+    RefusalRequested,
     RequestHandled,
     RtspEvent,
     SetupRequested,
 )
 from edge_streamer.protocol.rtsp.server.protocol import RtspServerProtocol
-from edge_streamer.protocol.rtsp.server.session import RtspSession, SessionEnded
+from edge_streamer.protocol.rtsp.server.session import RtspSession, SessionRemoved
 from edge_streamer.runtime.address import host_of, network_key
 from edge_streamer.runtime.loop import Loop, Timer
 from edge_streamer.runtime.tcp.close_reason import CloseReason
@@ -126,7 +126,7 @@ class RtspConnection:
         self._forget_pending()
         left = tuple(self._events)  # behind one whose handling raised
         for event in (*left, *self._protocol.eof(self._loop.now())):
-            if isinstance(event, SessionEnded):
+            if isinstance(event, SessionRemoved):
                 self._sessions.finish(event.session, _end_reason(reason))
         for session in self._own_sessions():
             if reason is CloseReason.STALLED or playback_of(session).state != "playing":
@@ -156,7 +156,7 @@ class RtspConnection:
 
     def _act(self, event: RtspEvent) -> None:
         match event:
-            case LoginFailed():
+            case RefusalRequested():
                 self._refuse_login(event)
             case DescriptionRequested():
                 self._describe(event.path)
@@ -166,7 +166,7 @@ class RtspConnection:
                 self._play(event)
             case PlaybackPaused():
                 playback_of(event.session).pause()
-            case SessionEnded():
+            case SessionRemoved():
                 self._sessions.finish(event.session, EndReason(event.reason))
             case InterleavedReceived():
                 self._take_interleaved(event)
@@ -177,7 +177,7 @@ class RtspConnection:
 
     # --- a wrong password
 
-    def _refuse_login(self, event: LoginFailed) -> None:
+    def _refuse_login(self, event: RefusalRequested) -> None:
         def refuse() -> None:
             self._forget_pending()
             self._handle(self._protocol.answer_status(401, self._loop.now(), headers=event.challenges))

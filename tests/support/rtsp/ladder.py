@@ -3,7 +3,7 @@
     ladder.peer("OPTIONS * RTSP/1.0", "CSeq: 7")     the peer sends a request
     ladder.expect(200, cseq="7")                      the next reply, read by the tests' own client parser
     ladder.wait(s=91)                                 the clock, the session table and the connections move on
-    ladder.expect_event(SessionEnded, reason="idle")  the next event; replies are counted by `expect`, not here
+    ladder.expect_event(SessionRemoved, reason="idle")  the next event; replies are counted by `expect`, not here
 
 `ladder.connect()` gives another rung of the same server: a second connection with the same methods.
 """

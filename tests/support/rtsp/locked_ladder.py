@@ -12,7 +12,7 @@ from typing import Final
 from edge_streamer.protocol.digest import Algorithm, LoginRules, compute_ha1
 from edge_streamer.protocol.rtsp.limits import DEFAULT_LIMITS
 from edge_streamer.protocol.rtsp.server.auth import LoginAuthorizer
-from edge_streamer.protocol.rtsp.server.events import LoginFailed
+from edge_streamer.protocol.rtsp.server.events import RefusalRequested
 from tests.support.rtsp.digest_client import DigestClient, parse_challenge
 from tests.support.rtsp.harness import PEER_HOST
 from tests.support.rtsp.ladder import Ladder, Server
@@ -39,7 +39,7 @@ class LockedLadder(Ladder):
         self.nonce = f"nonce-of-connection-{len(server.rungs) + 1}"
         server.authorizer = LoginAuthorizer(rules, self.nonce)
         super().__init__(server, peer_host)
-        self.service.holds.add(LoginFailed)
+        self.service.holds.add(RefusalRequested)
 
     def connect(self, peer_host: str = PEER_HOST) -> "LockedLadder":
         """Return a new connection to the same server."""
@@ -62,13 +62,13 @@ class LockedLadder(Ladder):
         assert first is not None
         return parse_challenge(first[1])
 
-    def expect_failure(self, user: str) -> LoginFailed:
+    def expect_failure(self, user: str) -> RefusalRequested:
         """Check that a log-in has failed and that nothing was answered yet."""
-        failed = self.expect_event(LoginFailed, user=user)
+        failed = self.expect_event(RefusalRequested, user=user)
         self.expect_nothing()
         return failed
 
-    def refuse(self, failed: LoginFailed) -> None:
+    def refuse(self, failed: RefusalRequested) -> None:
         """Do what the service does after its delay."""
         self.take(self.protocol.answer_status(401, self.server.now, headers=failed.challenges))
 

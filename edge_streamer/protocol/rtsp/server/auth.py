@@ -14,7 +14,7 @@ from edge_streamer.protocol.digest import (
     digest_challenge,
 )
 from edge_streamer.protocol.rtsp.message import Headers, Request, Response
-from edge_streamer.protocol.rtsp.server.events import LoginFailed
+from edge_streamer.protocol.rtsp.server.events import RefusalRequested
 from edge_streamer.protocol.rtsp.target import parse_target
 
 
@@ -25,7 +25,7 @@ class Authorizer(Protocol):
     def user(self) -> str:
         """Who has logged in; empty while nobody has."""
 
-    def authorize(self, request: Request, now: float) -> Response | LoginFailed | None:
+    def authorize(self, request: Request, now: float) -> Response | RefusalRequested | None:
         """Return None to let the request pass, else the refusal, or the question when to refuse a wrong password."""
 
 
@@ -62,7 +62,7 @@ class LoginAuthorizer:
         """Who has logged in; empty while nobody has."""
         return self._user
 
-    def authorize(self, request: Request, now: float) -> Response | LoginFailed | None:  # noqa: ARG002 - see Authorizer
+    def authorize(self, request: Request, now: float) -> Response | RefusalRequested | None:  # noqa: ARG002 - Authorizer's
         """Let pass who logs in now or did so before; ask everybody else to."""
         credentials = self._credentials(request)
         if credentials is not None and self._are_genuine(credentials, request):
@@ -81,8 +81,8 @@ class LoginAuthorizer:
         is_meant = not isinstance(credentials, DigestCredentials) or _may_stand_for(credentials.uri, request.uri)
         return self._rules.are_genuine(credentials, request.method) and is_meant
 
-    def _failure(self, credentials: Credentials) -> LoginFailed:
-        return LoginFailed(credentials.user, self._challenges())
+    def _failure(self, credentials: Credentials) -> RefusalRequested:
+        return RefusalRequested(credentials.user, self._challenges())
 
     def _challenges(self) -> Headers:
         """MD5 first: go2rtc and Scrypted take the first field. Each in a field of its own, as all of them expect."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edge_streamer.protocol.rtsp.faults import ProtocolErrorKind
 from edge_streamer.protocol.rtsp.headers.transport import TransportOffer
 from edge_streamer.protocol.rtsp.message import Headers
-from edge_streamer.protocol.rtsp.server.session import RtspSession, SessionEnded
+from edge_streamer.protocol.rtsp.server.session import RtspSession, SessionRemoved
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class PlayRequested:
 
 
 @dataclass(frozen=True, slots=True)
-class LoginFailed:
+class RefusalRequested:
     """Question: when to refuse a wrong password, with status 401 and `challenges`; nothing goes on before that.
 
     `user` is what the peer called itself: any characters, and perhaps nobody's name.
@@ -81,6 +81,6 @@ class ProtocolErrorOccurred:
     detail: str
 
 
-Question = DescriptionRequested | SetupRequested | PlayRequested | LoginFailed
+Question = DescriptionRequested | SetupRequested | PlayRequested | RefusalRequested
 
-RtspEvent = Question | PlaybackPaused | SessionEnded | InterleavedReceived | RequestHandled | ProtocolErrorOccurred
+RtspEvent = Question | PlaybackPaused | SessionRemoved | InterleavedReceived | RequestHandled | ProtocolErrorOccurred

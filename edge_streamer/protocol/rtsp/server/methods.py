@@ -20,7 +20,7 @@ from edge_streamer.protocol.rtsp.server.events import (
     RtspEvent,
     SetupRequested,
 )
-from edge_streamer.protocol.rtsp.server.session import ConnectionPeer, RtspSession, SessionEnded, SessionTable
+from edge_streamer.protocol.rtsp.server.session import ConnectionPeer, RtspSession, SessionRemoved, SessionTable
 from edge_streamer.protocol.rtsp.server.states import TRANSITIONS, SessionState, allowed_methods
 from edge_streamer.protocol.rtsp.target import Target, parse_target
 
@@ -120,7 +120,7 @@ def _teardown(call: Call) -> Answer:
     if call.session is None:
         return Answer(Response(200))
     call.sessions.remove(call.session)
-    return Answer(Response(200), (SessionEnded(call.session, "teardown"),))
+    return Answer(Response(200), (SessionRemoved(call.session, "teardown"),))
 
 
 METHODS: Final[dict[str, Callable[[Call], Answer | Question]]] = {

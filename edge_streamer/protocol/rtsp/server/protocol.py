@@ -36,10 +36,10 @@ from edge_streamer.protocol.rtsp.server.auth import ALLOW_ALL, Authorizer
 from edge_streamer.protocol.rtsp.server.events import (
     DescriptionRequested,
     InterleavedReceived,
-    LoginFailed,
     PlayRequested,
     ProtocolErrorOccurred,
     Question,
+    RefusalRequested,
     RequestHandled,
     RtspEvent,
     SetupRequested,
@@ -48,8 +48,8 @@ from edge_streamer.protocol.rtsp.server.methods import METHODS, Answer, Call, an
 from edge_streamer.protocol.rtsp.server.session import (
     ConnectionPeer,
     RtspSession,
-    SessionEnded,
     SessionEndReason,
+    SessionRemoved,
     SessionTable,
 )
 from edge_streamer.protocol.rtsp.server.states import TRANSITIONS
@@ -138,8 +138,8 @@ class RtspServerProtocol:
 
     @property
     def _owes_answer(self) -> bool:
-        """Whether the peer waits for us. One whose log-in failed waits for its own sake, and has no time for it."""
-        return self._question is not None and not isinstance(self._question[1], LoginFailed)
+        """Whether the connection's time limit stands still for an answer that is due; for a failed login it goes on."""
+        return self._question is not None and not isinstance(self._question[1], RefusalRequested)
 
     def data_to_send(self) -> bytes:
         """Return all replies so far and forget them; they go out with one write, never inside a `$` frame."""
@@ -156,11 +156,6 @@ class RtspServerProtocol:
     def closing_kind(self) -> str:
         """Why it is to be closed, one of `ProtocolErrorKind`; empty while it is not."""
         return "" if self._closing_kind is None else self._closing_kind.value
-
-    @property
-    def buffered_bytes(self) -> int:
-        """Bytes received and not parsed yet."""
-        return self._parser.buffered_bytes
 
     @property
     def has_question(self) -> bool:
@@ -221,7 +216,7 @@ class RtspServerProtocol:
         if not isinstance(question, kind):
             raise RuntimeError(f"the open question is another one: {question}")
         self._question = None
-        if not isinstance(question, LoginFailed):  # else who guesses could stay for as long as it guesses
+        if not isinstance(question, RefusalRequested):  # else a peer that guesses passwords could stay for ever
             self._without_session_since = now
         return request, question
 
@@ -328,7 +323,7 @@ class RtspServerProtocol:
             self._report(fault)
             self._reply(request, Response(STATUS_OF_KIND[fault.kind]))
 
-    def _inadmissible(self, request: Request, now: float) -> Response | LoginFailed | None:
+    def _inadmissible(self, request: Request, now: float) -> Response | RefusalRequested | None:
         refusal = None if request.method == "OPTIONS" else self._authorizer.authorize(request, now)
         tags = unsupported_tags(request.header("Require"))
         if refusal is None and tags:  # RFC 2326 section 12.32; the connection stays open
@@ -377,7 +372,7 @@ class RtspServerProtocol:
         for session in self._sessions.of_connection(self._peer.connection_id):
             if session.transport.lower == "tcp":
                 self._sessions.remove(session)
-                self._events.append(SessionEnded(session, reason))
+                self._events.append(SessionRemoved(session, reason))
 
     def _taken_events(self) -> list[RtspEvent]:
         events, self._events = self._events, []

@@ -51,7 +51,7 @@ class RtspSession:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionEnded:
+class SessionRemoved:
     """`session` is no longer in the table and plays no more; the reason is one of the closed set."""
 
     session: RtspSession
@@ -115,16 +115,12 @@ class SessionTable:
         """Put off the session's expiry: its peer was heard (a request, RTCP)."""
         session.last_renewed = now
 
-    def expire(self, now: float) -> list[SessionEnded]:
+    def expire(self, now: float) -> list[SessionRemoved]:
         """Remove the sessions whose peers were silent for too long, and return their ends."""
         due = [session for session in self if self._may_expire(session) and now >= self._expires_at(session)]
         for session in due:
             self.remove(session)
-        return [SessionEnded(session, "idle") for session in due]
-
-    def deadline(self) -> float | None:
-        """Return the `now` at which `expire` has something to do, None while nothing can expire."""
-        return min((self._expires_at(session) for session in self if self._may_expire(session)), default=None)
+        return [SessionRemoved(session, "idle") for session in due]
 
     def _may_expire(self, session: RtspSession) -> bool:
         # A playing TCP session proves by its draining socket that it is alive; go2rtc and some VLC builds then keep

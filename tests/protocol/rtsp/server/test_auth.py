@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from edge_streamer.protocol.digest import Algorithm, LoginRules
 from edge_streamer.protocol.rtsp.message import Request, Response
 from edge_streamer.protocol.rtsp.server.auth import ALLOW_ALL, LoginAuthorizer
-from edge_streamer.protocol.rtsp.server.events import LoginFailed
+from edge_streamer.protocol.rtsp.server.events import RefusalRequested
 from tests.support.rtsp.digest_client import DigestClient
 from tests.support.rtsp.locked_ladder import ALICE, BOB, MALLORY, TwoAccounts
 
@@ -59,13 +59,13 @@ def test_a_digest_may_name_the_request_in_every_way_that_clients_do(request_uri:
 
 @pytest.mark.parametrize("uri", ["rtsp://cam:554/sub", "/mai", "", "rtsp://cam:554/", "*", "rtsp://cam:554/main/x"])
 def test_a_digest_for_another_stream_is_none(uri: str) -> None:
-    assert isinstance(outcome(ALICE, uri), LoginFailed)
+    assert isinstance(outcome(ALICE, uri), RefusalRequested)
 
 
 @pytest.mark.parametrize("client", [DigestClient("alice", "a bad password"), MALLORY])
 def test_a_wrong_name_or_password_is_a_failure_of_that_name(client: DigestClient) -> None:
     challenges = (("WWW-Authenticate", f'Digest realm="edge_streamer", nonce="{NONCE}"'),)
-    assert outcome(client, URL) == LoginFailed(client.user, challenges)
+    assert outcome(client, URL) == RefusalRequested(client.user, challenges)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_the_other_ways_in() -> None:
     assert authorizer(Algorithm.MD5, Algorithm.SHA_256).authorize(request(sha256), 0.0) is None
     assert authorizer(basic=True).authorize(request(ALICE.basic()), 0.0) is None
     wrong = DigestClient("alice", "a bad password").basic()
-    assert isinstance(authorizer(basic=True).authorize(request(wrong), 0.0), LoginFailed)
+    assert isinstance(authorizer(basic=True).authorize(request(wrong), 0.0), RefusalRequested)
 
 
 def test_a_connection_remembers_who_has_logged_in() -> None:

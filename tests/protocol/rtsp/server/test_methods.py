@@ -12,7 +12,7 @@ from edge_streamer.protocol.rtsp.server.events import (
     ProtocolErrorOccurred,
     SetupRequested,
 )
-from edge_streamer.protocol.rtsp.server.session import SessionEnded
+from edge_streamer.protocol.rtsp.server.session import SessionRemoved
 from edge_streamer.protocol.rtsp.server.states import SessionState
 from tests.support.rtsp.harness import SSRC, transport_reply
 from tests.support.rtsp.ladder import Ladder, new_ladder
@@ -305,7 +305,7 @@ def test_teardown_ends_the_session_and_keeps_the_connection(ladder: Ladder) -> N
     session = ladder.play()
     ladder.peer("TEARDOWN rtsp://cam/main/ RTSP/1.0", "CSeq: 8", f"Session: {session.id}")
     ladder.expect(200, cseq="8", session=f"{session.id};timeout=60")
-    ladder.expect_event(SessionEnded, session=session, reason="teardown")
+    ladder.expect_event(SessionRemoved, session=session, reason="teardown")
     assert session.state is SessionState.INIT
     ladder.peer("PLAY rtsp://cam/main/ RTSP/1.0", "CSeq: 9", f"Session: {session.id}")
     ladder.expect(454)
@@ -343,7 +343,7 @@ def test_a_udp_session_goes_on_with_a_new_connection_from_the_same_host(ladder: 
     again.expect(200, session=f"{session.id};timeout=60")
     again.peer("TEARDOWN rtsp://cam/main/ RTSP/1.0", "CSeq: 2", f"Session: {session.id}")
     again.expect(200)
-    again.expect_event(SessionEnded, session=session, reason="teardown")
+    again.expect_event(SessionRemoved, session=session, reason="teardown")
 
 
 @pytest.mark.parametrize("method", ["SETUP", "PLAY"])

@@ -2,7 +2,7 @@ import pytest
 
 from edge_streamer.protocol.rtsp.headers.transport import MulticastTarget, TransportReply
 from edge_streamer.protocol.rtsp.limits import RtspLimits
-from edge_streamer.protocol.rtsp.server.session import ConnectionPeer, RtspSession, SessionEnded, SessionTable
+from edge_streamer.protocol.rtsp.server.session import ConnectionPeer, RtspSession, SessionRemoved, SessionTable
 from edge_streamer.protocol.rtsp.server.states import SessionState
 
 TCP = TransportReply("tcp", 1, channels=(0, 1))
@@ -86,11 +86,10 @@ def test_silence_ends_all_but_a_playing_tcp_session(transport: TransportReply) -
     for one in (ready, playing, udp):
         table.add(one)
     playing.state = udp.state = SessionState.PLAYING
-    assert table.deadline() == 90.0
     assert table.expire(89.9) == []
     table.renew(udp, 10.0)
-    assert table.expire(90.0) == [SessionEnded(ready, "idle")]
-    assert table.deadline() == 100.0
-    assert table.expire(100.0) == [SessionEnded(udp, "idle")]
+    assert table.expire(90.0) == [SessionRemoved(ready, "idle")]
+    assert table.expire(99.9) == []
+    assert table.expire(100.0) == [SessionRemoved(udp, "idle")]
     assert list(table) == [playing]
-    assert table.deadline() is None
+    assert table.expire(1e9) == []
