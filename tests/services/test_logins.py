@@ -1,7 +1,6 @@
 """Logging in to the services on a real loop, with sockets and a clock turned by hand: who waits, and who does not."""
 
 import re
-import socket
 
 import pytest
 
@@ -17,6 +16,7 @@ from edge_streamer.services.http.access import AccessRules, HttpAccess
 from edge_streamer.services.http.service import HttpService
 from edge_streamer.services.rtsp.service import RtspService, RtspSettings
 from tests.support.loop import HandClock, clock, loop, no_descriptor_left, turn_until
+from tests.support.peer_client import TextClient
 from tests.support.rtsp.digest_client import DigestClient, parse_challenge
 
 __all__ = ["clock", "loop", "no_descriptor_left"]
@@ -29,27 +29,11 @@ PATH = "/api/v1/status"
 URL = "rtsp://cam/main"
 
 
-class Client:
-    """A socket whose bytes are collected while the loop turns."""
-
-    def __init__(self, loop: Loop, address: tuple[str, int]) -> None:
-        self.received = b""
-        self._loop = loop
-        self._socket = socket.create_connection(address, 5.0)
-        self._socket.setblocking(False)
-
-    def send(self, *lines: str) -> None:
-        self._socket.sendall("\r\n".join([*lines, "", ""]).encode())
-
-    def read(self) -> bytes:
-        try:
-            self.received += self._socket.recv(65536)
-        except BlockingIOError:
-            pass
-        return self.received
+class Client(TextClient):
+    """A client of either service."""
 
     def wait_for(self, replies: int) -> str:
-        turn_until(self._loop, lambda: len(self.statuses()) >= replies)
+        turn_until(self.loop, lambda: len(self.statuses()) >= replies)
         return self.received.decode()
 
     def statuses(self) -> list[str]:
@@ -58,9 +42,6 @@ class Client:
     def challenge(self) -> dict[str, str]:
         found = re.findall("www-authenticate: (.*)\r\n", self.received.decode(), re.IGNORECASE)
         return parse_challenge(found[-1])
-
-    def close(self) -> None:
-        self._socket.close()
 
 
 class Service:

@@ -1,7 +1,6 @@
 """HTTP on a loop turned by hand, over real loopback sockets; what to answer is the test's own."""
 
 import re
-import socket
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +12,7 @@ from edge_streamer.services.http.access import Refusal
 from edge_streamer.services.http.answers import DeferredResponse, Respond
 from edge_streamer.services.http.service import DEFERRED_LIMIT_S, HttpService
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, take_faults, turn_until
+from tests.support.peer_client import TextClient
 
 __all__ = ["clock", "loop", "no_descriptor_left"]
 
@@ -43,45 +43,21 @@ class Access:
         return self.refused or request
 
 
-class Client:
-    """A socket whose bytes are collected while the loop turns."""
-
-    def __init__(self, house: "House", buffer_bytes: int = 0) -> None:
-        self.house = house
-        self.received = b""
-        self.is_closed = False
-        self.socket = socket.socket()
-        if buffer_bytes:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
-        self.socket.connect(house.address)
-        self.socket.setblocking(False)
+class Client(TextClient):
+    """A client of the house's service."""
 
     def send(self, *lines: str) -> None:
-        self.socket.sendall("\r\n".join([*lines, "Host: camera", "", ""]).encode())
+        super().send(*lines, "Host: camera")
 
     def get(self, path: str) -> None:
         self.send(f"GET {path} HTTP/1.1")
-
-    def read(self) -> bytes:
-        try:
-            while data := self.socket.recv(1 << 20):
-                self.received += data
-            self.is_closed = True
-        except BlockingIOError:
-            pass
-        except ConnectionResetError:
-            self.is_closed = True
-        return self.received
 
     @property
     def statuses(self) -> list[str]:
         return re.findall(r"HTTP/1.1 (\d+) ", self.read().decode())
 
     def wait_for(self, *statuses: str) -> None:
-        turn_until(self.house.loop, lambda: self.statuses == list(statuses))
-
-    def wait_closed(self) -> None:
-        turn_until(self.house.loop, lambda: self.read() is None or self.is_closed)
+        turn_until(self.loop, lambda: self.statuses == list(statuses))
 
 
 class House:
@@ -98,7 +74,7 @@ class House:
         self.clients: list[Client] = []
 
     def client(self, buffer_bytes: int = 0) -> Client:
-        self.clients.append(Client(self, buffer_bytes))
+        self.clients.append(Client(self.loop, self.address, buffer_bytes=buffer_bytes))
         return self.clients[-1]
 
     def close(self) -> None:

@@ -22,6 +22,7 @@ from edge_streamer.services.live.viewer import BEHIND_S, LiveViewer
 from tests.support.browser.live_browser import LiveBrowser
 from tests.support.frames import PPS, SPS, TICKS_A_FRAME, annex_b, frame, key_frame
 from tests.support.loop import HandClock, clock, loop, no_descriptor_left, pass_time, take_faults, turn_until
+from tests.support.peer_client import PeerClient
 from tests.support.service_status import a_status, a_stream
 
 __all__ = ["clock", "loop", "no_descriptor_left"]
@@ -38,18 +39,12 @@ class Access:
         return request
 
 
-class Client:
+class Client(PeerClient):
     """A browser and its socket."""
 
     def __init__(self, house: "House", name: str, buffer_bytes: int, **browser) -> None:
-        self.house = house
-        self.is_closed = False
+        super().__init__(house.loop, house.address, buffer_bytes=buffer_bytes)
         self.browser = LiveBrowser("camera", name, **browser)
-        self.socket = socket.socket()
-        if buffer_bytes:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
-        self.socket.connect(house.address)
-        self.socket.setblocking(False)
         self._send()
 
     def _send(self) -> None:
@@ -62,23 +57,15 @@ class Client:
         self._send()
 
     def read(self) -> LiveBrowser:
-        try:
-            while data := self.socket.recv(1 << 20):
-                self.browser.receive(data)
-            self.is_closed = True
-        except BlockingIOError:
-            self._send()
-        except ConnectionResetError:
-            self.is_closed = True
+        if data := self.take_available():
+            self.browser.receive(data)
+        self._send()
         return self.browser
 
     def wait_for(self, order: str) -> None:
         """Turn until exactly these messages have come."""
-        turn_until(self.house.loop, lambda: len(self.read().order) >= len(order))
+        turn_until(self.loop, lambda: len(self.read().order) >= len(order))
         assert self.browser.order == order
-
-    def wait_closed(self) -> None:
-        turn_until(self.house.loop, lambda: self.read() and self.is_closed)
 
 
 class House:

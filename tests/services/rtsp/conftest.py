@@ -30,6 +30,7 @@ from edge_streamer.services.status import EndReason
 from tests.support.frames import TICKS_A_FRAME, frame, key_frame
 from tests.support.loop import HandClock, clock, loop, no_descriptor_left, pass_time, turn_until
 from tests.support.loopback import own_host
+from tests.support.peer_client import PeerClient
 from tests.support.rtsp.wire import ClientParser, InterleavedPacket, Response, encode_request
 
 __all__ = ["clock", "loop", "no_descriptor_left"]
@@ -40,23 +41,17 @@ UDP_PORTS = (42000, 42019)
 KINDS = (RtspConnection, TcpConnection, Playback, RtspSession, UdpPair, MulticastSender, MulticastGroup)
 
 
-class Client:
+class Client(PeerClient):
     """A peer: requests out, and whatever comes back sorted into responses, interleaved packets and datagrams."""
 
     def __init__(self, house: "House", host: str, buffer_bytes: int = 0) -> None:
+        super().__init__(house.loop, house.address, host=host, buffer_bytes=buffer_bytes)
         self.house = house
         self.responses: list[Response] = []
         self.order: list[Response | InterleavedPacket] = []
-        self.is_closed = False
         self.session = ""
         self.cseq = 0
         self._parser = ClientParser()
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        if buffer_bytes:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)
-        self.socket.bind((host, 0))
-        self.socket.connect(house.address)
-        self.socket.setblocking(False)
         self.udp = [_datagram_socket(host) for _ in range(2)]
 
     # --- what is sent
@@ -105,14 +100,7 @@ class Client:
 
     def read(self) -> None:
         """Take what has arrived."""
-        try:
-            while data := self.socket.recv(1 << 20):
-                self._parser.receive(data)
-            self.is_closed = True
-        except BlockingIOError:
-            pass
-        except ConnectionResetError:
-            self.is_closed = True
+        self._parser.receive(self.take_available())
         while (message := self._parser.next_message()) is not None:
             self.order.append(message)
             if isinstance(message, Response):
@@ -132,15 +120,8 @@ class Client:
         except BlockingIOError:
             return received
 
-    def wait_closed(self) -> None:
-        def is_closed() -> bool:
-            self.read()
-            return self.is_closed
-
-        turn_until(self.house.loop, is_closed)
-
     def close(self) -> None:
-        self.socket.close()
+        super().close()
         self.close_udp()
 
     def close_udp(self) -> None:
