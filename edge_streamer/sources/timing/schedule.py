@@ -9,7 +9,8 @@ from typing import Final
 
 MEDIA_CLOCK_HZ: Final = 90_000  # RFC 6184 section 8.2.1: the rate of H.264 over RTP
 MAX_LATE_NS: Final = 1_000_000_000
-"""Up to here a late source catches up; beyond it goes on from now, because a burst would be as wrong as the gap."""
+"""A source that is late by up to this much catches up; beyond it, the schedule restarts now, because a burst would be
+as wrong as the gap."""
 MAX_AHEAD_NS: Final = 10_000_000_000
 """A file that stands still for longer between two frames has a jump in its time stamps."""
 
@@ -51,7 +52,7 @@ class ClipSchedule:
         self.origin = media_time_of(now_ns) - first_decode_time
 
     def due_ns(self, decode_time: int, now_ns: int) -> int:
-        """Return when a frame is due; moves the origin when that is absurd: a jump in the file, or we slept."""
+        """Return when a frame is due; move the origin when that is absurd: the file jumps, or the process slept."""
         due_ns = instant_of(self.origin + decode_time)
         if -MAX_LATE_NS <= due_ns - now_ns <= MAX_AHEAD_NS:
             return due_ns
