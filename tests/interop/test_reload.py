@@ -136,7 +136,7 @@ def test_streams_are_added_and_removed(running):
         reader.wait_closed()
     assert service.metrics()[STREAM_ENDED] == 1
     assert service.http("/api/v1/streams/sub")[0] == 404
-    assert not [key for key in service.metrics() if 'source="sub"' in key or 'stream="sub"' in key]
+    assert not [key for key in service.metrics() if 'stream="sub"' in key]
     running.wait_for(lambda: running.stream("yard")["up"])
     with RtspReader(service.rtsp_url("yard")) as reader, RtspReader(service.rtsp_url("sub")) as gone:
         reader.start()

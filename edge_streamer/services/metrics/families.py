@@ -83,16 +83,16 @@ def if_known(value: Callable[[ServiceStatus], float | None]) -> Reader:
     return Reader((), lambda status: [((), sample)] if (sample := value(status)) is not None else [])
 
 
-def by_source(value: Callable[[StreamStatus], float | Histogram | None]) -> Reader:
+def by_stream(value: Callable[[StreamStatus], float | Histogram | None]) -> Reader:
     """Read a value of each stream, where it has one."""
 
     def read(status: ServiceStatus) -> Iterable[Sample]:
         return [((stream.name,), sample) for stream in status.streams if (sample := value(stream)) is not None]
 
-    return Reader(("source",), read)
+    return Reader(("stream",), read)
 
 
-def by_source_and_reason(counts: Callable[[StreamStatus], Mapping[str, int]], known: Iterable[str]) -> Reader:
+def by_stream_and_reason(counts: Callable[[StreamStatus], Mapping[str, int]], known: Iterable[str]) -> Reader:
     """Read counts of each stream by reason; those of `known` reasons are 0 before they occur."""
     zeros = {str(reason): 0 for reason in known}
 
@@ -101,7 +101,7 @@ def by_source_and_reason(counts: Callable[[StreamStatus], Mapping[str, int]], kn
             for reason, count in sorted({**zeros, **counts(stream)}.items()):
                 yield (stream.name, str(reason)), count
 
-    return Reader(("source", "reason"), read)
+    return Reader(("stream", "reason"), read)
 
 
 def by_slot(value: Callable[[SessionStatus], float | None]) -> Reader:
