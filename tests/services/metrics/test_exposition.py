@@ -38,16 +38,16 @@ class Clock:
 
 
 class Service:
-    """A service whose snapshot the test sets, or makes fail."""
+    """A service whose status the test sets, or makes fail."""
 
     def __init__(self, status: ServiceStatus | Exception) -> None:
         self.status = status
-        self.snapshots = 0
-        self.collector = ServiceCollector(self.take_snapshot, clock=Clock())
+        self.taken = 0
+        self.collector = ServiceCollector(self.take_status, clock=Clock())
         self.exposition = MetricsExposition(self.collector)
 
-    def take_snapshot(self) -> ServiceStatus:
-        self.snapshots += 1
+    def take_status(self) -> ServiceStatus:
+        self.taken += 1
         if isinstance(self.status, Exception):
             raise self.status
         return self.status
@@ -68,14 +68,14 @@ def labels_text(labels: dict[str, str]) -> str:
     return "".join(f" {name}={value}" for name, value in sorted(labels.items()))
 
 
-def test_registering_takes_no_snapshot():
-    assert Service(a_status()).snapshots == 0
+def test_registering_takes_no_status():
+    assert Service(a_status()).taken == 0
 
 
-def test_one_snapshot_a_scrape():
+def test_one_status_a_scrape():
     service = Service(a_status())
     service.scrape()
-    assert service.snapshots == 1
+    assert service.taken == 1
 
 
 def test_values_of_streams():
@@ -252,9 +252,9 @@ def test_sixty_four_sessions_have_series_and_the_rest_is_counted():
 
 
 @pytest.mark.parametrize(
-    "broken", [RuntimeError("no snapshot"), a_status(sessions_limit=None), a_status(loop_turns=1.0, worst_turn_s=1.0)]
+    "broken", [RuntimeError("no status"), a_status(sessions_limit=None), a_status(loop_turns=1.0, worst_turn_s=1.0)]
 )
-def test_a_failing_snapshot_is_counted_logged_and_does_not_fail_the_scrape(broken, caplog):
+def test_a_failing_status_is_counted_logged_and_does_not_fail_the_scrape(broken, caplog):
     service = Service(broken)
     with caplog.at_level(logging.ERROR):
         series = service.scrape()
