@@ -18,8 +18,8 @@ from edge_streamer.services.metrics.families import (
     MAX_EXPORTED_SESSIONS,
     MetricFamily,
     MetricKind,
-    Reader,
     Sample,
+    Samples,
     by_label,
     by_slot,
     by_stream,
@@ -88,14 +88,14 @@ def _requests_by_method(status: ServiceStatus) -> Mapping[str, int]:
 
 
 _BUILD: Final = (
-    info("build_info", "The version that is running, and its Python.", Reader(("version", "python"), _build_info)),
+    info("build_info", "The version that is running, and its Python.", Samples(("version", "python"), _build_info)),
 )
 
 _SOURCES: Final = (
     info(
         "source_info",
         "What each source makes, with which camera and encoder, and why with this one; fps is nominal.",
-        Reader(("stream", "kind", "camera", "encoder", "encoder_reason", "width", "height", "fps"), _source_info),
+        Samples(("stream", "kind", "camera", "encoder", "encoder_reason", "width", "height", "fps"), _source_info),
     ),
     gauge("source_up", "Whether the source delivers frames: 1 or 0.", by_stream(lambda stream: stream.is_up)),
     gauge(
@@ -253,7 +253,7 @@ _SESSIONS: Final = (
     info(
         "session_info",
         "Who sits in the slot now.",
-        Reader(("slot", "session", "peer_ip", "transport", "client", "stream"), _session_info),
+        Samples(("slot", "session", "peer_ip", "transport", "client", "stream"), _session_info),
     ),
     counter(
         "session_sent_bytes_total",
