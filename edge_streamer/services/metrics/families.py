@@ -1,6 +1,6 @@
 """What a metric family is, and the few ways in which one reads its samples from a `ServiceStatus`.
 
-The words that `services.metrics_table` is written in; it renders nothing and holds no state.
+The words that `services.metrics.table` is written in; it renders nothing and holds no state.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,7 +1,7 @@
 """The one table of metric families: the collector, `docs/metrics.md` and the dashboards are all made from it.
 
 A row says what a family is and how its samples are read from a `ServiceStatus`, so nothing can be documented and not
-exported, or the other way round. It renders nothing (`services.metrics`) and holds no state.
+exported, or the other way round. It renders nothing (`exposition` and `text` do) and holds no state.
 
 Rules: base units; `_total` for counters; labels from closed sets; a series that may come is exported as 0 before it
 does. What belongs to one session is keyed by its slot, a small number that the next session takes over, so that
@@ -14,6 +14,7 @@ from typing import Final
 
 from edge_streamer import __version__
 from edge_streamer.protocol.rtsp.faults import STATUS_OF_KIND
+from edge_streamer.protocol.rtsp.server.methods import METHODS
 from edge_streamer.services.metrics.families import (
     MAX_EXPORTED_SESSIONS,
     MetricFamily,
@@ -35,10 +36,7 @@ from edge_streamer.services.metrics.families import (
 from edge_streamer.services.status import EndReason, Limit, RestartReason, ServiceStatus, SessionStatus
 
 _TRANSPORTS: Final = ("tcp", "udp", "multicast")
-_DISCARD_REASONS: Final = ("empty", "torn", "error")  # as `media.frame.SourceDiscarded` has them
-_METHODS: Final = (
-    "DESCRIBE", "GET_PARAMETER", "OPTIONS", "PAUSE", "PLAY", "SETUP", "SET_PARAMETER", "TEARDOWN", "other",
-)  # fmt: skip
+_DISCARD_REASONS: Final = ("empty", "torn", "error")  # as `protocol.source.messages.SourceDiscarded` has them
 
 COLLECTOR_SECONDS: Final = MetricFamily(
     "collector_seconds",
@@ -82,7 +80,7 @@ def _requests_by_method(status: ServiceStatus) -> Mapping[str, int]:
     """Fold methods that RTSP does not have into "other": a peer may invent any number of them."""
     counts: dict[str, int] = {}
     for method, count in status.rtsp_requests.items():
-        label = method if method in _METHODS else "other"
+        label = method if method in METHODS else "other"
         counts[label] = counts.get(label, 0) + count
     return counts
 
@@ -175,7 +173,7 @@ _RTSP: Final = (
     counter(
         "rtsp_requests_total",
         "RTSP requests, by method; unknown methods are counted as other.",
-        by_label("method", _requests_by_method, _METHODS),
+        by_label("method", _requests_by_method, (*METHODS, "other")),
     ),
     counter(
         "rtsp_responses_total",
