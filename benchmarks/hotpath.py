@@ -13,7 +13,9 @@ from typing import Any, Final
 
 import pytest
 
-from edge_streamer.codec.h264.access_unit import prepare_access_unit, split_access_unit, update_parameter_sets
+from edge_streamer.codec.h264.access_unit import prepare_access_unit
+from edge_streamer.codec.h264.nal import split_access_unit
+from edge_streamer.codec.h264.parameter_sets import update_parameter_sets
 from edge_streamer.protocol.rtp.packetizer import H264Packetizer
 from edge_streamer.protocol.rtsp.limits import RtspLimits
 from edge_streamer.protocol.rtsp.parser import RtspParser

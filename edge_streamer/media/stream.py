@@ -18,12 +18,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from edge_streamer.codec.frame import EncodedFrame
-from edge_streamer.codec.h264.access_unit import (
-    ParameterSets,
-    prepare_access_unit,
-    split_access_unit,
-    update_parameter_sets,
-)
+from edge_streamer.codec.h264.access_unit import prepare_access_unit
+from edge_streamer.codec.h264.nal import split_access_unit
+from edge_streamer.codec.h264.parameter_sets import ParameterSets, update_parameter_sets
 from edge_streamer.media.budget import WriteBudget
 from edge_streamer.media.clock import CLOCK_HZ, MediaClock
 from edge_streamer.media.key_frames import KeyFrameCache, KeyFrameRequests

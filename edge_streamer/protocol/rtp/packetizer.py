@@ -12,7 +12,7 @@ from itertools import chain
 from struct import Struct
 from typing import Final, NamedTuple
 
-from edge_streamer.codec.h264.access_unit import NalType, NalUnit
+from edge_streamer.codec.h264.nal import NalType, NalUnit
 
 RTP_HEADER_BYTES: Final = 12
 MAX_PACKET_BYTES: Final = 1372

@@ -9,7 +9,8 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from edge_streamer.codec.h264.access_unit import NalType, NalUnit, ParameterSets, nal_type
+from edge_streamer.codec.h264.nal import NalType, NalUnit, nal_type
+from edge_streamer.codec.h264.parameter_sets import ParameterSets
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.http.websocket import binary_message, text_message
 from edge_streamer.protocol.mp4 import TIMESCALE_HZ, FragmentWriter, VideoTrack, initialization_segment

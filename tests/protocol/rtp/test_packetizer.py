@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_streamer.codec.h264.access_unit import NalUnit
+from edge_streamer.codec.h264.nal import NalUnit
 from edge_streamer.protocol.rtp.packetizer import (
     MAX_PACKET_BYTES,
     MAX_RUN_BYTES,

@@ -5,14 +5,9 @@ from fractions import Fraction
 import av
 import pytest
 
-from edge_streamer.codec.h264.access_unit import (
-    NalType,
-    ParameterSets,
-    nal_type,
-    prepare_access_unit,
-    split_access_unit,
-    update_parameter_sets,
-)
+from edge_streamer.codec.h264.access_unit import prepare_access_unit
+from edge_streamer.codec.h264.nal import NalType, nal_type, split_access_unit
+from edge_streamer.codec.h264.parameter_sets import ParameterSets, update_parameter_sets
 from edge_streamer.protocol.rtp.packetizer import MAX_PACKET_BYTES, H264Packetizer
 from tests.support.rtsp.h264_depacketizer import access_units, annex_b
 from tests.support.rtsp.rtp import RtpPacket
