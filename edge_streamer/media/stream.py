@@ -17,12 +17,12 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from edge_streamer.codec.frame import EncodedFrame
+from edge_streamer.codec.frame import CLOCK_HZ, EncodedFrame
 from edge_streamer.codec.h264.access_unit import prepare_access_unit
 from edge_streamer.codec.h264.nal import split_access_unit
 from edge_streamer.codec.h264.parameter_sets import ParameterSets, update_parameter_sets
 from edge_streamer.media.budget import WriteBudget
-from edge_streamer.media.clock import CLOCK_HZ, MediaClock
+from edge_streamer.media.clock import MediaClock
 from edge_streamer.media.key_frames import KeyFrameCache, KeyFrameRequests
 from edge_streamer.media.peak_rate import PeakRateMeter
 from edge_streamer.protocol.rtp.packetizer import H264Packetizer, PacketizedFrame

@@ -9,6 +9,8 @@ Parameter sets stand in the initialization segment only: a sample entry `avc1` a
 (14496-15; `avc3` would), and other ones need another initialization segment anyway, since a browser takes the size from
 there. So they are left out of the samples.
 
+Every time is in ticks of CLOCK_HZ, which is the timescale of all boxes: nothing is rounded.
+
 A fragment has to say how long its frame lasts, before anybody knows. Players go by the decode time that each fragment
 states, which is exact; what they do with the duration is another matter, see `MIN_DURATION_S`.
 """
@@ -16,10 +18,11 @@ states, which is exact; what they do with the duration is another matter, see `M
 from collections.abc import Iterable
 from dataclasses import dataclass
 from struct import Struct, pack
-from typing import Final, TypeAlias
+from typing import Final
 
-TIMESCALE_HZ: Final = 90_000
-"""Ticks a second of every time here: those of RTP, so that nothing is rounded."""
+from edge_streamer.codec.frame import CLOCK_HZ
+from edge_streamer.codec.h264.nal import NalUnit
+
 MIN_DURATION_S: Final = 0.2
 """Least that a frame is said to last. A browser that finds the next one later than two such durations drops everything
 up to a key frame (Media Source Extensions, "coded frame processing": a gap in decode time is a discontinuity; Chromium
@@ -27,15 +30,12 @@ does so), and a camera that exposes longer in the dark makes such gaps. That the
 Chromium shows all."""
 MAX_DURATION_S: Final = 2.0
 """Most that is believed: after a longer gap the frames before were the better measure."""
-START_TIME: Final = TIMESCALE_HZ
+START_TIME: Final = CLOCK_HZ
 """Decode time of the first fragment: pictures that are shown before the first key frame, which only files have, would
 have a time below zero otherwise, and a browser shows nothing of that."""
 
-NalUnit: TypeAlias = memoryview | bytes
-"""A NAL unit without start code, never empty."""
-
-_MIN_DURATION: Final = round(MIN_DURATION_S * TIMESCALE_HZ)
-_MAX_DURATION: Final = round(MAX_DURATION_S * TIMESCALE_HZ)
+_MIN_DURATION: Final = round(MIN_DURATION_S * CLOCK_HZ)
+_MAX_DURATION: Final = round(MAX_DURATION_S * CLOCK_HZ)
 _GAP_DURATIONS: Final = 2
 _TRACK: Final = 1
 _MATRIX: Final = pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)  # no rotation
@@ -91,7 +91,7 @@ class FragmentWriter:
         self._sequence = 0
         self._origin: int | None = None
         self._duration = _MIN_DURATION
-        self._take_duration(round(interval_s * TIMESCALE_HZ))
+        self._take_duration(round(interval_s * CLOCK_HZ))
 
     def fragment(self, nal_units: Iterable[NalUnit], media_time: int, *, is_key_frame: bool) -> bytes:
         """Return `moof` and `mdat` (sections 8.8.4 and 8.1.1) of an access unit shown at `media_time`, in ticks of any
@@ -154,7 +154,7 @@ def _sample(nal_units: Iterable[NalUnit]) -> tuple[list[NalUnit], int]:
 def _movie_header() -> bytes:
     """Section 8.2.2: duration 0, as all of it is in fragments; normal rate and volume."""
     return _full_box(
-        b"mvhd", 0, 0, pack(">IIIIIHxx8x", 0, 0, TIMESCALE_HZ, 0, 0x10000, 0x100), _MATRIX, pack(">24xI", _TRACK + 1)
+        b"mvhd", 0, 0, pack(">IIIIIHxx8x", 0, 0, CLOCK_HZ, 0, 0x10000, 0x100), _MATRIX, pack(">24xI", _TRACK + 1)
     )
 
 
@@ -170,7 +170,7 @@ def _track(track: VideoTrack) -> bytes:
 
 
 def _media_header() -> bytes:
-    return _full_box(b"mdhd", 0, 0, pack(">IIIIH2x", 0, 0, TIMESCALE_HZ, 0, _UNDETERMINED))
+    return _full_box(b"mdhd", 0, 0, pack(">IIIIH2x", 0, 0, CLOCK_HZ, 0, _UNDETERMINED))
 
 
 def _handler() -> bytes:

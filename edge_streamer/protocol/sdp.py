@@ -6,6 +6,8 @@ Called for each DESCRIBE. Lines and their order are those that go2rtc, ffmpeg, V
 from math import ceil
 from typing import Final
 
+from edge_streamer.codec.frame import CLOCK_HZ
+
 VIDEO_CONTROL: Final = "trackID=0"
 """The video's `a=control`, relative to Content-Base; SETUP requests come with it."""
 
@@ -48,7 +50,7 @@ def describe_video(
         "a=control:*",
         f"m=video 0 RTP/AVP {payload_type}",
         f"b=AS:{bandwidth_kbps}",
-        f"a=rtpmap:{payload_type} H264/90000",
+        f"a=rtpmap:{payload_type} H264/{CLOCK_HZ}",
         f"a=fmtp:{payload_type} packetization-mode=1;profile-level-id={profile_level_id};sprop-parameter-sets={sprop}",
     ]
     if frame_rate:

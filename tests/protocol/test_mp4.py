@@ -4,11 +4,11 @@ from itertools import pairwise
 
 import pytest
 
+from edge_streamer.codec.frame import CLOCK_HZ
 from edge_streamer.protocol.mp4 import (
     MAX_DURATION_S,
     MIN_DURATION_S,
     START_TIME,
-    TIMESCALE_HZ,
     FragmentWriter,
     VideoTrack,
     initialization_segment,
@@ -20,7 +20,7 @@ OTHER_PPS = PPS + b"\x01"
 HIGH_SPS = bytes.fromhex("6764001facd9405005bb011000000300100000030300f183196000")
 TRACK = VideoTrack((SPS,), (PPS,), 320, 192)
 SLICE = b"\x65" + bytes(range(1, 100))
-MIN_DURATION = round(MIN_DURATION_S * TIMESCALE_HZ)
+MIN_DURATION = round(MIN_DURATION_S * CLOCK_HZ)
 
 
 def names(box: Box) -> list[str]:
@@ -179,7 +179,7 @@ def test_a_frame_is_said_to_last_as_long_as_the_one_before_but_long_enough_for_a
 
 
 def test_a_gap_is_nobodys_duration():
-    gap = round(MAX_DURATION_S * TIMESCALE_HZ) + 1
+    gap = round(MAX_DURATION_S * CLOCK_HZ) + 1
     assert [each.duration for each in fragments(0, 3000, 3000 + gap)] == [MIN_DURATION] * 3
 
 

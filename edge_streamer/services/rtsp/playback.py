@@ -7,7 +7,7 @@ that sends the stream to a multicast group.
 from collections.abc import Callable
 from typing import Protocol
 
-from edge_streamer.media.clock import CLOCK_HZ
+from edge_streamer.codec.frame import CLOCK_HZ
 from edge_streamer.media.stream import BatchKind, Stream
 from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import ReceptionReport, parse_reports, round_trip_s

@@ -18,9 +18,9 @@ import av
 import msgspec
 from av.bitstream import BitStreamFilterContext
 
+from edge_streamer.codec.frame import CLOCK_HZ
 from edge_streamer.codec.h264.picture_order import DisplayOrder
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.timing.schedule import MEDIA_CLOCK_HZ
 
 if TYPE_CHECKING:  # PyAV 14 (Debian trixie) has the class, but not yet as a generic
     _Packet: TypeAlias = av.Packet[av.VideoStream]
@@ -94,7 +94,7 @@ class Clip:
             stream = self._video(container)
             annex_b = BitStreamFilterContext("h264_mp4toannexb", stream)
             filtered = (unit for packet in _packets(container, stream) for unit in annex_b.filter(packet))
-            time_base = stream.time_base or Fraction(1, MEDIA_CLOCK_HZ)
+            time_base = stream.time_base or Fraction(1, CLOCK_HZ)
             yield from _clip_frames(filtered, _PassClock.of(time_base, self.format.rate_hz, shift))
 
     def _raw_passes(self, *, loop: bool) -> Iterator[ClipFrame]:
@@ -112,7 +112,7 @@ class Clip:
                 return
 
     def _media_time(self, frame_number: int) -> int:
-        return frame_number * MEDIA_CLOCK_HZ // self.format.rate_hz
+        return frame_number * CLOCK_HZ // self.format.rate_hz
 
     def _open(self) -> av.container.InputContainer:
         path = Path(self._path)
@@ -182,7 +182,7 @@ class _PassClock(NamedTuple):
 
     @classmethod
     def of(cls, time_base: Fraction, rate_hz: Fraction, shift: int) -> "_PassClock":
-        media_ticks = MEDIA_CLOCK_HZ * time_base
+        media_ticks = CLOCK_HZ * time_base
         return cls(media_ticks.numerator, media_ticks.denominator, shift, round(1 / (rate_hz * time_base)))
 
     def frame(self, packet: "_Packet", decode_ticks: int) -> ClipFrame:
