@@ -29,7 +29,7 @@ class TestParameterSets:
 
     def test_know_the_picture(self) -> None:
         video_format = ParameterSets((SPS,), (PPS,)).video_format
-        assert (video_format.width, video_format.height, video_format.max_fps) == (320, 192, 30.0)
+        assert (video_format.width, video_format.height, video_format.profile_idc) == (320, 192, 66)
 
     @pytest.mark.parametrize(("sps", "pps"), [((), (PPS,)), ((SPS,), ())])
     def test_are_never_incomplete(self, sps: tuple[bytes, ...], pps: tuple[bytes, ...]) -> None:

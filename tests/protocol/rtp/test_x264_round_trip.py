@@ -101,4 +101,4 @@ def test_parameter_sets_state_what_was_encoded() -> None:
     parameter_sets = update_parameter_sets(None, split_access_unit(units[0]))
     assert parameter_sets is not None
     video_format = parameter_sets.video_format
-    assert (video_format.width, video_format.height, video_format.max_fps) == (WIDTH, HEIGHT, 25.0)
+    assert (video_format.width, video_format.height) == (WIDTH, HEIGHT)
