@@ -28,14 +28,12 @@ def describe_video(
     sprop: str,
     bandwidth_kbps: int,
     frame_rate: float | None = None,
-    width: int | None = None,
-    height: int | None = None,
 ) -> bytes:
     """Return the description, ready as a DESCRIBE reply's body.
 
     `server_host` is the address the viewer reached (IPv6 without brackets), `name` the session's title, `sprop` and
-    `profile_level_id` those of RFC 6184 8.1. The size is stated when both sides are known. ValueError when a text
-    would break out of its line, or the name is empty (RFC 4566 5.3).
+    `profile_level_id` those of RFC 6184 8.1. ValueError when a text would break out of its line, or
+    the name is empty (RFC 4566 5.3).
     """
     if not name:
         raise ValueError("a session description needs a name")
@@ -55,8 +53,6 @@ def describe_video(
     ]
     if frame_rate:
         lines.append(f"a=framerate:{frame_rate:g}")
-    if width and height:
-        lines.append(f"a=framesize:{payload_type} {width}-{height}")  # 3GPP TS 26.234 5.3.3.2; ffmpeg reads it
     lines.append(f"a=control:{VIDEO_CONTROL}")
     return "".join(_terminated(line) for line in lines).encode()
 

@@ -15,10 +15,10 @@ import pytest
 
 from edge_streamer.accounts.users import Role, change_users, new_user
 from edge_streamer.codec.h264.sps import parse_sps
-from edge_streamer.protocol.rtp.rtcp import says_goodbye
 from tests.support.browser.live_recorder import LiveRecorder, watch, watch_for
 from tests.support.rtsp.digest_client import DigestClient, parse_challenge
 from tests.support.rtsp.reader import RtspReader
+from tests.support.rtsp.rtcp import says_goodbye
 from tests.support.service import RunningService, running_service
 from tests.support.witness import Witness
 
