@@ -16,7 +16,7 @@ import pytest
 from edge_streamer.codec.h264.access_unit import prepare_access_unit
 from edge_streamer.codec.h264.nal import split_access_unit
 from edge_streamer.codec.h264.parameter_sets import update_parameter_sets
-from edge_streamer.protocol.rtp.packetizer import H264Packetizer
+from edge_streamer.protocol.rtp.packetizers.h264 import H264Packetizer
 from edge_streamer.protocol.rtsp.limits import RtspLimits
 from edge_streamer.protocol.rtsp.parser import RtspParser
 from edge_streamer.runtime.loop import Loop

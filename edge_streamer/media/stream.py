@@ -25,7 +25,8 @@ from edge_streamer.media.budget import WriteBudget
 from edge_streamer.media.clock import MediaClock
 from edge_streamer.media.key_frames import KeyFrameCache, KeyFrameRequests
 from edge_streamer.media.peak_rate import PeakRateMeter
-from edge_streamer.protocol.rtp.packetizer import H264Packetizer, PacketizedFrame
+from edge_streamer.protocol.rtp.packetizers.h264 import H264Packetizer
+from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import goodbye, middle_32_bits, ntp_from_wall_ns, sender_report
 
 IP_UDP_HEADER_BYTES: Final = 28

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from edge_streamer.codec.frame import CLOCK_HZ
 from edge_streamer.media.stream import BatchKind, Stream
-from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
+from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import ReceptionReport, parse_reports, round_trip_s
 from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
 from edge_streamer.services.rtsp.slots import Slot

@@ -8,7 +8,8 @@ import pytest
 from edge_streamer.codec.h264.access_unit import prepare_access_unit
 from edge_streamer.codec.h264.nal import NalType, nal_type, split_access_unit
 from edge_streamer.codec.h264.parameter_sets import ParameterSets, update_parameter_sets
-from edge_streamer.protocol.rtp.packetizer import MAX_PACKET_BYTES, H264Packetizer
+from edge_streamer.protocol.rtp.packetizers.h264 import H264Packetizer
+from edge_streamer.protocol.rtp.packets import MAX_PACKET_BYTES
 from tests.support.rtsp.h264_depacketizer import access_units, annex_b
 from tests.support.rtsp.rtp import RtpPacket
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from edge_streamer.media.stream import BatchKind, Viewer
-from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
+from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.runtime.tcp.connection import TcpConnection, send_frame_to_all
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.rtsp.transports.interleaved import PacketCount, TcpWire, Wire

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from struct import pack
 from typing import Protocol
 
-from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
+from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection
