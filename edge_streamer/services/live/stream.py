@@ -14,7 +14,7 @@ from edge_streamer.codec.h264.nal import NalType, NalUnit, nal_type
 from edge_streamer.codec.h264.parameter_sets import ParameterSets
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.http.websocket import binary_message, text_message
-from edge_streamer.protocol.mp4 import FragmentWriter, VideoTrack, initialization_segment
+from edge_streamer.protocol.mp4.fragments import FragmentWriter, VideoTrack, initialization_segment
 from edge_streamer.protocol.rtp.packets import PacketizedFrame
 
 MAX_REORDERING_S: Final = 10.0

@@ -13,7 +13,7 @@ from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.media.stream import Stream, StreamIdentity
 from edge_streamer.protocol.http.messages import HttpRequest
 from edge_streamer.protocol.http.websocket import SILENT_AFTER_S
-from edge_streamer.protocol.mp4 import START_TIME
+from edge_streamer.protocol.mp4.fragments import START_TIME
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.services.http.router import HttpRoutes
 from edge_streamer.services.http.service import HttpService

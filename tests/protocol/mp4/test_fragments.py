@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from edge_streamer.codec.frame import CLOCK_HZ
-from edge_streamer.protocol.mp4 import (
+from edge_streamer.protocol.mp4.fragments import (
     MAX_DURATION_S,
     MIN_DURATION_S,
     START_TIME,

@@ -1,0 +1,1 @@
+"""Fragmented MP4 of one H.264 video track, for Media Source Extensions."""
