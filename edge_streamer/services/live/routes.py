@@ -1,7 +1,7 @@
 """Live pictures for browsers: `/api/v1/streams/<name>/live`, a WebSocket that carries fragmented MP4.
 
 What a browser gets, in this order, and again from the start when it has fallen behind, when the picture's format has
-changed, when the source was away, and after a gap that browsers do not pass (`protocol.mp4.MIN_DURATION_S`):
+changed, when the source was away, and after a gap that browsers do not pass (`protocol.mp4.fragments.MIN_DURATION_S`):
 
 - text `{"skipped": N}`: so many frames were lost before what follows, if any were
 - text `{"mime": "video/mp4; codecs=...", "width": W, "height": H}`, then binary: the initialization segment

@@ -14,7 +14,8 @@ from edge_streamer.codec.h264.nal import NalType, NalUnit, nal_type
 from edge_streamer.codec.h264.parameter_sets import ParameterSets
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.http.websocket import binary_message, text_message
-from edge_streamer.protocol.mp4.fragments import FragmentWriter, VideoTrack, initialization_segment
+from edge_streamer.protocol.mp4.fragments import FragmentWriter
+from edge_streamer.protocol.mp4.initialization import VideoTrack, initialization_segment
 from edge_streamer.protocol.rtp.packets import PacketizedFrame
 
 MAX_REORDERING_S: Final = 10.0
@@ -84,15 +85,6 @@ def _introduction(parameter_sets: ParameterSets | None) -> bytes | None:
         video = parameter_sets.video_format
     except ValueError:
         return None
-    samples = video.samples
-    track = VideoTrack(
-        parameter_sets.sps,
-        parameter_sets.pps,
-        video.width,
-        video.height,
-        samples.chroma_format_idc,
-        samples.luma_bits,
-        samples.chroma_bits,
-    )
+    track = VideoTrack(parameter_sets.sps, parameter_sets.pps, video.width, video.height, video.samples)
     said = json.dumps({"mime": track.mime, "width": track.width, "height": track.height})
     return text_message(said) + binary_message(initialization_segment(track))
