@@ -15,9 +15,10 @@ MAX_SPS_ID: Final = 31
 MAX_PPS_ID: Final = 255
 MAX_DIMENSION_PX: Final = 16_880
 """Level 6.2: at most sqrt(8 x 139,264) macroblocks a side (ITU-T H.264 A.3.1 g)."""
+PROFILES_WITH_SAMPLE_FORMAT: Final = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
+"""The profile_idc whose SPS states how the picture is sampled (ITU-T H.264 7.3.2.1.1)."""
 
 _MACROBLOCK_PX: Final = 16
-_PROFILES_WITH_CHROMA_FORMAT: Final = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 _CHROMA_444: Final = 3
 _CROP_UNITS: Final = {0: (1, 1), 1: (2, 2), 2: (2, 1), 3: (1, 1)}  # SubWidthC, SubHeightC, ITU-T H.264 table 6-1
 
@@ -59,7 +60,7 @@ def parse_sps(sps: bytes) -> VideoFormat:
     profile_idc = reader.bits(8)
     reader.skip(16)  # constraint_set flags, reserved bits, level_idc
     reader.unsigned("seq_parameter_set_id", MAX_SPS_ID)
-    samples = _read_samples(reader) if profile_idc in _PROFILES_WITH_CHROMA_FORMAT else SampleFormat()
+    samples = _read_samples(reader) if profile_idc in PROFILES_WITH_SAMPLE_FORMAT else SampleFormat()
     _skip_frame_and_picture_order(reader)
     width, height = _read_size(reader, _CROP_UNITS[samples.chroma_format_idc])
     return VideoFormat(width, height, profile_idc, samples)

@@ -5,10 +5,9 @@ from struct import pack
 from typing import Final
 
 from edge_streamer.codec.frame import CLOCK_HZ
-from edge_streamer.codec.h264.sps import SampleFormat
+from edge_streamer.codec.h264.sps import PROFILES_WITH_SAMPLE_FORMAT, SampleFormat
 from edge_streamer.protocol.mp4.boxes import TRACK_ID, box, full_box
 
-_PROFILES_WITH_SAMPLE_FORMAT: Final = frozenset((100, 110, 122, 144))
 _MATRIX: Final = pack(">9I", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)  # no rotation
 _UNDETERMINED: Final = 0x55C4  # "und" in five bits a letter (section 8.4.2.3)
 
@@ -100,7 +99,7 @@ def _decoder_configuration(track: VideoTrack) -> bytes:
     parts += (pack(">H", len(sps)) + sps for sps in track.sps)
     parts.append(bytes((len(track.pps),)))
     parts += (pack(">H", len(pps)) + pps for pps in track.pps)
-    if first[1] in _PROFILES_WITH_SAMPLE_FORMAT:
+    if first[1] in PROFILES_WITH_SAMPLE_FORMAT:
         samples = track.samples
         depths = 0b11111_000 | samples.luma_bits - 8, 0b11111_000 | samples.chroma_bits - 8
         parts.append(bytes((0b111111_00 | samples.chroma_format_idc, *depths, 0)))

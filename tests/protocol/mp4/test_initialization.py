@@ -91,6 +91,12 @@ def test_the_configuration_of_a_high_profile_says_how_pictures_are_sampled(sampl
     )
 
 
+@pytest.mark.parametrize(("profile_idc", "is_said"), [(66, False), (77, False), (88, False), (100, True), (244, True)])
+def test_profiles_with_one_way_of_sampling_do_not_say_it(profile_idc, is_said):
+    sps = bytes((0x67, profile_idc)) + HIGH_SPS[2:]
+    assert configuration(VideoTrack((sps,), (PPS,), 1280, 720, SampleFormat())).endswith(PPS) == (not is_said)
+
+
 def test_the_media_type_names_profile_and_level():
     assert TRACK.mime == 'video/mp4; codecs="avc1.42c00d"'
     assert VideoTrack((HIGH_SPS,), (PPS,), 1280, 720, SampleFormat()).mime == 'video/mp4; codecs="avc1.64001f"'
