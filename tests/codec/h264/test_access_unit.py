@@ -1,9 +1,11 @@
 """What of an access unit is sent to viewers."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge_streamer.codec.h264.access_unit import prepare_access_unit
-from edge_streamer.codec.h264.nal import split_access_unit
+from edge_streamer.codec.h264.nal import NalUnit, nal_type
 from edge_streamer.codec.h264.parameter_sets import ParameterSets
 from tests.support.rtsp.h264_depacketizer import annex_b
 
@@ -20,50 +22,95 @@ END_OF_SEQUENCE = b"\x0a"
 END_OF_STREAM = b"\x0b"
 
 
-class TestPrepareAccessUnit:
-    KNOWN = ParameterSets((SPS,), (PPS, PPS_1))
+KNOWN = ParameterSets((SPS,), (PPS, PPS_1))
 
-    @pytest.mark.parametrize(
-        "nal_units",
-        [
-            [IDR],
-            [SEI, IDR],
-            [SPS, PPS, PPS_1, IDR],
-            [SEI, SPS, PPS, PPS_1, IDR],
-            [SPS, PPS, SEI, IDR],
-            [PPS_1, SPS, IDR],
-            [AUD, SPS, PPS, PPS_1, IDR, IDR],
-        ],
-    )
-    def test_an_idr_begins_with_each_parameter_set_once(self, nal_units: list[bytes]) -> None:
-        rest = [nal for nal in nal_units if nal in (SEI, IDR)]
-        assert prepare_access_unit(nal_units, self.KNOWN) == [SPS, PPS, PPS_1, *rest]
 
-    def test_takes_views_as_well_as_bytes(self) -> None:
-        nal_units = split_access_unit(annex_b([AUD, SPS, SEI, IDR]))
-        assert prepare_access_unit(nal_units, self.KNOWN) == [SPS, PPS, PPS_1, SEI, IDR]
+def sent(nal_units: list[bytes], known: ParameterSets | None = KNOWN, *, is_key_frame: bool = False) -> list[NalUnit]:
+    return prepare_access_unit(annex_b(nal_units), known, is_key_frame=is_key_frame)[0]
 
-    def test_a_parameter_set_that_was_not_learned_is_still_sent(self) -> None:
-        assert prepare_access_unit([OTHER_PPS, IDR], self.KNOWN) == [SPS, PPS, PPS_1, OTHER_PPS, IDR]
 
-    def test_other_pictures_are_left_as_they_are(self) -> None:
-        nal_units = [SEI, PPS, P_SLICE, P_SLICE]
-        assert prepare_access_unit(nal_units, self.KNOWN) == nal_units
+@pytest.mark.parametrize(
+    "nal_units",
+    [
+        [IDR],
+        [SEI, IDR],
+        [SPS, PPS, PPS_1, IDR],
+        [SEI, SPS, PPS, PPS_1, IDR],
+        [SPS, PPS, SEI, IDR],
+        [PPS_1, SPS, IDR],
+        [AUD, SPS, PPS, PPS_1, IDR, IDR],
+    ],
+)
+def test_an_idr_begins_with_each_parameter_set_once(nal_units: list[bytes]) -> None:
+    rest = [nal for nal in nal_units if nal in (SEI, IDR)]
+    assert sent(nal_units) == [SPS, PPS, PPS_1, *rest]
 
-    def test_a_key_frame_by_intra_refresh_gets_parameter_sets_too(self) -> None:
-        assert prepare_access_unit([P_SLICE], self.KNOWN, is_key_frame=True) == [SPS, PPS, PPS_1, P_SLICE]
 
-    def test_an_idr_without_known_parameter_sets_is_sent_as_it_is(self) -> None:
-        assert prepare_access_unit([AUD, SPS, IDR], None) == [SPS, IDR]
+def test_copies_no_slice() -> None:
+    data = annex_b([AUD, SPS, SEI, IDR])
+    nal_units, _parameter_sets = prepare_access_unit(data, KNOWN)
+    assert nal_units == [SPS, PPS, PPS_1, SEI, IDR]
+    assert all(isinstance(nal, memoryview) and nal.obj is data for nal in nal_units[-2:])
 
-    def test_delimiters_end_marks_and_filler_stay_behind(self) -> None:
-        nal_units = [AUD, SEI, P_SLICE, FILLER, END_OF_SEQUENCE, END_OF_STREAM]
-        assert prepare_access_unit(nal_units, self.KNOWN) == [SEI, P_SLICE]
 
-    @pytest.mark.parametrize("kind", [0, *range(24, 32)])
-    def test_types_that_mean_packets_in_rtp_stay_behind(self, kind: int) -> None:
-        assert prepare_access_unit([P_SLICE, bytes([0x60 | kind, 1])], self.KNOWN) == [P_SLICE]
+@pytest.mark.parametrize(
+    ("unreadable", "prepared"),
+    [
+        (b"\x67\x42", [SPS, b"\x67\x42", PPS, PPS_1, IDR]),
+        (b"\x68\x00\x01", [SPS, PPS, PPS_1, b"\x68\x00\x01", IDR]),
+    ],
+)
+def test_a_parameter_set_that_was_not_learned_is_still_sent(unreadable: bytes, prepared: list[bytes]) -> None:
+    assert sent([unreadable, IDR]) == prepared
 
-    @pytest.mark.parametrize("nal_units", [[], [AUD], [FILLER], [SPS, PPS], [SEI], [AUD, SPS, PPS, END_OF_STREAM]])
-    def test_what_holds_no_slice_is_not_sent(self, nal_units: list[bytes]) -> None:
-        assert prepare_access_unit(nal_units, self.KNOWN, is_key_frame=True) == []
+
+def test_other_pictures_are_left_as_they_are() -> None:
+    nal_units = [SEI, PPS, P_SLICE, P_SLICE]
+    assert sent(nal_units) == nal_units
+
+
+def test_a_key_frame_by_intra_refresh_gets_parameter_sets_too() -> None:
+    assert sent([P_SLICE], is_key_frame=True) == [SPS, PPS, PPS_1, P_SLICE]
+
+
+def test_an_idr_without_known_parameter_sets_is_sent_as_it_is() -> None:
+    assert sent([AUD, SPS, IDR], None) == [SPS, IDR]
+
+
+def test_delimiters_end_marks_and_filler_stay_behind() -> None:
+    nal_units = [AUD, SEI, P_SLICE, FILLER, END_OF_SEQUENCE, END_OF_STREAM]
+    assert sent(nal_units) == [SEI, P_SLICE]
+
+
+@pytest.mark.parametrize("kind", [0, *range(24, 32)])
+def test_types_that_mean_packets_in_rtp_stay_behind(kind: int) -> None:
+    assert sent([P_SLICE, bytes([0x60 | kind, 1])]) == [P_SLICE]
+
+
+@pytest.mark.parametrize("nal_units", [[], [AUD], [FILLER], [SPS, PPS], [SEI], [AUD, SPS, PPS, END_OF_STREAM]])
+def test_what_holds_no_slice_is_not_sent(nal_units: list[bytes]) -> None:
+    assert sent(nal_units, is_key_frame=True) == []
+
+
+@pytest.mark.parametrize("nal_units", [[P_SLICE], [IDR], [SPS, PPS, PPS_1, IDR], [SPS, PPS], [AUD], []])
+def test_parameter_sets_stay_the_same_object_when_nothing_changed(nal_units: list[bytes]) -> None:
+    assert prepare_access_unit(annex_b(nal_units), KNOWN)[1] is KNOWN
+
+
+def test_an_idr_begins_with_the_parameter_sets_that_it_brought() -> None:
+    nal_units, parameter_sets = prepare_access_unit(annex_b([OTHER_PPS, IDR]), KNOWN)
+    assert nal_units == [SPS, OTHER_PPS, PPS_1, IDR]
+    assert parameter_sets == ParameterSets((SPS,), (OTHER_PPS, PPS_1))
+
+
+@pytest.mark.parametrize("nal_units", [[SPS, PPS], [AUD, SPS, PPS, SEI]])
+def test_parameter_sets_are_learned_without_a_slice(nal_units: list[bytes]) -> None:
+    assert prepare_access_unit(annex_b(nal_units), None) == ([], ParameterSets((SPS,), (PPS,)))
+
+
+@given(st.binary(max_size=60) | st.lists(st.binary(min_size=1, max_size=20)).map(annex_b), st.booleans())
+def test_any_bytes_are_slices_with_what_may_be_sent(data: bytes, is_key_frame: bool) -> None:
+    nal_units, parameter_sets = prepare_access_unit(data, KNOWN, is_key_frame=is_key_frame)
+    assert parameter_sets is not None
+    assert not nal_units or any(1 <= nal_type(nal) <= 5 for nal in nal_units)
+    assert all(1 <= nal_type(nal) <= 23 for nal in nal_units)

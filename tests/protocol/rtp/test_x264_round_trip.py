@@ -42,9 +42,8 @@ def sent_nal_units(units: list[bytes], known: ParameterSets | None = None) -> li
     line = H264Packetizer(ssrc=7, first_sequence=65_500)
     packets: list[bytes] = []
     for index, unit in enumerate(units):
-        nal_units = split_access_unit(unit)
-        known = update_parameter_sets(known, nal_units)
-        packets += line.packetize(prepare_access_unit(nal_units, known), 3600 * index).packets()
+        nal_units, known = prepare_access_unit(unit, known)
+        packets += line.packetize(nal_units, 3600 * index).packets()
     assert max(map(len, packets)) <= MAX_PACKET_BYTES
     assert sum(RtpPacket.parse(packet).marker for packet in packets) == FRAMES
     return access_units(packets)
