@@ -33,7 +33,7 @@ protocol folder.
       rtp/            packetizers/: a file for each codec; packets: their wire images; rtcp
       source/         all that server and source process say to each other: request, messages, inventory
       http/           HTTP/1.1, its log-in, WebSocket
-      sdp, mp4, digest
+      mp4/, sdp, digest
     codec/        what a codec is, for server and sources: frame (EncodedFrame); h264/: NAL units, parameter sets
     logs/         events: every line that means something; fields, text, limits; journal, stderr: how lines leave
     sources/      a program of its own, `python -m edge_streamer.sources KIND`, one process for each source: picamera2/,

@@ -5,5 +5,5 @@ bits, sps         bit fields and Exp-Golomb codes; what a sequence parameter set
 parameter_sets    the SPS and PPS in force, and how SDP writes them
 access_unit       what of an access unit is sent to viewers: called by the server for each frame
 unit_reader       a device's buffers as whole access units: called by sources
-picture_order     when the pictures of a raw stream are shown: called by the file source
+picture_order     whether a raw stream can be played without time stamps: called by the file source
 """

@@ -33,6 +33,15 @@ class SampleFormat:
 
 
 @dataclass(frozen=True, slots=True)
+class SliceSyntax:
+    """What of a slice header (ITU-T H.264 7.3.3) depends on its SPS. No encoder is known that codes colour planes
+    separately, which would add a field."""
+
+    frame_num_bits: int = 4
+    has_field_pic_flag: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class VideoFormat:
     """The picture as shown: cropped size in pixels. Profiles that cannot state how it is sampled have 4:2:0, 8 bits."""
 
@@ -40,6 +49,7 @@ class VideoFormat:
     height: int
     profile_idc: int
     samples: SampleFormat = SampleFormat()
+    slice_syntax: SliceSyntax = SliceSyntax()
 
 
 def sps_id(sps: bytes) -> int:
@@ -61,9 +71,10 @@ def parse_sps(sps: bytes) -> VideoFormat:
     reader.skip(16)  # constraint_set flags, reserved bits, level_idc
     reader.unsigned("seq_parameter_set_id", MAX_SPS_ID)
     samples = _read_samples(reader) if profile_idc in PROFILES_WITH_SAMPLE_FORMAT else SampleFormat()
-    _skip_frame_and_picture_order(reader)
-    width, height = _read_size(reader, _CROP_UNITS[samples.chroma_format_idc])
-    return VideoFormat(width, height, profile_idc, samples)
+    frame_num_bits = 4 + reader.unsigned("log2_max_frame_num_minus4", 12)
+    _skip_picture_order(reader)
+    width, height, has_fields = _read_size(reader, _CROP_UNITS[samples.chroma_format_idc])
+    return VideoFormat(width, height, profile_idc, samples, SliceSyntax(frame_num_bits, has_fields))
 
 
 def _reader(nal: bytes) -> BitReader:
@@ -95,8 +106,7 @@ def _skip_scaling_list(reader: BitReader, coefficients: int) -> None:
             return
 
 
-def _skip_frame_and_picture_order(reader: BitReader) -> None:
-    reader.unsigned("log2_max_frame_num_minus4", 12)
+def _skip_picture_order(reader: BitReader) -> None:
     pic_order_cnt_type = reader.unsigned("pic_order_cnt_type", 2)
     if pic_order_cnt_type == 0:
         reader.unsigned("log2_max_pic_order_cnt_lsb_minus4", 12)
@@ -110,13 +120,14 @@ def _skip_frame_and_picture_order(reader: BitReader) -> None:
     reader.skip(1)  # gaps_in_frame_num_value_allowed_flag
 
 
-def _read_size(reader: BitReader, crop_units: tuple[int, int]) -> tuple[int, int]:
+def _read_size(reader: BitReader, crop_units: tuple[int, int]) -> tuple[int, int, bool]:
+    """Return width, height and whether pictures may be fields."""
     most = MAX_DIMENSION_PX // _MACROBLOCK_PX - 1
     width = (reader.unsigned("pic_width_in_mbs_minus1", most) + 1) * _MACROBLOCK_PX
     height = (reader.unsigned("pic_height_in_map_units_minus1", most) + 1) * _MACROBLOCK_PX
-    fields_per_map_unit = 1
-    if not reader.flag():  # frame_mbs_only_flag: a map unit of interlaced video covers two fields
-        fields_per_map_unit = 2
+    has_fields = not reader.flag()  # frame_mbs_only_flag
+    fields_per_map_unit = 2 if has_fields else 1  # a map unit of interlaced video covers two fields
+    if has_fields:
         reader.skip(1)  # mb_adaptive_frame_field_flag
     reader.skip(1)  # direct_8x8_inference_flag
     height *= fields_per_map_unit
@@ -126,7 +137,7 @@ def _read_size(reader: BitReader, crop_units: tuple[int, int]) -> tuple[int, int
         height -= crop_y * _read_crop(reader, "top", "bottom")
     if width <= 0 or height <= 0:
         raise ValueError(f"cropped to {width} x {height} pixels")
-    return width, height
+    return width, height, has_fields
 
 
 def _read_crop(reader: BitReader, *sides: str) -> int:
