@@ -13,8 +13,9 @@ from typing import Any, Final
 
 import pytest
 
-from edge_streamer.codec.h264.access_unit import prepare_access_unit, split_access_unit, update_parameter_sets
-from edge_streamer.protocol.rtp.packetizer import H264Packetizer
+from edge_streamer.codec.h264.access_unit import prepare_access_unit
+from edge_streamer.codec.h264.nal import split_access_unit
+from edge_streamer.protocol.rtp.packetizers.h264 import H264Packetizer
 from edge_streamer.protocol.rtsp.limits import RtspLimits
 from edge_streamer.protocol.rtsp.parser import RtspParser
 from edge_streamer.runtime.loop import Loop
@@ -79,14 +80,10 @@ def test_parse_a_request(benchmark):
     measure(benchmark, parse)
 
 
-def test_split_and_prepare_an_access_unit(benchmark):
+def test_prepare_an_access_unit(benchmark):
     data = key_frame(0, FRAME_BYTES).data
 
-    def prepare() -> object:
-        nal_units = split_access_unit(data)
-        return prepare_access_unit(nal_units, update_parameter_sets(None, nal_units), is_key_frame=True)
-
-    measure(benchmark, prepare)
+    measure(benchmark, lambda: prepare_access_unit(data, None, is_key_frame=True))
 
 
 def test_packetize_a_frame_and_join_its_wire_image(benchmark):

@@ -106,7 +106,7 @@ def main() -> int:
     scrapes = measure(sessions)
     print(f"{len(scrapes.answered_s)} scrapes beside {sessions} viewers")
     print(f"- CPU of the server: {scrapes.cpu_each_s * 1e3:.2f} ms each")
-    print(f"- snapshot and text (collector_seconds): {_milliseconds(scrapes.collected_s)}")
+    print(f"- status and text (collector_seconds): {_milliseconds(scrapes.collected_s)}")
     print(f"- until the scraper had it: {_milliseconds(scrapes.answered_s)}")
     return 0
 

@@ -15,6 +15,7 @@ QUICK_FOLDERS = (
     "codec",
     "config",
     "device",
+    "docs",
     "ladders",
     "logs",
     "media",

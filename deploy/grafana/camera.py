@@ -24,11 +24,11 @@ from deploy.grafana.panels import (
     several,
 )
 
-_SOURCE: Final = 'source=~"$source"'
+_STREAM: Final = 'stream=~"$stream"'
 _LOST: Final = metric("session_rtcp_fraction_lost_ratio")
 _SESSION_LABELS: Final = {
     "slot": "Slot",
-    "source": "Stream",
+    "stream": "Stream",
     "peer_ip": "Address",
     "client": "Client",
     "transport": "Over",
@@ -40,7 +40,7 @@ def camera() -> dashboard.Dashboard:
     """Return the dashboard."""
     of_job = 'job=~"$job"'
     instances = f"label_values(up{{{of_job}}}, instance)"
-    sources = f'label_values(edge_streamer_source_info{{{of_job}, instance=~"$instance"}}, source)'
+    streams = f'label_values(edge_streamer_source_info{{{of_job}, instance=~"$instance"}}, stream)'
     board = (
         new_dashboard(
             "Edge streamer: camera",
@@ -48,7 +48,7 @@ def camera() -> dashboard.Dashboard:
             "One camera: its viewers, its pictures, its server, its board.",
         )
         .with_variable(one_of("instance", "Instance", instances))
-        .with_variable(several("source", "Stream", sources))
+        .with_variable(several("stream", "Stream", streams))
     )
     rows = {"Now": _now(), "Who watches": _viewers(), "Pictures": _pictures(), "Server and board": _server()}
     for title, panels in rows.items():
@@ -64,7 +64,7 @@ def _now() -> list[Panel]:
             "Streams without a picture",
             "Streams that are to deliver frames and do not; /healthz of the camera says why.",
             units.Short,
-            Query(f"sum({metric('source_up', _SOURCE)} < bool {metric('source_wanted', _SOURCE)})", "streams"),
+            Query(f"sum({metric('source_up', _STREAM)} < bool {metric('source_wanted', _STREAM)})", "streams"),
             bad_from=1,
         ),
         number(
@@ -84,7 +84,7 @@ def _now() -> list[Panel]:
             "Age of the oldest last frame among the streams; a stream on demand that is off grows old. A large value "
             "while frames come means that the camera's clock is wrong.",
             units.Seconds,
-            Query(f"max(time() - {metric('source_last_frame_timestamp_seconds', _SOURCE)})", "age"),
+            Query(f"max(time() - {metric('source_last_frame_timestamp_seconds', _STREAM)})", "age"),
         ),
         number(
             "Worst backlog, of its budget",
@@ -230,34 +230,34 @@ def _frames() -> list[Panel]:
             "Frame rate",
             "Frames that arrived from each source, and what it is set to.",
             FRAMES_PER_SECOND,
-            Query(rate("source_frames_total", _SOURCE), "{{source}}"),
-            Query(metric("source_nominal_frames_per_second", _SOURCE), "{{source}}, set"),
+            Query(rate("source_frames_total", _STREAM), "{{stream}}"),
+            Query(metric("source_nominal_frames_per_second", _STREAM), "{{stream}}, set"),
         ),
         graph(
             "Bit rate",
             "What each source makes, what its encoder is set to, and the peak that budgets are computed from.",
             units.BitsPerSecondSI,
-            Query(f"8 * {rate('source_bytes_total', _SOURCE)}", "{{source}}"),
-            Query(f"8 * {metric('source_nominal_bytes_per_second', _SOURCE)}", "{{source}}, set"),
-            Query(f"8 * {metric('link_bytes_per_second', _SOURCE)}", "{{source}}, peak allowed for"),
+            Query(f"8 * {rate('source_bytes_total', _STREAM)}", "{{stream}}"),
+            Query(f"8 * {metric('source_nominal_bytes_per_second', _STREAM)}", "{{stream}}, set"),
+            Query(f"8 * {metric('link_bytes_per_second', _STREAM)}", "{{stream}}, peak allowed for"),
         ),
         graph(
             "From one key frame to the next",
             "How long a viewer that lost a packet may see a broken picture.",
             units.Seconds,
-            Query(metric("source_key_frame_interval_seconds", _SOURCE), "{{source}}"),
+            Query(metric("source_key_frame_interval_seconds", _STREAM), "{{stream}}"),
         ),
         graph(
             "Key frames",
             "Key frames a second: more than the interval asks for while viewers join.",
             units.EventsPerSecond,
-            Query(rate("source_keyframes_total", _SOURCE), "{{source}}"),
+            Query(rate("source_keyframes_total", _STREAM), "{{stream}}"),
         ),
     ]
 
 
 def _times() -> list[Panel]:
-    handoff = rate("frame_handoff_seconds_bucket", _SOURCE)
+    handoff = rate("frame_handoff_seconds_bucket", _STREAM)
     return [
         graph(
             "From the exposure to the network",
@@ -270,8 +270,8 @@ def _times() -> list[Panel]:
             "From the encoder to the server",
             "Hand-over between the two processes. High: the server or the board has no time.",
             units.Seconds,
-            Query(quantile(0.5, handoff, "source"), "{{source}}, half of the frames"),
-            Query(quantile(0.99, handoff, "source"), "{{source}}, 99 of 100"),
+            Query(quantile(0.5, handoff, "stream"), "{{stream}}, half of the frames"),
+            Query(quantile(0.99, handoff, "stream"), "{{stream}}, 99 of 100"),
         ),
         graph(
             "Start of a source on demand",
@@ -288,16 +288,16 @@ def _source_faults() -> list[Panel]:
             "Restarts of the source",
             "Starts a second after the first, by reason.",
             units.EventsPerSecond,
-            Query(f"sum by (source, reason) ({rate('source_restarts_total', _SOURCE)})", "{{source}}: {{reason}}"),
+            Query(f"sum by (stream, reason) ({rate('source_restarts_total', _STREAM)})", "{{stream}}: {{reason}}"),
         ),
         graph(
             "Pictures lost before the server",
             "Buffers of the camera that held no whole picture, and frames that the server did not fetch in time.",
             FRAMES_PER_SECOND,
             Query(
-                f"sum by (source, reason) ({rate('source_discarded_buffers_total', _SOURCE)})", "{{source}}: {{reason}}"
+                f"sum by (stream, reason) ({rate('source_discarded_buffers_total', _STREAM)})", "{{stream}}: {{reason}}"
             ),
-            Query(rate("source_dropped_frames_total", _SOURCE), "{{source}}: not fetched"),
+            Query(rate("source_dropped_frames_total", _STREAM), "{{stream}}: not fetched"),
         ),
     ]
 

@@ -35,7 +35,7 @@ DATASOURCE: Final = DataSourceRef(type_val="prometheus", uid="${datasource}")
 FRAMES_PER_SECOND: Final = "suffix: fps"
 TARGET: Final = 'job=~"$job", instance=~"$instance"'
 """What every selector begins with, so that a dashboard shows the cameras that were chosen and no others."""
-WHO: Final = "{{source}} to {{peer_ip}} ({{client}}, slot {{slot}})"
+WHO: Final = "{{stream}} to {{peer_ip}} ({{client}}, slot {{slot}})"
 """Legend of a session's series that went through `of_viewer`."""
 _GREEN, _YELLOW, _RED = "green", "yellow", "red"
 _ALL: Final = VariableOption(selected=True, text="All", value="$__all")
@@ -63,9 +63,9 @@ def quantile(share: float, buckets: str, *labels: str) -> str:
 
 
 def of_viewer(expression: str) -> str:
-    """Return a session's series with the labels that say who sits in the slot now, of the chosen sources only."""
-    info = metric("session_info", 'source=~"$source"')
-    return f"{expression} * on (job, instance, slot) group_left (source, peer_ip, client, transport, session) {info}"
+    """Return a session's series with the labels that say who sits in the slot now, of the chosen streams only."""
+    info = metric("session_info", 'stream=~"$stream"')
+    return f"{expression} * on (job, instance, slot) group_left (stream, peer_ip, client, transport, session) {info}"
 
 
 @dataclass(frozen=True, slots=True)

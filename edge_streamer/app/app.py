@@ -262,7 +262,7 @@ class App:
     # --- what is known
 
     def status(self) -> ServiceStatus:
-        """Return a snapshot of everything."""
+        """Return what is known of everything, as it is now."""
         config, times = self._running.config, self._sources.times
         counters, traffic, board = self._rtsp.sessions.counters, self._rtsp.sessions.traffic(), self._sensors.health()
         return ServiceStatus(

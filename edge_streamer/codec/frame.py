@@ -9,6 +9,8 @@ import msgspec
 
 MAX_ACCESS_UNIT_BYTES: Final = 4 << 20
 """A 1080p key frame at 25 Mbit/s is under 1 MiB; four times that is garbage or an attack on memory."""
+CLOCK_HZ: Final = 90_000
+"""Ticks a second of every media time: the RTP clock of H.264 (RFC 6184 8.2.1)."""
 
 
 class EncodedFrame(msgspec.Struct, frozen=True, gc=False):

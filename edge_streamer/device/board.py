@@ -1,6 +1,6 @@
 """Which board this is, from the device tree that the kernel shows under `/proc/device-tree`.
 
-It reads two small files and draws no conclusion; `profiles` does. Called by `cli` and `probe`.
+It reads two small files and draws no conclusion; `config.profiles` does. Called by `cli`.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
-"""How the board is: the temperature of its processor, and what its firmware slows it down for.
+"""The board's health: the temperature of its processor, and the reasons for which its firmware throttles it.
 
-Called by `app` for every status, on the loop. Files of sysfs are no files on a disk: reading one asks a driver, which
-answers from memory or within microseconds; a few bytes are read, at most once in `FRESH_S`. What a board does not have
-is not there in the answer. It draws no conclusion; alerts do.
+Called by `app` for every status, on the loop. A read of a sysfs file asks a driver, which answers from memory or within
+microseconds; a few bytes are read, at most once in `FRESH_S`. A value that the board does not report is absent. This
+module draws no conclusion; alerts do.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 FRESH_S: Final = 1.0
-"""However many pages and scrapes ask, the drivers are asked this seldom."""
+"""Drivers are asked at most this often, however many pages and scrapes ask."""
 _READ_BYTES: Final = 64
 _PROCESSOR_ZONES: Final = ("cpu-thermal", "cpu_thermal", "soc-thermal", "x86_pkg_temp")
 """`type` of a thermal zone, by preference: Raspberry Pi and most ARM boards, older kernels, Rockchip, a PC."""
@@ -24,12 +24,12 @@ THROTTLED_BITS: Final[Mapping[str, int]] = {
     "throttled": 1 << 2,
     "soft_temperature_limit": 1 << 3,
 }
-"""What is so now. The same bits, sixteen places higher, say what was so before: since when differs between kernels."""
+"""Bits for the present state. The same bits, sixteen places higher, report the past; since when differs by kernel."""
 
 
 @dataclass(frozen=True, slots=True)
 class BoardHealth:
-    """`temperature_c` is None where no sensor says it; `throttled` is empty where no firmware says it."""
+    """`temperature_c` is None without a sensor; `throttled` is empty where the firmware does not report it."""
 
     temperature_c: float | None = None
     throttled: Mapping[str, bool] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class BoardSensors:
         self._health = BoardHealth()
 
     def health(self) -> BoardHealth:
-        """Return how the board is, or was `FRESH_S` ago at most."""
+        """Return the board's health, at most `FRESH_S` old."""
         now = self._clock()
         if now - self._read_at >= FRESH_S:
             self._read_at = now

@@ -8,7 +8,7 @@ from serial.tools import list_ports
 
 @dataclass(frozen=True, slots=True)
 class SerialPort:
-    """A serial port's device file and what is known of the thing behind it."""
+    """A serial port's device file and what is known of the device behind it."""
 
     path: str
     description: str

@@ -1,12 +1,12 @@
-"""What systemd and this service have to say to each other: sockets that were open before us, and how we are.
+"""The interface to systemd: listening sockets that it passes, and status messages that the service sends.
 
-The protocols are those of sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3), which are declared stable. Sockets
-are taken over by libsystemd where its Python module is installed (Debian's python3-systemd, as on every device), since
-it follows when that protocol grows; elsewhere by the lines below. Messages are always sent from here: libsystemd waits
-for a place in systemd's queue (measured), so that a systemd that is frozen or stopped would stop the loop and every
+The protocols are those of sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3), which are declared stable. Where
+libsystemd's Python module is installed (Debian's python3-systemd, as on every device), it takes over the sockets, since
+it follows future extensions of that protocol; elsewhere the lines below do. Messages are always sent by this module:
+libsystemd waits for room in systemd's queue (measured), so a frozen or stopped systemd would stop the loop and every
 viewer with it. Here such a message is lost.
 
-What to say and when is not decided here but in `services.unit_reports`. Called by `cli` and `app`.
+`services.unit_reports` decides what to send and when. Called by `cli` and `app`.
 """
 
 import os
@@ -28,10 +28,10 @@ _LISTEN_VARIABLES: Final = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 
 
 class Notifier:
-    """Tells systemd how the service is, at `address` (NOTIFY_SOCKET); made by `from_environment`.
+    """Sends status messages to systemd at `address` (NOTIFY_SOCKET); made by `from_environment`.
 
-    Each call returns whether systemd took it: a message may be lost, and none is worth a turn of the loop.
-    `watchdog_s` is how soon after one `watchdog` the next must come (WatchdogSec=); None where nobody waits for it.
+    Each call returns whether systemd took the message: a message may be lost, and none is worth blocking the loop.
+    `watchdog_s` is the time within which one `watchdog` must follow another (WatchdogSec=); None without a watchdog.
     """
 
     def __init__(self, address: str, watchdog_s: float | None) -> None:
@@ -43,13 +43,13 @@ class Notifier:
 
     @classmethod
     def from_environment(cls) -> "Notifier | None":
-        """Return the way to the service manager that started this process; None when none did."""
+        """Return the notifier for the service manager that started this process; None when none did."""
         address = os.environ.get("NOTIFY_SOCKET")
         return cls(address, _watchdog_s(os.environ, os.getpid())) if address else None
 
     @property
     def interval_s(self) -> float | None:
-        """How often to call `watchdog`: three times in the time that there is for one."""
+        """How often to call `watchdog`: three times within `watchdog_s`."""
         return self.watchdog_s / 3 if self.watchdog_s is not None else None
 
     def ready(self) -> bool:
@@ -61,11 +61,11 @@ class Notifier:
         return self._notify(f"STATUS={printable(text)[:MAX_STATUS_CHARACTERS]}")
 
     def watchdog(self) -> bool:
-        """All is well."""
+        """The service works: sent at least once within `watchdog_s`, or systemd restarts it."""
         return self._notify("WATCHDOG=1")
 
     def stopping(self) -> bool:
-        """The service begins to leave."""
+        """The service has begun to stop."""
         return self._notify("STOPPING=1")
 
     def reloading(self, now: float) -> bool:
@@ -73,7 +73,7 @@ class Notifier:
         return self._notify(f"RELOADING=1\nMONOTONIC_USEC={int(now * 1e6)}")
 
     def close(self) -> None:
-        """Say no more."""
+        """Close the socket; nothing is sent any more."""
         self._socket.close()
 
     def _notify(self, state: str) -> bool:

@@ -1,7 +1,7 @@
 """Video device nodes and their names, as sysfs tells them: nothing is opened, so nothing is disturbed.
 
-What a node can do is known only to its driver; whether it encodes is read from its name here, to guide people where the
-driver cannot be asked, and no source may rely on it. Called by `device.cameras` and `probe`.
+Only the driver knows what a node can do. Here the name says whether it encodes, as a hint for people where the driver
+cannot be asked; no source may rely on it. Called by `device.cameras` and `cli.probe`.
 """
 
 import re
@@ -18,7 +18,7 @@ _ENCODER: Final = re.compile(r"\benc|encoder", re.IGNORECASE)
 class VideoDevice:
     """A `/dev/video*` node and the driver's name for it.
 
-    `is_virtual` when no hardware is behind it: a v4l2loopback, which bears whatever name people gave it.
+    `is_virtual` when no hardware is behind it: a v4l2loopback, whose name is the user's choice.
     """
 
     path: str
@@ -27,7 +27,7 @@ class VideoDevice:
 
     @property
     def is_encoder(self) -> bool:
-        """Whether the name says that it makes video of pictures."""
+        """Whether the name is that of a video encoder."""
         return not self.is_virtual and bool(_ENCODER.search(self.name)) and not _IMAGE_ENCODER.search(self.name)
 
 

@@ -1,2 +1,1 @@
-"""What is logged and how it leaves without blocking the loop: events, their text and fields, the journal, rate
-limits."""
+"""The log: events, their text and fields, rate limits, and handlers that never block the loop (journal, stderr)."""

@@ -1,14 +1,14 @@
-"""What the log tells: one class an event, with the words it begins with, its level, and its message id for ever.
+"""The events of the log: one class an event, with the words it begins with, its level and its permanent message id.
 
     log_event(log, SessionEnded(reason="backlog", session="5E55...", ...))
 
 makes one line, `session ended reason=backlog session=5E55...`, and in the journal the fields REASON, SESSION and so on
 besides (`device.journal`). Called by the services, `app`, and what in `runtime` has something to tell.
 
-Nothing is told per frame or per packet, and no event has a place for a credential. Who adds an event gives it a new
-message id (`python -c 'import uuid; print(uuid.uuid4().hex)'`), a place in `EVENTS`, an entry in
-`systemd/edge_streamer.catalog` that says what to do, and runs `make docs`. Ids never change and are never used again:
-people filter by them. What a field's name means stands in `fields`.
+Nothing is logged per frame or per packet, and no event has a field for a credential. A new event needs a new message id
+(`python -c 'import uuid; print(uuid.uuid4().hex)'`), a place in `EVENTS`, an entry in `systemd/edge_streamer.catalog`
+that says what to do, and a run of `make docs`. An id never changes and is never reused, since operators filter by it.
+`fields` says what each field's name means.
 """
 
 import logging
@@ -20,7 +20,7 @@ from edge_streamer.logs.fields import Event
 
 
 def log_event(log: logging.Logger, event: Event, error: BaseException | None = None) -> None:
-    """Log `event` at its level, as of the caller; the traceback of `error` with it."""
+    """Log `event` at its level, attributed to the caller, with the traceback of `error`."""
     log.log(event.level, event, exc_info=error, stacklevel=2)
 
 
@@ -41,7 +41,7 @@ class ServiceStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceStopping(Event):
-    """The service was told to end and says goodbye to its viewers."""
+    """The service was told to end and ends its sessions in order."""
 
     words = "service stopping"
     message_id = "14eba848d9d340b5b4b6ebca4f82c4c0"
@@ -70,7 +70,7 @@ class ReloadRefused(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WatchdogWithheld(Event):
-    """Nothing of ours would start these sources again: systemd is left to restart the service."""
+    """Nothing in the service would start these sources again: the watchdog message stops, and systemd restarts it."""
 
     words = "watchdog withheld"
     message_id = "999a529dd6f94d7d9762ac6c62622380"
@@ -80,7 +80,7 @@ class WatchdogWithheld(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandlerFailed(Event):
-    """A fault of ours; the traceback stands with it. What it belonged to is ended, all else goes on."""
+    """A callback raised; the traceback stands with the event. The object it belonged to ends, the rest goes on."""
 
     words = "fault"
     message_id = "3ea1409bd85c47b5b25d0343f9ee9e5b"
@@ -157,7 +157,7 @@ class LiveViewBegan(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveViewEnded(Event):
-    """A browser watches no more."""
+    """A browser has stopped watching."""
 
     words = "live video ended"
     message_id = "c5bd00a071eb410281ce260253a1908d"
@@ -180,7 +180,7 @@ class SetupRefused(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProtocolViolated(Event):
-    """A peer sent what RTSP cannot mean; at most a line a second and address."""
+    """A peer violated RTSP; at most one line a second for each address."""
 
     words = "protocol error"
     message_id = "f1bda2d452b546e9a00dc17edeebf0f3"
@@ -192,7 +192,7 @@ class ProtocolViolated(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoginFailed(Event):
-    """A wrong name or password; at most a line a second and address."""
+    """A login failed: wrong name or password; at most one line a second for each address."""
 
     words = "login failed"
     message_id = "250d294c57cf45c1a4d456ba59af723d"
@@ -268,7 +268,7 @@ class SourceStalled(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamGivenUp(Event):
-    """A stream had no picture for `give_up_after_s`: its sessions are ended. Its source is tried on."""
+    """A stream had no picture for `give_up_after_s`: its sessions are ended. Its source is still started again."""
 
     words = "stream given up"
     message_id = "e464eb56b352448cb3229b630d37f629"
@@ -280,7 +280,7 @@ class StreamGivenUp(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceTurnedOff(Event):
-    """Nobody watches a source on demand: its process is ended."""
+    """No client watches a source on demand any more: its process is ended."""
 
     words = "source turned off"
     message_id = "a81e1bfb7106415ca7d6a57c8166227f"
@@ -289,7 +289,7 @@ class SourceTurnedOff(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceEnded(Event):
-    """The process of a source has ended as it was to."""
+    """The process of a source has ended as planned."""
 
     words = "source ended"
     message_id = "fe9444e7e196478390a81041bef62e2f"
@@ -299,7 +299,7 @@ class SourceEnded(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceNoted(Event):
-    """A source tells of itself: that it is ready and with what encoder, what was changed, what it cannot do."""
+    """A source reports on itself: it is ready and with what encoder, what was changed, what it cannot do."""
 
     words = "source note"
     message_id = "eea59a68aedf4099a6576cda06e94037"
@@ -309,7 +309,7 @@ class SourceNoted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceWarned(Event):
-    """A source runs, and has found something that an operator should know."""
+    """A running source warns of something that an operator should know."""
 
     words = "source warning"
     message_id = "63be3bd8745e47e89aa13aced44be0f1"
@@ -320,7 +320,7 @@ class SourceWarned(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceComplained(Event):
-    """A library in the source's process, or that process's last words; at most twenty lines a second."""
+    """A line that a source's process wrote to standard error; at most twenty a second."""
 
     words = "source complains"
     message_id = "096a01ddaf0a458082557b6d691a0263"
@@ -357,4 +357,4 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     SourceWarned,
     SourceComplained,
 )
-"""All of them, in the order of docs/logs.md."""
+"""All events, in the order of docs/logs.md."""

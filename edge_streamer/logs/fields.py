@@ -1,7 +1,7 @@
-"""What all events of the log have: fields with names that mean one thing everywhere, as a line and for the journal.
+"""Fields of log events: each name means one thing everywhere, on a line and in the journal.
 
-The events themselves stand in `events`, which is what others import; `device.journal` asks an event for its
-fields. How a value becomes text is `text`'s.
+`events` defines the events, and other modules import that; `journal` asks an event for its fields; `text` formats
+values.
 """
 
 import logging
@@ -45,12 +45,12 @@ FIELDS: Final[Mapping[str, str]] = {
 }
 """Every field that an event may have, and what it means."""
 JOURNAL_NAMES: Final = {"streams": "STREAM", "user": "USER_NAME"}
-"""Fields whose name in the journal is not their own in upper case."""
+"""Fields whose journal name is not their own name in upper case."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What all events have. As text an event is its line; a field that is None is left out."""
+    """The base of all events. `str(event)` is its line; a field that is None is left out."""
 
     words: ClassVar[str]
     message_id: ClassVar[str]

@@ -1,10 +1,10 @@
-"""The way of log records to systemd's journal, with their fields; the fallback is standard error with priorities.
+"""The handler that sends log records with their fields to systemd's journal; the fallback is `stderr` with priorities.
 
-`app` asks for a handler at its start. The journal's native protocol is spoken here, twenty lines of it, since it is
-declared stable (systemd's "Native Journal Protocol"), and systemd-python's `sendv` waits: when journald is stopped or
-slow its socket fills up, and the loop with every viewer on it would stand still. Here a datagram that has no place is
-dropped and counted, as a line for a pipe is that nobody drains (`runtime.log_stream`). Larger messages than a datagram
-holds go through a sealed memfd in that protocol; ours are cut well below instead.
+`app` asks for a handler at its start. This module speaks the journal's native protocol in twenty lines. The protocol is
+declared stable (systemd's "Native Journal Protocol"), and systemd-python's `sendv` blocks: when journald is stopped or
+slow, its socket fills up, and the loop with every viewer on it would stand still. Here a datagram that finds no room is
+dropped and counted, as `stderr` does with lines for a full pipe. The protocol sends messages larger than a datagram
+through a sealed memfd; here they are cut well below that size instead.
 """
 
 import logging
@@ -29,9 +29,9 @@ _SIZE_BYTES: Final = 8
 def new_log_handler(
     stderr: TextIO | None, environment: Mapping[str, str], journal_socket: str = JOURNAL_SOCKET
 ) -> logging.Handler:
-    """Return where records go: to the journal where standard error goes there, else to standard error, else nowhere.
+    """Return the handler: for the journal where standard error is connected to it, else for standard error, else none.
 
-    `stderr` is None where it was closed at our start: its number is then anybody's.
+    `stderr` is None where it was closed at the start: its descriptor number may then belong to any other file.
     """
     if stderr is None:
         return logging.NullHandler()
@@ -46,14 +46,14 @@ def new_log_handler(
 def leads_to_journal(descriptor: int, environment: Mapping[str, str]) -> bool:
     """Whether systemd connected `descriptor` to the journal: JOURNAL_STREAM is its device and inode (systemd.exec(5)).
 
-    The variable alone says nothing: who starts us from a unit of his own, with a pipe for our output, hands it on.
+    The variable alone proves nothing: a unit that starts this service with a pipe for its output hands the variable on.
     """
     status = os.fstat(descriptor)
     return environment.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
 
 
 class JournalHandler(logging.Handler):
-    """Sends records to the journal without waiting; counts those that it does not take, and says so when it does."""
+    """Sends records to the journal without blocking; dropped records are counted and reported with the next one."""
 
     def __init__(self, path: str = JOURNAL_SOCKET) -> None:
         super().__init__()
@@ -63,7 +63,8 @@ class JournalHandler(logging.Handler):
         self._dropped_records = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Send the record, or count it. What formatting raises is a mistake of the caller and goes to it."""
+        """Send the record, or count it as dropped. An exception in formatting is the caller's mistake and reaches
+        it."""
         if self._send_apology() and self._send(_record_fields(record)):
             return
         self._dropped_records += 1
@@ -81,7 +82,7 @@ class JournalHandler(logging.Handler):
         try:
             # By its path each time: a journal that was started anew is another socket.
             self._socket.sendto(b"".join(_encoded(*field) for field in fields), self._path)
-        except OSError:  # full, or nobody is there for now
+        except OSError:  # full, or journald is restarting
             return False
         return True
 

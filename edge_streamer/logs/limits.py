@@ -1,7 +1,7 @@
-"""What others may write into our log: so many lines, so often, and only characters that a line can hold.
+"""Limits for log lines that children and peers cause: their rate, and the characters that a line may hold.
 
-Children and peers say what is logged and how often; the disk, the terminal and the loop's time are ours. Called by
-`children` and the services. Not the way to the log: that is `stderr`.
+Children and peers decide what is logged and how often, but the disk, the terminal and the loop's time belong to the
+service. Called by `runtime.children` and the services. This module writes nothing; the handlers do.
 """
 
 from collections import OrderedDict
@@ -25,7 +25,7 @@ def printable(text: str) -> str:
 
 
 class LineBudget:
-    """A token bucket: `BURST_LINES` at once, `LINES_PER_SECOND` for ever."""
+    """A token bucket: `BURST_LINES` at once, `LINES_PER_SECOND` in the long run."""
 
     def __init__(self, now: float) -> None:
         self._lines = float(BURST_LINES)
@@ -47,13 +47,14 @@ class _Address:
 
 
 class LinePerAddress:
-    """One line an address and `ADDRESS_INTERVAL_S`; past `MAX_ADDRESSES` the one quiet for longest is forgotten."""
+    """One line for each address and `ADDRESS_INTERVAL_S`; past `MAX_ADDRESSES` the address quiet for longest is
+    forgotten."""
 
     def __init__(self) -> None:
         self._addresses: OrderedDict[str, _Address] = OrderedDict()
 
     def take(self, host: str, now: float) -> int | None:
-        """Return None when no line may be written of `host` now, else how many were not since the last."""
+        """Return None when no line about `host` may be written now, else how many were suppressed since the last."""
         address = self._addresses.setdefault(host, _Address())
         self._addresses.move_to_end(host)
         if len(self._addresses) > MAX_ADDRESSES:

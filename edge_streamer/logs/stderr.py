@@ -1,7 +1,7 @@
-"""The way of log records to standard error, which never waits: a pipe that nobody drains must not stop the service.
+"""The handler that writes log records to standard error without blocking: a full pipe must not stop the service.
 
-Made by `app`. O_NONBLOCK would do, but it belongs to the open file, not to us: a terminal shares it with the shell. So
-each write is asked for with `poll` and no larger than what a pipe that is writable takes at once (pipe(7)).
+`app` makes it. O_NONBLOCK would do, but it belongs to the open file, which a terminal shares with the shell. So each
+write is preceded by `poll`, and is no larger than what a writable pipe takes at once (pipe(7)).
 """
 
 import logging
@@ -15,7 +15,7 @@ MAX_RECORD_BYTES: Final = 8 * CHUNK_BYTES
 
 
 class StderrHandler(logging.Handler):
-    """Writes to `descriptor` what it takes; counts the records it does not take, and says so when it does again."""
+    """Writes to `descriptor` as far as it has room; dropped records are counted and reported with the next one."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
@@ -26,7 +26,8 @@ class StderrHandler(logging.Handler):
         self._is_torn = False
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the record, or count it. What formatting raises is a mistake of the caller and goes to it."""
+        """Write the record, or count it as dropped. An exception in formatting is the caller's mistake and reaches
+        it."""
         line = self.format(record).encode(errors="backslashreplace")[:MAX_RECORD_BYTES] + b"\n"
         data = self._apology() + line
         for start in range(0, len(data), CHUNK_BYTES):
@@ -42,13 +43,13 @@ class StderrHandler(logging.Handler):
         end_of_torn_line = b"\n" if self._is_torn else b""
         if not self._dropped_records:
             return end_of_torn_line
-        return end_of_torn_line + f"{self._dropped_records} log lines dropped: nobody read them\n".encode()
+        return end_of_torn_line + f"{self._dropped_records} log lines dropped: standard error took none\n".encode()
 
     def _write(self, chunk: bytes) -> bool:
         if not any(events & select.POLLOUT for _descriptor, events in self._poll.poll(0)):
             return False
         try:
             os.write(self._descriptor, chunk)
-        except OSError:  # whoever read it is gone
+        except OSError:  # the reader of the pipe is gone
             return False
         return True

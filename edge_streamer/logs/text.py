@@ -1,8 +1,8 @@
 """A log record as text that a peer cannot forge: one line an event, `key=value`, and no character that moves a cursor.
 
-Called by `events` for the values, and by the handlers (`stderr`, `device.journal`) for whole records. What
-others write into the log comes through here last, so the last net for credentials hangs here too: a URL loses its
-user and password. It knows no event and writes nothing.
+Called by `fields` for the values, and by the handlers (`stderr`, `journal`) for whole records. Every record passes
+through here last, so this module is also the last protection of credentials: a URL loses its user and password. It
+knows no event and writes nothing.
 """
 
 import logging
@@ -13,11 +13,11 @@ from collections.abc import Iterable
 from typing import Final
 
 MAX_VALUE_CHARACTERS: Final = 512
-"""As much of one value as is shown."""
+"""A longer value is cut to this length."""
 
 _PLAIN: Final = re.compile(r'[^\s"=\\]+')
 _USERINFO: Final = re.compile(
-    r"(:/{1,2})"  # one slash is left of two where somebody took a URL for a path
+    r"(:/{1,2})"  # one of two slashes is left where a URL was normalized as a path
     r"(?:[^\s/@:]*:(?!\d*(?:/|\s|$))\S*@"  # a name, and after it no port
     r"|[^\s/@]*(?:@[^\s/@]*)*@)"
 )
@@ -60,7 +60,7 @@ def _quoted(text: str) -> str:
 
 
 def record_lines(record: logging.LogRecord) -> list[str]:
-    """Return the message as one line, and after it the traceback's, indented so that none looks like a message."""
+    """Return the message as one line, then the traceback's lines, indented so that none looks like a message."""
     lines = [record.getMessage()]
     if record.exc_info and record.exc_info[0]:
         text = "".join(traceback.format_exception(*record.exc_info))

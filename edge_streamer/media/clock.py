@@ -6,8 +6,8 @@ step backward or leap end recordings (ffmpeg: non-monotonous DTS; Home Assistant
 
 from typing import Final
 
-CLOCK_HZ: Final = 90_000
-"""The RTP clock of H.264 (RFC 6184 8.1)."""
+from edge_streamer.codec.frame import CLOCK_HZ
+
 MAX_STEP_S: Final = 10.0
 """From one frame to the next: a clock that moves further has been set, or is another clock."""
 MAX_JITTER_S: Final = 0.1

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
+from edge_streamer.protocol.rtp.packets import PacketizedFrame
 
 REQUEST_INTERVAL_S: Final = 1.0
 """The source is asked for a key frame at most this often, however many viewers join."""

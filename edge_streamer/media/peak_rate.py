@@ -6,7 +6,7 @@ The encoder's setting is a wish; a file has none at all. What counts for a link 
 from collections import deque
 from typing import Final
 
-from edge_streamer.media.clock import CLOCK_HZ
+from edge_streamer.codec.frame import CLOCK_HZ
 
 WINDOW_TICKS: Final = CLOCK_HZ
 """One second, in whole ticks: with a key frame each second, a rounding error would count two of them."""

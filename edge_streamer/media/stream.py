@@ -17,18 +17,15 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from edge_streamer.codec.frame import EncodedFrame
-from edge_streamer.codec.h264.access_unit import (
-    ParameterSets,
-    prepare_access_unit,
-    split_access_unit,
-    update_parameter_sets,
-)
+from edge_streamer.codec.frame import CLOCK_HZ, EncodedFrame
+from edge_streamer.codec.h264.access_unit import prepare_access_unit
+from edge_streamer.codec.h264.parameter_sets import ParameterSets
 from edge_streamer.media.budget import WriteBudget
-from edge_streamer.media.clock import CLOCK_HZ, MediaClock
+from edge_streamer.media.clock import MediaClock
 from edge_streamer.media.key_frames import KeyFrameCache, KeyFrameRequests
 from edge_streamer.media.peak_rate import PeakRateMeter
-from edge_streamer.protocol.rtp.packetizer import H264Packetizer, PacketizedFrame
+from edge_streamer.protocol.rtp.packetizers.h264 import H264Packetizer
+from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import goodbye, middle_32_bits, ntp_from_wall_ns, sender_report
 
 IP_UDP_HEADER_BYTES: Final = 28
@@ -198,9 +195,8 @@ class Stream:
             self._deliver(packetized, tuple(self._alone.items()))
 
     def _packetize(self, frame: EncodedFrame, now: float) -> PacketizedFrame | None:
-        nal_units = split_access_unit(frame.data)
-        self._take_parameter_sets(update_parameter_sets(self.parameter_sets, nal_units))
-        prepared = prepare_access_unit(nal_units, self.parameter_sets, is_key_frame=frame.is_key_frame)
+        prepared, found = prepare_access_unit(frame.data, self.parameter_sets, is_key_frame=frame.is_key_frame)
+        self._take_parameter_sets(found)
         if not prepared:
             return None  # delimiters and filler only
         self._captured_at = now - (believed_age_s(frame.captured_ns, now) or 0.0)

@@ -6,6 +6,8 @@ Called for each DESCRIBE. Lines and their order are those that go2rtc, ffmpeg, V
 from math import ceil
 from typing import Final
 
+from edge_streamer.codec.frame import CLOCK_HZ
+
 TRACK_CONTROL: Final = "trackID="
 """A track's `a=control` is this and its number, relative to Content-Base; SETUP requests bring it back."""
 
@@ -31,14 +33,12 @@ def describe_video(
     sprop: str,
     bandwidth_kbps: int,
     frame_rate: float | None = None,
-    width: int | None = None,
-    height: int | None = None,
 ) -> bytes:
     """Return the description, ready as a DESCRIBE reply's body.
 
     `server_host` is the address the viewer reached (IPv6 without brackets), `name` the session's title, `sprop` and
-    `profile_level_id` those of RFC 6184 8.1. The size is stated when both sides are known. ValueError when a text
-    would break out of its line, or the name is empty (RFC 4566 5.3).
+    `profile_level_id` those of RFC 6184 8.1. ValueError when a text would break out of its line, or
+    the name is empty (RFC 4566 5.3).
     """
     if not name:
         raise ValueError("a session description needs a name")
@@ -53,13 +53,11 @@ def describe_video(
         "a=control:*",
         f"m=video 0 RTP/AVP {payload_type}",
         f"b=AS:{bandwidth_kbps}",
-        f"a=rtpmap:{payload_type} H264/90000",
+        f"a=rtpmap:{payload_type} H264/{CLOCK_HZ}",
         f"a=fmtp:{payload_type} packetization-mode=1;profile-level-id={profile_level_id};sprop-parameter-sets={sprop}",
     ]
     if frame_rate:
         lines.append(f"a=framerate:{frame_rate:g}")
-    if width and height:
-        lines.append(f"a=framesize:{payload_type} {width}-{height}")  # 3GPP TS 26.234 5.3.3.2; ffmpeg reads it
     lines.append(f"a=control:{track_control(0)}")
     return "".join(_terminated(line) for line in lines).encode()
 

@@ -1,7 +1,7 @@
-"""A child process on the loop: a socketpair for its data, a pipe for its complaints, a pidfd for its end.
+"""A child process on the loop: a socketpair for its data, a pipe for its standard error, a pidfd for its end.
 
-The child gets its end of the socketpair as `--fd N`. When the server dies, however it dies, the socketpair reads end of
-file in the child, which then ends: no orphan survives. Nothing here waits for the child.
+The child gets its end of the socketpair as `--fd N`. When the server dies, for whatever reason, the child reads end of
+file from the socketpair and ends: no orphan survives. Nothing here waits for the child.
 """
 
 import os
@@ -19,20 +19,20 @@ READ_BYTES: Final = 1 << 16
 BUFFER_BYTES: Final = 1 << 20
 MAX_LINE_BYTES: Final = 4096
 PIPE_BYTES: Final = 1 << 16
-"""As much as a pipe holds: a traceback of last words is read whole."""
+"""As much as a pipe holds, so that a final traceback is read whole."""
 
 
 class ChildDelegate(Protocol):
-    """Who a child works for."""
+    """The callbacks of a child's owner."""
 
     def on_child_data(self, data: bytes) -> None:
         """Take bytes the child wrote to its socketpair."""
 
     def on_child_complaint(self, line: str) -> None:
-        """Take a line the child wrote to its standard error, printable and of `LineBudget` many."""
+        """Take a line of the child's standard error: printable, and within the `LineBudget`."""
 
     def on_child_ended(self, exit_code: int) -> None:
-        """Let go: the process is reaped and its descriptors are closed. Negative codes are signals. Called once."""
+        """Called once, when the process is reaped and its descriptors are closed. Negative codes are signals."""
 
     def on_child_fault(self, error: Exception) -> None:
         """End the child: taking its data raised `error`."""
@@ -114,7 +114,8 @@ class ChildProcess:
         self._complain(lines)
 
     def _complain(self, lines: Sequence[bytes]) -> None:
-        """Hand on as many as the budget has; the last of those dropped is kept, as a traceback's says what it was."""
+        """Hand on lines within the budget; of the dropped lines the last is kept, since a traceback's last line names
+        the error."""
         allowed = self._budget.take(len(lines), self._loop.now())
         if allowed:
             self._tell_dropped_lines()
@@ -141,7 +142,7 @@ class ChildProcess:
         self._delegate.on_child_ended(exit_code)
 
     def _read_what_is_left(self) -> None:
-        """A child's last note says why it ended; take it before its descriptors go."""
+        """Read the child's last note, which says why it ended, before its descriptors are closed."""
         for _ in range(BUFFER_BYTES // READ_BYTES + 1):
             if self._registrations[0].is_open:
                 self._read_data()
@@ -157,7 +158,7 @@ class ChildProcess:
 
 
 def _started(arguments: Sequence[str], descriptor: int) -> tuple[subprocess.Popen[bytes], int]:
-    """Return the process and its pidfd; nothing is left of it when there is no descriptor for the latter."""
+    """Return the process and its pidfd; when no descriptor is left for the pidfd, the process is ended."""
     process = subprocess.Popen(
         [*arguments, "--fd", str(descriptor)],
         pass_fds=[descriptor],

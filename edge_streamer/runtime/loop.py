@@ -3,9 +3,9 @@
 It is not a framework: no tasks, no futures, no threads of its own. Connections, listeners and child processes register
 a descriptor with a handler; everything else is a timer or a posted call. It never blocks except in `select`.
 
-A turn is: wait for descriptors, run the ready handlers, run due timers, run the calls posted before this turn. A
-handler that raises is told so through `on_fault` and ends itself; the fault is counted, and nothing else notices.
-Timers and posted calls name the handler they belong to (`owner`) for the same reason.
+A turn is: wait for descriptors, run the ready handlers, run due timers, run the calls posted before this turn. When a
+handler raises, the fault is logged and counted, and the handler's `on_fault` ends it; no other handler notices. Timers
+and posted calls name the handler they belong to (`owner`) for the same reason.
 """
 
 import heapq
@@ -26,20 +26,20 @@ from edge_streamer.runtime.turns import TurnTimes
 log = logging.getLogger(__name__)
 
 FRAME_SLACK_S: Final = 0.05
-"""For timers that may wait for the next frame of a camera: at 20 a second and more there is one."""
+"""Slack of timers that may wait for the next frame: a stream of 20 frames a second or more brings one within it."""
 READ: Final = selectors.EVENT_READ
 WRITE: Final = selectors.EVENT_WRITE
 
 
 class Owner(Protocol):
-    """What a timer or a posted call belongs to."""
+    """The owner of a timer or a posted call."""
 
     def on_fault(self, error: Exception) -> None:
         """End yourself: one of your callbacks raised `error`. It is logged and counted already."""
 
 
 class Handler(Owner, Protocol):
-    """What a descriptor's owner offers the loop."""
+    """The callbacks of a descriptor's owner."""
 
     def on_readable(self) -> None:
         """Read once and return: the loop is level-triggered and calls again, so one peer cannot hold a turn."""
@@ -85,7 +85,7 @@ class Registration:
         if self.is_open:
             self._want(0)
             self.is_open = False
-            del self.handler  # it holds us: as a cycle both would wait for the collector
+            del self.handler  # breaks the reference cycle with the handler: both are freed at once
 
 
 class Timer:
@@ -99,13 +99,13 @@ class Timer:
         self.owner = owner
 
     def cancel(self) -> None:
-        """Forget the call and whatever it held."""
+        """Forget the call and everything that it references."""
         self.callback = None
         self.owner = None
 
 
 class Loop:
-    """See the module. `clock` returns monotonic seconds; tests turn it by hand and call `turn` themselves."""
+    """The loop of one thread. `clock` returns monotonic seconds; tests set it by hand and call `turn` themselves."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.now = clock
@@ -143,10 +143,10 @@ class Loop:
     def call_at(
         self, when: float, callback: Callable[[], None], owner: Owner | None = None, *, slack_s: float = 0.0
     ) -> Timer:
-        """Call `callback` in the first turn at or after `when` (monotonic seconds); ValueError when it is no time.
+        """Call `callback` in the first turn at or after `when` (monotonic seconds); ValueError for NaN.
 
-        With `slack_s` it is called in some turn between `when` and `when + slack_s`, and begins one only at the end of
-        that: what looks around a few times a second need not wake the processor, since the next frame does.
+        With `slack_s` the call happens in a turn between `when` and `when + slack_s`, and starts a turn only at the end
+        of that interval: a periodic check need not wake the processor, since the next frame does.
         """
         if not isfinite(when):
             raise ValueError(f"{when} is no time")  # in the heap it would stop every other timer
@@ -161,7 +161,7 @@ class Loop:
         return self.call_at(self.now() + delay_s, callback, owner, slack_s=slack_s)
 
     def post(self, callback: Callable[[], None], owner: Owner | None = None) -> None:
-        """Call `callback` in the next turn, when no frame of today's stack can hold what it destroys. Thread-safe."""
+        """Call `callback` in the next turn, after the current call stack has unwound. Thread-safe."""
         self._posted.append((callback, owner))
         if threading.get_ident() != self._thread_id:
             self.wake()
@@ -193,7 +193,7 @@ class Loop:
             # A process that was stopped meanwhile gets an empty list past its time: no timer may judge a peer by that.
             ready = self._selector.select(0.0)
         began = self.now()
-        posted = len(self._posted)  # what this turn's handlers and timers post waits for the next one
+        posted = len(self._posted)  # calls posted by this turn's handlers and timers run in the next turn
         for key, events in ready:
             registration: Registration = key.data
             if events & READ and registration.is_open:
@@ -206,7 +206,7 @@ class Loop:
         self.turn_times.add(ended - began, ended)
 
     def close(self) -> None:
-        """Close the loop's own descriptors; whatever is still registered is its owner's to close."""
+        """Close the loop's own descriptors; descriptors that are still registered are closed by their owners."""
         self._timers.clear()
         self._posted.clear()
         self._selector.close()
@@ -236,7 +236,7 @@ class Loop:
             self.guard(*self._posted.popleft())
 
     def guard(self, callback: Callable[[], None], owner: Owner | None) -> None:
-        """Call `callback`; what it raises ends `owner` and nobody else. For calls over many owners in one turn."""
+        """Call `callback`; an exception ends `owner` only. For calls over many owners in one turn."""
         try:
             callback()
         except Exception as error:  # noqa: BLE001 - the loop's boundary: one bad handler must not end the others

@@ -1,7 +1,7 @@
-"""Gives freed memory back to the system.
+"""Returns freed memory to the system.
 
-A dead reader's backlog is megabytes of frames. Once they are freed, glibc keeps their pages, because living objects lie
-between them: 43 MB of 75 were measured, for ever. On a board with 512 MB the camera needs them.
+A dead reader's backlog is megabytes of frames. After they are freed, glibc keeps their pages, because living objects
+lie between them: measured, 43 MB of 75 were never returned. On a board with 512 MB the camera needs them.
 """
 
 import ctypes

@@ -1,6 +1,6 @@
-"""How long the loop's turns take: a histogram for ever, and the worst of the last minute or two.
+"""How long the loop's turns take: a histogram since the start, and the longest turn of the last one to two minutes.
 
-A loop that serves everybody must know when it made everybody wait; the worst turn of a year ago helps nobody.
+A long turn delays every viewer, so it is measured; the longest turn since the start would hide a recent one.
 """
 
 from bisect import bisect_left

@@ -1,13 +1,15 @@
 """What the service knows of itself, as values: metrics, API and logs are made from these and nothing else.
 
-A snapshot is taken on the loop between two turns; whoever renders it never sees a half-changed state.
+A `ServiceStatus` is made on the loop between two turns and never changes: what renders it sees no half-changed state.
+`status` is what is known; `snapshot` is a picture of a stream.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import accumulate
 from math import inf
+from typing import TypeAlias
 
 import msgspec
 
@@ -177,3 +179,7 @@ class ServiceStatus:
     handler_faults: int = 0
     board_temperature_c: float | None = None
     board_throttled: Mapping[str, bool] = field(default_factory=dict)  # cause -> whether it is so now
+
+
+TakeStatus: TypeAlias = Callable[[], ServiceStatus]
+"""Returns the status of now, made anew with each call."""

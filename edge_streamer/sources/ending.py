@@ -2,7 +2,7 @@
 
 
 class SourceStopped(Exception):  # noqa: N818  # no error: the reader wants no more
-    """The reader said `stop`, closed the socket or is gone. Exit status 0."""
+    """The receiver sent `stop`, closed the socket or is gone. Exit status 0."""
 
 
 class SourceError(Exception):

@@ -1,9 +1,10 @@
 """The way to the server: frames and notes out, commands in, over one inherited socketpair.
 
-It never blocks its encoder: what the kernel does not take waits here up to a limit, and beyond the limit whole access
-units are dropped up to the next key frame, counted, and told when the server reads again. A message that was begun is
-always completed before another, so the server never sees a torn frame. The end of the socket, in either direction,
-raises `SourceStopped`: no source survives its server. Wire format: `media.frame`. Used by `__main__` and the kinds.
+The link never blocks its encoder: bytes that the kernel does not take are queued up to a limit, and beyond the limit
+whole access units are dropped up to the next key frame; their number is reported when the server reads again. A message
+that was begun is completed before the next, so the server never sees a torn frame. The end of the socket, in either
+direction, raises `SourceStopped`: no source survives its server. Wire format: `media.frame`. Used by `__main__` and the
+kinds.
 """
 
 import select
@@ -37,14 +38,14 @@ _MAX_BUFFERS_A_CALL: Final = 64  # far below IOV_MAX (1024)
 
 
 class Link(Protocol):
-    """What a source sees of whoever takes its frames: the server, or a pipe."""
+    """The receiver of a source's frames: the server, or a pipe."""
 
     def wait(self, until_ns: int, wake_fd: int | None = None, /) -> list[SourceCommand]:
         """Return the commands that came, or nothing at `until_ns` of CLOCK_MONOTONIC or when `wake_fd` has something
         to read (a camera's descriptor, an encoder thread's eventfd); SourceStopped at the end."""
 
     def send_frame(self, output: int, frame: EncodedFrame, /) -> None:
-        """Take a frame, or drop and count it; never blocks on a server."""
+        """Send a frame, or drop and count it; never blocks on a server."""
 
     def send_note(self, output: int, **values: Any) -> None:
         """Tell the reader what happened; `event` names it."""
@@ -61,7 +62,7 @@ class Link(Protocol):
 
 @dataclass(slots=True)
 class _Gate:
-    """One output's gap: closed by a frame that found no room, opened by the next key frame that does."""
+    """One output's gap: it begins with a frame that found no room and ends with the next key frame that finds room."""
 
     dropped_frames: int = 0
     is_closed: bool = False
@@ -93,7 +94,7 @@ class ServerLink:
         return []
 
     def send_frame(self, output: int, frame: EncodedFrame) -> None:
-        """Take a frame, or drop it when too much waits, and then all up to the output's next key frame."""
+        """Queue a frame, or drop it when too much is queued, and then every frame up to the output's next key frame."""
         gate = self._gates[output]
         if not self._has_room() or (gate.is_closed and not frame.is_key_frame):
             gate.is_closed = True
@@ -105,7 +106,7 @@ class ServerLink:
         self._put(encode_frame_header(output, frame), frame.data)
 
     def send_note(self, output: int, **values: Any) -> None:
-        """Tell the server what happened; lost only if it has not read for so long that notes alone pile up."""
+        """Send a note; it is lost only if the server has not read for so long that notes alone fill the queue."""
         if self._unsent_bytes < MAX_UNSENT_WITH_NOTES_BYTES:
             self._put(encode_note(output, **values))
 

@@ -1,7 +1,7 @@
 """The way to a pipe, for a source run by hand: `python -m edge_streamer.sources testpattern | ffplay -`.
 
-Output 0 as raw Annex B on a descriptor; no commands, no notes but the reason of a failure on standard error.
-A pipe that is full blocks: whoever plays sets the pace. Used by `__main__`.
+Output 0 goes to a descriptor as raw Annex B. There are no commands; of the notes only the reason of a failure is
+printed, to standard error. A full pipe blocks, so the player sets the pace. Used by `__main__`.
 """
 
 import os
@@ -28,7 +28,7 @@ class PipeLink:
         return []
 
     def send_frame(self, output: int, frame: EncodedFrame) -> None:
-        """Write the access unit; SourceStopped when nobody reads any more."""
+        """Write the access unit; SourceStopped when the reader has closed the pipe."""
         unsent = memoryview(frame.data if output == 0 else b"")
         try:
             while unsent:
@@ -42,11 +42,11 @@ class PipeLink:
             print(f"edge_streamer.sources: output {output}: {values['reason']}", file=sys.stderr)
 
     def send_snapshot(self, _output: int, _jpeg: bytes) -> None:
-        """Drop it: nobody can ask for one through a pipe."""
+        """Drop the picture: a pipe carries no command, so none asked for it."""
 
     def wants_key_frame(self, _output: int) -> bool:
-        """Never: a pipe loses nothing."""
+        """Return False: a pipe loses no frame."""
         return False
 
     def finish(self, _within_s: float) -> None:
-        """Nothing waits: each frame was written when it came."""
+        """Called at the end; each frame was written when it came, so nothing is left to deliver."""

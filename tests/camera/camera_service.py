@@ -81,7 +81,7 @@ class CameraService:
         return {
             key.removeprefix(start).partition('"')[0]: count
             for key, count in self.service.metrics().items()
-            if count and key.startswith(start) and 'source="main"' in key
+            if count and key.startswith(start) and 'stream="main"' in key
         }
 
 

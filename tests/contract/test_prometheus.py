@@ -108,12 +108,12 @@ def test_the_series_of_a_session_say_who_it_is(service, prometheus):
     with CountingReader(service.rtsp_url("main")) as reader:
         slot = slot_of(prometheus, reader)
         (info,) = prometheus.query(f'edge_streamer_session_info{{slot="{slot}"}}')
-        assert (info.labels["peer_ip"], info.labels["transport"], info.labels["source"]) == ("127.0.0.1", "tcp", "main")
+        assert (info.labels["peer_ip"], info.labels["transport"], info.labels["stream"]) == ("127.0.0.1", "tcp", "main")
         (joined,) = prometheus.wait_for(
             "rate(edge_streamer_session_sent_bytes_total[5s]) * on (instance, slot) "
-            "group_left (peer_ip, client, source) edge_streamer_session_info > 0"
+            "group_left (peer_ip, client, stream) edge_streamer_session_info > 0"
         )
-        assert joined.labels["source"] == "main"
+        assert joined.labels["stream"] == "main"
 
 
 def test_the_kernel_is_heard_of_a_tcp_session_and_not_of_a_udp_session(service, prometheus):

@@ -32,7 +32,7 @@ fps = 10
 gop_s = 1
 on_demand = true
 """
-GRAFANA = {"$__rate_interval": "10s", "$__range": "5m", "$job": JOB, "$instance": ".+", "$source": ".+"}
+GRAFANA = {"$__rate_interval": "10s", "$__range": "5m", "$job": JOB, "$instance": ".+", "$stream": ".+"}
 ABSENT_HERE = {
     "edge_streamer_soc_temperature_celsius": "a machine in a computing centre has no sensor of its processor",
     "edge_streamer_soc_throttled": "only the firmware of a Raspberry Pi tells",

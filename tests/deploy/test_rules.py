@@ -12,7 +12,7 @@ from tests.support.prometheus.deployed import PROMETHEUS, REPOSITORY, RULE_FILES
 ALERTS = rules("alerts.yml")
 NAMES = [alert["alert"] for alert in ALERTS]
 DOCUMENTS = "file:///usr/share/doc/edge_streamer/"
-ON_THE_SOURCE = "and on (job, instance, source) edge_streamer_source_up == 1"
+ON_THE_STREAM = "and on (job, instance, stream) edge_streamer_source_up == 1"
 ON_THE_INSTANCE = "and on (job, instance) edge_streamer_source_up == 1"
 
 
@@ -40,12 +40,12 @@ def test_a_stream_that_is_off_would_alarm_if_frozen_ones_were_matched_by_instanc
     shutil.copytree(PROMETHEUS, tmp_path, dirs_exist_ok=True)
     alerts = (tmp_path / "alerts.yml").read_text()
     frozen, low = alerts.split("- alert: EdgeStreamerFrameRateLow")
-    assert frozen.count(ON_THE_SOURCE) == 1
-    loose = frozen.replace(ON_THE_SOURCE, ON_THE_INSTANCE)
+    assert frozen.count(ON_THE_STREAM) == 1
+    loose = frozen.replace(ON_THE_STREAM, ON_THE_INSTANCE)
     (tmp_path / "alerts.yml").write_text(f"{loose}- alert: EdgeStreamerFrameRateLow{low}")
     done = promtool("test", "rules", "alerts.test.yml", cwd=tmp_path)
     assert done.returncode == 1
-    assert 'source="sub"' in done.stdout + done.stderr
+    assert 'stream="sub"' in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -315,7 +315,7 @@ def test_a_wall_clock_set_back_by_a_year_changes_nothing_but_the_date(tmp_path):
             set_back = time.monotonic()
             time.sleep(SENDER_REPORT_S + 0.5)
             assert service.http("/healthz") == (200, b"ok\n")
-            last_frame_s = total(service, "source_last_frame_timestamp_seconds", source="main")
+            last_frame_s = total(service, "source_last_frame_timestamp_seconds", stream="main")
             assert last_frame_s == pytest.approx(time.time() - YEAR_S, abs=1)
             with RtspReader(service.rtsp_url("main"), "udp") as newcomer:
                 newcomer.start()

@@ -5,8 +5,8 @@ from contextlib import suppress
 
 import pytest
 
-from edge_streamer.protocol.rtp.rtcp import says_goodbye
 from tests.support.rtsp.reader import RtspReader
+from tests.support.rtsp.rtcp import says_goodbye
 from tests.support.service import RunningService, running_service
 
 SESSIONS = "/api/v1/sessions"

@@ -15,7 +15,7 @@ from typing import Final
 
 import pytest
 
-from edge_streamer.protocol.mp4 import TIMESCALE_HZ
+from edge_streamer.codec.frame import CLOCK_HZ
 from tests.support.browser.live_recorder import LiveRecorder, watch, watch_for
 from tests.support.service import running_service
 
@@ -66,7 +66,7 @@ def test_what_is_sent_is_a_faultless_file_of_the_stream_as_it_is_made(recorded, 
     assert browser.order == "mi" + "".join("K" if each.is_key_frame else "f" for each in fragments)
     assert len(fragments) >= (WATCH_S - FIRST_FRAME_LIMIT_S) * rate_hz
     steps = {later.decode_time - earlier.decode_time for earlier, later in pairwise(fragments)}
-    assert steps == {TIMESCALE_HZ // rate_hz}
+    assert steps == {CLOCK_HZ // rate_hz}
 
     file = tmp_path / "live.mp4"
     file.write_bytes(browser.file)
@@ -82,7 +82,7 @@ def test_what_is_sent_is_a_faultless_file_of_the_stream_as_it_is_made(recorded, 
 def test_the_picture_is_there_at_once_and_stays_live(recorded, name):
     recorder = recorded[name]
     assert recorder.arrived[0] - recorder.opened_at < FIRST_FRAME_LIMIT_S
-    times_s = [each.decode_time / TIMESCALE_HZ for each in recorder.browser.fragments]
+    times_s = [each.decode_time / CLOCK_HZ for each in recorder.browser.fragments]
     delays_s = [arrived - time_s for arrived, time_s in zip(recorder.arrived, times_s, strict=True)]
     lateness_s = sorted(delay_s - min(delays_s) for delay_s in delays_s[FRAME_RATE_HZ[name] :])
     assert lateness_s[len(lateness_s) * 95 // 100] < LATENESS_LIMIT_S

@@ -104,7 +104,7 @@ def test_two_readers_share_one_copy_and_the_one_that_leaves_is_not_missed(lab, r
         assert metrics['edge_streamer_discarded_frames_total{transport="multicast"}'] == 0
         sent, made = (
             metrics[f"edge_streamer_{name}"]
-            for name in ('sent_bytes_total{transport="multicast"}', 'source_bytes_total{source="main"}')
+            for name in ('sent_bytes_total{transport="multicast"}', 'source_bytes_total{stream="main"}')
         )
         assert 0 < sent < 1.1 * made, "one copy, with the headers of RTP"
 

@@ -55,8 +55,8 @@ def test_it_is_off_and_that_is_healthy(service):
     wait_until_off(service)
     assert service.http("/healthz") == (200, b"ok\n")
     metrics = service.metrics()
-    assert metrics['edge_streamer_source_up{source="main"}'] == 0
-    assert metrics['edge_streamer_source_wanted{source="main"}'] == 0
+    assert metrics['edge_streamer_source_up{stream="main"}'] == 0
+    assert metrics['edge_streamer_source_wanted{stream="main"}'] == 0
     assert patch(service, {"fps": 10})[0] == 409
 
 

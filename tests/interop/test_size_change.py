@@ -8,8 +8,8 @@ from typing import Final
 import av
 import pytest
 
-from edge_streamer.protocol.rtp.rtcp import says_goodbye
 from tests.support.rtsp.reader import RtspReader
+from tests.support.rtsp.rtcp import says_goodbye
 from tests.support.service import RunningService, running_service
 
 RATE_HZ: Final = 25

@@ -51,7 +51,7 @@ def recording() -> Iterator[Recording]:
             back_after_s[reason], health[reason] = break_source(service, signal_number, witnesses["tcp"])
         shown = playing.finish()
         restarts = {
-            reason: service.metrics()[f'edge_streamer_source_restarts_total{{reason="{reason}",source="main"}}']
+            reason: service.metrics()[f'edge_streamer_source_restarts_total{{reason="{reason}",stream="main"}}']
             for reason in FAULTS
         }
         readers = {transport: witness.stop() for transport, witness in witnesses.items()}

@@ -63,7 +63,7 @@ def test_a_full_pipe_costs_lines_and_no_time_and_is_told_of(pipe):
     assert pipe.read() == ""
     pipe.log("heard")
     pipe.log("again")
-    assert pipe.read() == "1000 log lines dropped: nobody read them\nheard\nagain\n"
+    assert pipe.read() == "1000 log lines dropped: standard error took none\nheard\nagain\n"
 
 
 def test_a_record_larger_than_a_pipe_takes_at_once_comes_whole(pipe):
@@ -82,7 +82,7 @@ def test_a_record_torn_by_a_full_pipe_ends_its_line(pipe):
     pipe.log("x" * 2 * CHUNK_BYTES)
     pipe.read()
     pipe.log("heard")
-    assert pipe.read() == "\n1 log lines dropped: nobody read them\nheard\n"
+    assert pipe.read() == "\n1 log lines dropped: standard error took none\nheard\n"
 
 
 def test_a_reader_that_is_gone_is_no_fault(pipe):

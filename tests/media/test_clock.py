@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_streamer.media.clock import CLOCK_HZ, MAX_JITTER_S, MAX_STEP_S, MediaClock
+from edge_streamer.codec.frame import CLOCK_HZ
+from edge_streamer.media.clock import MAX_JITTER_S, MAX_STEP_S, MediaClock
 
 FRAME = 3000  # ticks at 30 fps
 FRAME_S = FRAME / CLOCK_HZ

@@ -5,7 +5,7 @@ from edge_streamer.media.key_frames import (
     KeyFrameCache,
     KeyFrameRequests,
 )
-from edge_streamer.protocol.rtp.packetizer import H264Packetizer
+from edge_streamer.protocol.rtp.packetizers.h264 import H264Packetizer
 
 packetizer = H264Packetizer(ssrc=1, first_sequence=1000)
 

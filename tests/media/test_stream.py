@@ -9,7 +9,7 @@ import pytest
 from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.media import stream as stream_module
 from edge_streamer.media.stream import MAX_CAPTURE_DELAY_S, SENDER_REPORTS_KEPT, Stream, StreamIdentity
-from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
+from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import ntp_from_wall_ns
 from tests.support.frames import PPS, TICKS_A_FRAME, WALL_NS, annex_b, camera, frame, key_frame
 from tests.support.rtsp.h264_depacketizer import access_units

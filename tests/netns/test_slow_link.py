@@ -53,7 +53,7 @@ def slow(clips: Mapping[str, Path], tmp_path_factory: pytest.TempPathFactory) ->
         metrics = service.metrics()
         endings = {mode: [e for e in service.endings() if e.address == port.address] for mode, port in ports.items()}
         measured = {mode: reader.report("it", "forget") for mode, reader in readers.items()}
-        sent_frames = metrics['edge_streamer_source_frames_total{source="skips"}']
+        sent_frames = metrics['edge_streamer_source_frames_total{stream="skips"}']
         discarded = metrics['edge_streamer_discarded_frames_total{transport="tcp"}']
         yield SlowLink(measured, endings, read_packets(dump), sent_frames, discarded)
 

@@ -52,8 +52,8 @@ def test_ipv6() -> None:
 
 
 def test_payload_type_is_the_same_everywhere() -> None:
-    described = "\n".join(lines(payload_type=101, width=8, height=8))
-    assert described.count("101") == 4
+    described = "\n".join(lines(payload_type=101))
+    assert described.count("101") == 3
     assert "96" not in described.split("\n", 2)[2]
 
 
@@ -65,15 +65,6 @@ def test_frame_rate(frame_rate: float, line: str) -> None:
 @pytest.mark.parametrize("frame_rate", [None, 0.0])
 def test_an_unknown_frame_rate_is_not_stated(frame_rate: float | None) -> None:
     assert describe_video(**FIELDS, frame_rate=frame_rate).decode() == PLAIN
-
-
-def test_size() -> None:
-    assert "a=framesize:96 1280-720" in lines(width=1280, height=720)
-
-
-@pytest.mark.parametrize(("width", "height"), [(None, None), (1280, None), (None, 720)])
-def test_an_unknown_size_is_not_stated(width: int | None, height: int | None) -> None:
-    assert describe_video(**FIELDS, width=width, height=height).decode() == PLAIN
 
 
 def test_a_name_may_be_any_text() -> None:

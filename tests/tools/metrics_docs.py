@@ -17,10 +17,10 @@ What `/metrics` exports. This file is generated from `edge_streamer/services/met
 All names begin with `{PREFIX}`. The exposition is OpenMetrics 1.0 where the scraper asks for it, the Prometheus text
 format 0.0.4 otherwise. The process's own memory, processor time and descriptors are exported as `process_*`.
 
-- `source` is a stream's name.
+- `stream` is a stream's name, also where the metric counts what its source did.
 - `slot` is a small number that a session holds while it lasts and the next one takes over; counters by slot go on
   counting over all its occupants, so `rate()` stays right, and `session_info` says who sits in the slot now.
-  Join them: `rate({PREFIX}session_sent_bytes_total[1m]) * on (instance, slot) group_left (peer_ip, client, source)
+  Join them: `rate({PREFIX}session_sent_bytes_total[1m]) * on (instance, slot) group_left (peer_ip, client, stream)
   {PREFIX}session_info`.
 - A counter is absent only where its label's values are not known before they occur.
 

@@ -1,4 +1,4 @@
-"""Bits of an H.264 raw byte sequence payload (ITU-T H.264 7.2, 7.4.1, 9.1): read-only, called by `sps` only."""
+"""Bits of an H.264 raw byte sequence payload (ITU-T H.264 7.2, 7.4.1, 9.1): read-only, the one bit reader of H.264."""
 
 
 def without_emulation_prevention(nal_payload: bytes) -> bytes:

@@ -1,7 +1,7 @@
-"""What H.264 parameter sets say: the picture's size and rate (ITU-T H.264 7.3.2.1.1, E.1.1), and the sets' ids.
+"""What H.264 parameter sets say: the picture's size and sampling (ITU-T H.264 7.3.2.1.1), and the sets' ids.
 
-Called by `h264` once per new parameter set, never per frame. Not a decoder's parser: what does not lead to
-`VideoFormat` is passed over, and the VUI is read only as far as its timing.
+Called once per new parameter set, never per frame. Not a decoder's parser: fields that do not lead to `VideoFormat` are
+passed over, and reading ends before the VUI.
 """
 
 from dataclasses import dataclass
@@ -15,12 +15,10 @@ MAX_SPS_ID: Final = 31
 MAX_PPS_ID: Final = 255
 MAX_DIMENSION_PX: Final = 16_880
 """Level 6.2: at most sqrt(8 x 139,264) macroblocks a side (ITU-T H.264 A.3.1 g)."""
-MAX_FPS: Final = 1000.0
-"""Above this a VUI states a clock rate, not a frame rate (ffmpeg's variable-rate muxing writes 90,000)."""
+PROFILES_WITH_SAMPLE_FORMAT: Final = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
+"""The profile_idc whose SPS states how the picture is sampled (ITU-T H.264 7.3.2.1.1)."""
 
 _MACROBLOCK_PX: Final = 16
-_PROFILES_WITH_CHROMA_FORMAT: Final = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
-_EXTENDED_SAR: Final = 255
 _CHROMA_444: Final = 3
 _CROP_UNITS: Final = {0: (1, 1), 1: (2, 2), 2: (2, 1), 3: (1, 1)}  # SubWidthC, SubHeightC, ITU-T H.264 table 6-1
 
@@ -35,16 +33,23 @@ class SampleFormat:
 
 
 @dataclass(frozen=True, slots=True)
+class SliceSyntax:
+    """What of a slice header (ITU-T H.264 7.3.3) depends on its SPS. No encoder is known that codes colour planes
+    separately, which would add a field."""
+
+    frame_num_bits: int = 4
+    has_field_pic_flag: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class VideoFormat:
-    """The picture as shown: cropped size in pixels; `max_fps` is None when the stream does not state it. What only
-    some profiles can state is what the others have: 4:2:0 and 8 bits."""
+    """The picture as shown: cropped size in pixels. Profiles that cannot state how it is sampled have 4:2:0, 8 bits."""
 
     width: int
     height: int
     profile_idc: int
-    level_idc: int
-    max_fps: float | None
     samples: SampleFormat = SampleFormat()
+    slice_syntax: SliceSyntax = SliceSyntax()
 
 
 def sps_id(sps: bytes) -> int:
@@ -63,14 +68,13 @@ def parse_sps(sps: bytes) -> VideoFormat:
     """Return the video format a sequence parameter set NAL unit states; ValueError when truncated or absurd."""
     reader = _reader(sps)
     profile_idc = reader.bits(8)
-    reader.skip(8)  # constraint_set flags, reserved bits
-    level_idc = reader.bits(8)
+    reader.skip(16)  # constraint_set flags, reserved bits, level_idc
     reader.unsigned("seq_parameter_set_id", MAX_SPS_ID)
-    samples = _read_samples(reader) if profile_idc in _PROFILES_WITH_CHROMA_FORMAT else SampleFormat()
-    _skip_frame_and_picture_order(reader)
-    width, height = _read_size(reader, _CROP_UNITS[samples.chroma_format_idc])
-    max_fps = _read_vui_max_fps(reader) if reader.flag() else None
-    return VideoFormat(width, height, profile_idc, level_idc, max_fps, samples)
+    samples = _read_samples(reader) if profile_idc in PROFILES_WITH_SAMPLE_FORMAT else SampleFormat()
+    frame_num_bits = 4 + reader.unsigned("log2_max_frame_num_minus4", 12)
+    _skip_picture_order(reader)
+    width, height, has_fields = _read_size(reader, _CROP_UNITS[samples.chroma_format_idc])
+    return VideoFormat(width, height, profile_idc, samples, SliceSyntax(frame_num_bits, has_fields))
 
 
 def _reader(nal: bytes) -> BitReader:
@@ -102,8 +106,7 @@ def _skip_scaling_list(reader: BitReader, coefficients: int) -> None:
             return
 
 
-def _skip_frame_and_picture_order(reader: BitReader) -> None:
-    reader.unsigned("log2_max_frame_num_minus4", 12)
+def _skip_picture_order(reader: BitReader) -> None:
     pic_order_cnt_type = reader.unsigned("pic_order_cnt_type", 2)
     if pic_order_cnt_type == 0:
         reader.unsigned("log2_max_pic_order_cnt_lsb_minus4", 12)
@@ -117,13 +120,14 @@ def _skip_frame_and_picture_order(reader: BitReader) -> None:
     reader.skip(1)  # gaps_in_frame_num_value_allowed_flag
 
 
-def _read_size(reader: BitReader, crop_units: tuple[int, int]) -> tuple[int, int]:
+def _read_size(reader: BitReader, crop_units: tuple[int, int]) -> tuple[int, int, bool]:
+    """Return width, height and whether pictures may be fields."""
     most = MAX_DIMENSION_PX // _MACROBLOCK_PX - 1
     width = (reader.unsigned("pic_width_in_mbs_minus1", most) + 1) * _MACROBLOCK_PX
     height = (reader.unsigned("pic_height_in_map_units_minus1", most) + 1) * _MACROBLOCK_PX
-    fields_per_map_unit = 1
-    if not reader.flag():  # frame_mbs_only_flag: a map unit of interlaced video covers two fields
-        fields_per_map_unit = 2
+    has_fields = not reader.flag()  # frame_mbs_only_flag
+    fields_per_map_unit = 2 if has_fields else 1  # a map unit of interlaced video covers two fields
+    if has_fields:
         reader.skip(1)  # mb_adaptive_frame_field_flag
     reader.skip(1)  # direct_8x8_inference_flag
     height *= fields_per_map_unit
@@ -133,30 +137,8 @@ def _read_size(reader: BitReader, crop_units: tuple[int, int]) -> tuple[int, int
         height -= crop_y * _read_crop(reader, "top", "bottom")
     if width <= 0 or height <= 0:
         raise ValueError(f"cropped to {width} x {height} pixels")
-    return width, height
+    return width, height, has_fields
 
 
 def _read_crop(reader: BitReader, *sides: str) -> int:
     return sum(reader.unsigned(f"frame_crop_{side}_offset", 2 * MAX_DIMENSION_PX) for side in sides)
-
-
-def _read_vui_max_fps(reader: BitReader) -> float | None:
-    """ITU-T H.264 E.1.1 up to the timing, E.2.1: two ticks make a frame."""
-    if reader.flag() and reader.bits(8) == _EXTENDED_SAR:
-        reader.skip(32)  # sar_width, sar_height
-    if reader.flag():
-        reader.skip(1)  # overscan_appropriate_flag
-    if reader.flag():
-        reader.skip(4)  # video_format, video_full_range_flag
-        if reader.flag():
-            reader.skip(24)  # colour_primaries, transfer_characteristics, matrix_coefficients
-    if reader.flag():
-        reader.unsigned("chroma_sample_loc_type_top_field", 5)
-        reader.unsigned("chroma_sample_loc_type_bottom_field", 5)
-    if not reader.flag():
-        return None
-    num_units_in_tick, time_scale = reader.bits(32), reader.bits(32)
-    if num_units_in_tick == 0:
-        return None
-    max_fps = time_scale / (2 * num_units_in_tick)
-    return max_fps if 0 < max_fps <= MAX_FPS else None

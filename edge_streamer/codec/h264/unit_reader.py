@@ -5,12 +5,12 @@ before every IDR that lacks them. No slice is read. Used by `v4l2.native` and `v
 """
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from edge_streamer.codec.frame import MAX_ACCESS_UNIT_BYTES
+from edge_streamer.codec.h264.nal import PARAMETER_SETS, SLICES, TYPE_MASK, NalType, begins_as_annex_b, nal_headers
 
-_START_CODE: Final = b"\0\0\1"
-_SLICE, _IDR_SLICE, _SPS, _PPS = 1, 5, 7, 8  # nal_unit_type, table 7-1
 _MAX_NAL_UNITS: Final = 64
 """Before a picture's first slice there are a handful; a buffer full of others is rubbish."""
 _MAX_HEADER_BYTES: Final = 16 << 10
@@ -51,26 +51,21 @@ class AccessUnitReader:
             if not content.has_parameter_sets:
                 raise TornPictureError
             return None
-        is_key_frame = content.slice_type == _IDR_SLICE
+        is_key_frame = content.slice_type == NalType.IDR_SLICE
         lacks_sets = is_key_frame and not content.has_parameter_sets
         return AccessUnit(self._parameter_sets + data if lacks_sets else data, is_key_frame)
 
 
 def _look_into(data: bytes) -> _Content:
     """Read NAL headers up to the first slice; TornPictureError for what does not begin as Annex B or is too long."""
-    start = data.find(_START_CODE, 0, 8)
-    if start < 0 or data[:start].strip(b"\0") or len(data) > MAX_ACCESS_UNIT_BYTES - _MAX_HEADER_BYTES:
+    if not begins_as_annex_b(data) or len(data) > MAX_ACCESS_UNIT_BYTES - _MAX_HEADER_BYTES:
         raise TornPictureError
     has_parameter_sets = False
-    for _ in range(_MAX_NAL_UNITS):
-        if not 0 <= start < len(data) - len(_START_CODE):
-            break
-        header = data[start + len(_START_CODE)]
+    for start_code, header in islice(nal_headers(data), _MAX_NAL_UNITS):
         if header & 0x80:  # forbidden_zero_bit, 7.4.1
             raise TornPictureError
-        kind = header & 0x1F
-        if _SLICE <= kind <= _IDR_SLICE:
-            return _Content(start, has_parameter_sets, kind)
-        has_parameter_sets = has_parameter_sets or kind in (_SPS, _PPS)
-        start = data.find(_START_CODE, start + len(_START_CODE))
+        kind = header & TYPE_MASK
+        if kind in SLICES:
+            return _Content(start_code, has_parameter_sets, kind)
+        has_parameter_sets = has_parameter_sets or kind in PARAMETER_SETS
     return _Content(len(data), has_parameter_sets, 0)

@@ -1,11 +1,11 @@
-"""Who asks over HTTP: Digest with `qop` and, where it is wished, Basic (RFC 9110 section 11, RFC 7616, RFC 7617).
+"""Authentication over HTTP: Digest with `qop` and, where configured, Basic (RFC 9110 section 11, RFC 7616, RFC 7617).
 
 Called by `services.http_access`, which knows what a user may do. The arithmetic is `protocol.digest`'s.
 
-A browser brings a nonce to whichever of its connections is free, so a nonce here belongs to no connection: it is the
-time it was made at and a signature over that and the peer's address, and nothing is stored for it. Within its
-lifetime a request that somebody overheard can be sent again from the same address (there is no count of `nc`): over
-plain HTTP who overhears reads the answer too.
+A browser uses a nonce on any of its connections, so a nonce belongs to no connection: it consists of its time of
+issue and a signature over that time and the peer's address, and the server stores nothing. Within the nonce's lifetime
+an overheard request can be repeated from the same address (`nc` is not counted): over plain HTTP an eavesdropper reads
+the response anyway.
 """
 
 import hmac
@@ -37,14 +37,15 @@ class Identified:
 
 @dataclass(frozen=True, slots=True)
 class LoginRequired:
-    """Answer 401 with these headers. `failed_user` is what one with a wrong password called itself: any characters."""
+    """Answer 401 with these headers. `failed_user` is the name sent with a wrong password: any characters."""
 
     challenges: HttpHeaders
     failed_user: str | None = None
 
 
 class HttpAuthenticator:
-    """All connections of a server. `key` signs the nonces: random bytes, made at the start and kept nowhere."""
+    """Authentication for all connections of a server. `key` signs the nonces: random bytes, made at the start and
+    stored nowhere."""
 
     def __init__(self, rules: LoginRules, key: bytes) -> None:
         self._rules = rules
@@ -56,7 +57,7 @@ class HttpAuthenticator:
         return self._rules.basic
 
     def identify(self, request: HttpRequest, peer_host: str, now: float) -> Identified | LoginRequired:
-        """Return whose request it is, or what to answer when nobody's."""
+        """Return the user of the request, or the challenge to answer with."""
         credentials = self._rules.read(request.headers.get("authorization", ""))
         if credentials is None:
             return LoginRequired(self._challenges(peer_host, now))
@@ -84,7 +85,8 @@ class HttpAuthenticator:
         return f"{made_at}-{hmac.digest(self._key, f'{made_at} {peer_host}'.encode(), sha256).hex()}"
 
     def _is_fresh(self, nonce: str, peer_host: str, now: float) -> bool:
-        """Return whether we made it for this peer, not long ago; one from before our last start is merely old."""
+        """Return whether this server issued the nonce to this peer within its lifetime; a nonce from before the last
+        start counts as stale."""
         made_at, _, _ = nonce.partition("-")
         is_ours = hmac.compare_digest(nonce.encode(), self._nonce(made_at, peer_host).encode())
         return is_ours and now - int(made_at) <= NONCE_LIFETIME_S

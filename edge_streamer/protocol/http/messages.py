@@ -18,7 +18,8 @@ class HttpRequest:
 
     `path` and `query` are as they were sent, not percent-decoded; `query` is empty where there is none. Header names
     are lower-case, repeated ones are joined by ", " (RFC 9110 section 5.3), values are decoded as latin-1. `user` and
-    `role` say who asks: nobody has been asked yet where `role` is empty, and nobody had to log in where `user` is.
+    `role` are the authenticated client's: `role` is empty before authentication, `user` is empty for an anonymous
+    client.
     """
 
     method: str
@@ -34,8 +35,8 @@ class HttpRequest:
 class HttpResponse:
     """One whole response; the protocol adds `content-length` and, where it must, `connection: close`.
 
-    ValueError for a status that is not final, and for a body where RFC 9110 allows none. There is no `date`: a board
-    without a battery has no clock in the sense of RFC 9110 section 6.6.1 until the network gave it one.
+    ValueError for a status that is not final, and for a body where RFC 9110 allows none. The `date` field is left out:
+    a board without a battery has no clock in the sense of RFC 9110 section 6.6.1 until it has synchronized.
     """
 
     status: int

@@ -1,17 +1,17 @@
 """The server's end of one HTTP/1.x connection: bytes and `now` in, requests and bytes out (RFC 9110, RFC 9112).
 
-h11 parses and frames; this layer adds what a service facing strangers needs: limits, deadlines, one request at a
-time, and an answer instead of an exception for whatever the peer does wrong. It is no router (`services.http`), owns
-no socket, and does not tunnel: CONNECT is refused. An `Upgrade` header is ignored unless whoever answers the request
-takes it up (RFC 9110 section 7.8): `switch_protocols` ends HTTP on the connection and hands out what came behind.
+h11 parses and frames; this layer adds what a public service needs: limits, deadlines, one request at a time, and an
+error response instead of an exception for every mistake of the peer. It does not route (`services.http` does), owns no
+socket, and does not tunnel: CONNECT is refused. An `Upgrade` header is ignored unless the handler of the request
+accepts it (RFC 9110 section 7.8): `switch_protocols` ends HTTP on the connection and returns the bytes behind the
+request.
 
     IDLE --first byte--> HEAD --blank line--> BODY --last byte--> REPLY --respond()--> IDLE
                                                                   REPLY --switch_protocols()--> SWITCHED
       any other --fault, deadline, end of file, "connection: close"--> CLOSING
 
-Bytes that h11 must not have yet wait in `_held`: those behind the request that is being answered, and those that
-would make one event of h11's longer than the head limit. That makes the outcome independent of how the network cut
-the bytes.
+Bytes that h11 must not see yet wait in `_held`: bytes behind the request that is being answered, and bytes that would
+make an h11 event longer than the head limit. The outcome so does not depend on how the network segmented the bytes.
 """
 
 import re
@@ -65,7 +65,7 @@ class _Phase(Enum):
 
 
 class _PeerError(Exception):
-    """The peer's mistake: what to answer and what to count. It never leaves this module."""
+    """The peer's mistake: the response to send and the reason to count. It never leaves this module."""
 
     def __init__(self, status: HTTPStatus, kind: HttpClosingKind, detail: str) -> None:
         super().__init__(detail)

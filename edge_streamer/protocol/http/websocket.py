@@ -1,12 +1,12 @@
-"""The server's end of a WebSocket that only the server uses to say something (RFC 6455): `now` and bytes in, bytes out.
+"""The server's end of a WebSocket that carries messages from server to browser only (RFC 6455); sans-IO.
 
 wsproto parses frames and answers closes; this layer adds the handshake on a request that `protocol.http.server` has
-parsed, pings, deadlines and the rule that a browser sends no message: any ends the connection, so nothing of the peer's
-is ever kept. No extension and no subprotocol is agreed to, compression least of all: video does not shrink.
+parsed, pings, deadlines and the rule that a browser sends no message: a message ends the connection, so the server
+never buffers what a peer sends. No extension and no subprotocol is negotiated; compression would not shrink video.
 
-Messages to the browser do not pass through here. A server's frames are not masked (section 5.1), so a message has the
-same bytes for everybody: `text_message` and `binary_message` make them once. Between two messages, pings and closes may
-go at any time.
+Messages to browsers do not pass through the connection object. A server's frames are not masked (section 5.1), so a
+message has the same bytes for every browser: `text_message` and `binary_message` make them once. Pings and closes may
+be sent between any two messages.
 
 Called by `services.live_video`. Which messages there are, and to whom, is decided there.
 """
@@ -78,8 +78,8 @@ class UpgradeRefused:
 def answer_upgrade(request: HttpRequest) -> UpgradeAccepted | UpgradeRefused:
     """Return how to answer an opening handshake (section 4.2.1), or a request that is none.
 
-    A page of elsewhere may not have our pictures: an Origin must be the one of the Host (section 10.2). Who sends none
-    is no browser.
+    A page of another site must not get the pictures: an Origin must equal the Host (section 10.2). A client that sends
+    no Origin is not a browser.
     """
     headers = request.headers
     if request.method != "GET" or not _asks_for_websocket(headers):
@@ -112,12 +112,12 @@ def _is_key(key: str) -> bool:
 
 
 def is_own_origin(origin: str | None, host: str) -> bool:
-    """Return whether a page of this server asks, or no page at all. The scheme is left open: where TLS ends before us,
-    we cannot know the browser's."""
+    """Return whether the request has no Origin, or this server's. The scheme is not compared: behind a proxy that
+    terminates TLS, the browser's scheme is unknown."""
     return origin is None or origin.partition("://")[2].lower() == host.lower() != ""
 
 
-# --- messages: the same bytes for everybody
+# --- messages: the same bytes for every browser
 
 
 def text_message(text: str) -> bytes:
@@ -212,7 +212,7 @@ class WebSocketProtocol:
         self._end(WebSocketClosingKind.PEER_CLOSED)
 
     def close(self, now: float) -> None:
-        """Begin the closing handshake (section 7.1.2), as one who goes away (1001); nothing happens when it has
+        """Begin the closing handshake (section 7.1.2) with status 1001, going away; without effect once it has
         begun."""
         if self.is_open:
             self._output += self._connection.send(CloseConnection(CloseReason.GOING_AWAY))
@@ -220,7 +220,7 @@ class WebSocketProtocol:
             self._close_by = now + CLOSE_WITHIN_S
 
     def tick(self, now: float) -> None:
-        """Send a ping that is due; give up a peer that has answered none, or not our close."""
+        """Send a ping that is due; end the connection when a ping or the close was not answered in time."""
         if self.closing:
             return
         if self._close_by is not None:
@@ -234,7 +234,7 @@ class WebSocketProtocol:
             self._unanswered_since = now if self._unanswered_since is None else self._unanswered_since
 
     def _end_for(self, event: Event) -> None:
-        """End for a close, for a fault, which wsproto reports as the close to send, or for a message."""
+        """End the connection for a close, for a fault (wsproto reports it as the close to send), or for a message."""
         if not isinstance(event, CloseConnection):
             # Section 7.4.1: a type of data that the endpoint cannot accept.
             self._end_with(WebSocketClosingKind.UNEXPECTED_MESSAGE, CloseConnection(CloseReason.UNSUPPORTED_DATA))

@@ -101,11 +101,6 @@ def sender_ssrc(data: bytes) -> int | None:
     return ssrc
 
 
-def says_goodbye(data: bytes) -> bool:
-    """Tell whether a compound packet holds a BYE (RFC 3550 6.6)."""
-    return any(packet_type == _PacketType.GOODBYE for packet_type, _count, _packet in _packets(data))
-
-
 def round_trip_s(report: ReceptionReport, now: float, sr_sent_at: Mapping[int, float]) -> float | None:
     """Return the round trip that a report just received measures (RFC 3550 6.4.1), None when it names no SR of ours.
 

@@ -15,7 +15,7 @@ _SECRET_STARTS_AT: Final = re.compile(rb"[:?=@]|\b(?:basic|digest|bearer|authori
 
 
 class ProtocolErrorKind(StrEnum):
-    """Why a request was no request, or why the connection is being closed."""
+    """Why a request was rejected, or why the connection is being closed."""
 
     MALFORMED = "malformed"
     CONTROL_BYTE = "control_byte"
@@ -23,10 +23,10 @@ class ProtocolErrorKind(StrEnum):
     CONTENT_LENGTH = "content_length"
     BODY_LIMIT = "body_limit"
     VERSION = "version"
-    CSEQ = "cseq"  # the only one that leaves the connection open, up to `MAX_REQUESTS_WITHOUT_CSEQ` of them
+    CSEQ = "cseq"  # leaves the connection open, up to `MAX_REQUESTS_WITHOUT_CSEQ` times; all others close it
     PIPELINE_LIMIT = "pipeline_limit"
     SLOW_REQUEST = "slow_request"
-    NO_SESSION = "no_session"  # no fault, and reported as none: the connection was without a session for too long
+    NO_SESSION = "no_session"  # not a fault and not reported as one: the connection had no session for too long
 
 
 STATUS_OF_KIND: Final = {
@@ -44,7 +44,7 @@ STATUS_OF_KIND: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A peer's mistake: `what` in our words, `offset` in bytes of the stream, `excerpt` safe to show."""
+    """A peer's mistake: `what` describes it, `offset` counts bytes of the stream, `excerpt` is safe to show."""
 
     kind: ProtocolErrorKind
     what: str
@@ -60,11 +60,11 @@ class Fault:
 
 
 def excerpt(line: bytes) -> bytes:
-    """Return the start of `line` that no credential can be in.
+    """Return the start of `line` that cannot hold a credential.
 
-    Userinfo follows a scheme's colon, Authorization and every other field its own, or the name of an authentication
-    scheme where the colon was forgotten; a token in a URL follows the question mark. What comes before the first of
-    them shows what the peer speaks and nothing it keeps secret.
+    Userinfo follows the colon of a URL scheme; the value of Authorization, as of every other field, follows a colon,
+    or the name of an authentication scheme where the colon was forgotten; a token in a URL follows the question mark.
+    The text before the first of these shows which protocol the peer speaks, and holds no secret.
     """
     end = _SECRET_STARTS_AT.search(line)
     return line[: end.start() if end else len(line)][:EXCERPT_BYTES]

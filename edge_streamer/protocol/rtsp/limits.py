@@ -1,7 +1,7 @@
 """What one RTSP peer may cost: every size, count and time-out of this package, with the value it ships with.
 
-The code that enforces a limit names it (`limits.header_bytes`), so a search finds both ends. What limits several
-connections together (how many, how many sessions) is the service's business, not the protocol's.
+The code that enforces a limit names it (`limits.header_bytes`), so a search finds both ends. Limits over
+several connections (their number, the number of sessions) belong to the service, not to the protocol.
 """
 
 from dataclasses import dataclass
@@ -19,14 +19,15 @@ class RtspLimits:
     pipelined_bytes: int = 131072
     """Bytes that may wait unparsed behind a request that the service has not answered yet."""
     request_s: float = 30.0
-    """A request or `$` frame that was begun must be complete by then. A link that stalls for 8 s still makes it."""
+    """A request or `$` frame must be complete this long after its first byte. A link that stalls for 8 s meets it."""
     setup_within_s: float = 10.0
-    """How long a connection may be without a session; see `server` for when it begins. ZoneMinder sleeps for a second
-    between DESCRIBE and SETUP, a link may stall for 8 s."""
+    """How long a connection may have no session; `server.protocol` says from when. ZoneMinder sleeps for a second
+    between DESCRIBE and SETUP, and a link may stall for 8 s."""
     session_timeout_s: int = 60
-    """Advertised in `Session`. Not below 60: Media3 pings every 30 s whatever it is told (androidx/media#662)."""
+    """Advertised in `Session`. Not below 60: Media3 pings every 30 s whatever is advertised (androidx/media#662)."""
     session_expiry_s: float = 90.0
-    """Enforced. Later than advertised: Media Foundation pings at the very time-out, some VLC builds each 70 s."""
+    """Enforced, and longer than advertised: Media Foundation pings exactly at the time-out, some VLC builds every
+    70 s."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.session_timeout_s <= self.session_expiry_s:

@@ -1,7 +1,7 @@
-"""RTSP messages as values (RFC 2326 sections 4, 6 and 7): what the parser makes, and what goes back.
+"""RTSP messages as values (RFC 2326 sections 4, 6 and 7): requests that the parser makes, and replies.
 
-Not a parser (`parser`) and no meaning (`methods`). A `Request` has been framed and freed of control bytes; a
-`Response` that could not be sent cannot be built.
+This module does not parse (`parser`) and does not interpret (`server.methods`). A `Request` is framed and free of
+control bytes; a `Response` that could not be sent cannot be built.
 """
 
 import re
@@ -35,7 +35,7 @@ REASON_PHRASES: Final = {
     505: "RTSP Version Not Supported",
     551: "Option Not Supported",
 }
-"""RFC 2326 section 7.1.1, the codes this server gives. 453 is also what clients expect of a full server."""
+"""RFC 2326 section 7.1.1: the codes that this server sends. Clients expect 453 from a full server, too."""
 
 _LINE_BREAK: Final = re.compile(r"[\r\n]")
 
@@ -74,7 +74,7 @@ def field_value(headers: Headers, name: str) -> str | None:
 class Response:
     """One reply without the fields that the connection adds (CSeq, Server, Session).
 
-    ValueError for a status this server has no phrase for and for a line break in a field: both are our own mistakes.
+    ValueError for a status without a reason phrase and for a line break in a field: both are mistakes of this server.
     """
 
     status: int

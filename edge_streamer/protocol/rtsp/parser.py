@@ -1,16 +1,17 @@
 """Bytes of one connection in, requests and interleaved frames out (RFC 2326 sections 4, 6 and 10.12).
 
-No meaning and no reply: `server` owns a parser and asks it for one element at a time, so that nothing behind an
-unanswered request is looked at. A stream consists of four things, told apart by their first byte or word:
+The parser neither interprets nor replies: `server.protocol` owns a parser and asks it for one element at a time, so
+that bytes behind an unanswered request stay unparsed. A stream consists of four kinds of elements, told apart by their
+first byte or word:
 
     CR, LF                 padding that some clients send between requests: skipped
     $ channel length       an interleaved frame, at any point between messages
-    RTSP/1.0 200 OK ...    the peer's reply to a request that nobody made: framed and dropped
+    RTSP/1.0 200 OK ...    a reply of the peer, although this server sends no requests: framed and dropped
     METHOD uri RTSP/1.0    a request
 
-Each byte is looked at once: the search for the blank line goes on where the last one stopped, so a head that
-trickles in costs no more than one that comes whole. The first thing that is none of the four ends the connection
-(a lost framing cannot be found again), and the parser then drops all it is given.
+Each byte is examined once: the search for the blank line continues where the last search stopped, so a head that
+trickles in costs no more than a head that arrives whole. Bytes that begin none of the four end the connection (lost
+framing cannot be found again), and the parser drops all later bytes.
 """
 
 import re
@@ -46,7 +47,7 @@ class InterleavedFrame:
 
 @dataclass(frozen=True, slots=True)
 class ClientReply:
-    """A reply of the peer; nothing waits for it."""
+    """A reply of the peer; it answers no request, and is dropped."""
 
 
 Element = Request | ClientReply | InterleavedFrame | Fault
@@ -69,7 +70,7 @@ class _FaultFound(Exception):  # noqa: N818 - control flow inside this module, n
 
 
 class RtspParser:
-    """Incremental parser of one connection. Holds back at most one element and what was piled up behind it."""
+    """Incremental parser of one connection. It buffers at most one incomplete element and the bytes behind it."""
 
     def __init__(self, limits: RtspLimits) -> None:
         self._limits = limits
@@ -170,7 +171,7 @@ class RtspParser:
 
 
 class _HeadParser:
-    """The text of one head -> `_Head`; what is wrong with it is raised with the head's offset in the stream."""
+    """The text of one head -> `_Head`; a fault is raised with the head's offset in the stream."""
 
     def __init__(self, limits: RtspLimits, offset: int) -> None:
         self._limits = limits

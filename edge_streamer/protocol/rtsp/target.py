@@ -1,7 +1,8 @@
 """The request URI (RFC 2326 section 3.2): which stream, which track, and the URLs that replies may name.
 
-Clients join a track's control attribute to the base in at least four ways; all of them end up here. Userinfo and
-query never leave this module: they may be credentials, and without a query every way of joining gives one URL.
+Clients join a track's control attribute to the base in at least four ways, and this module resolves all of them.
+Userinfo and query never leave this module: they may be credentials, and without a query every way of joining gives the
+same URL.
 """
 
 import re
@@ -34,7 +35,7 @@ class Target:
 
 
 def parse_target(uri: str, local_host: str) -> Target:
-    """Return what `uri` means; `local_host` (no port, no brackets) stands in for a host that cannot be repeated."""
+    """Return what `uri` means; `local_host` (no port, no brackets) replaces a host that must not be repeated."""
     without_query, _, query = uri.partition("?")
     scheme, authority, raw_path = _split_authority(without_query)
     raw_path, track = _split_track(raw_path)
@@ -66,6 +67,7 @@ def _public_authority(authority: str, local_host: str) -> str:
 
 
 def _decode(raw_path: str) -> str:
-    """An escaped control character must not reach a log; replaced, the path names no stream."""
+    """Decode percent-escapes; a control character is replaced, since it must not reach a log. The path then names no
+    stream."""
     text = unquote_to_bytes(raw_path.encode("latin-1")).decode("utf-8", "replace")
     return "".join(character if character.isprintable() else "\ufffd" for character in text)

@@ -1,4 +1,4 @@
-"""Why a connection ended, as far as the transport can tell; the services make their end reasons of it."""
+"""Why a connection ended, as far as the transport can tell; the services map it to their end reasons."""
 
 import errno
 from enum import StrEnum
@@ -13,16 +13,16 @@ class CloseReason(StrEnum):
     STALLED = "stalled"
     PROTOCOL_ERROR = "protocol_error"
     LIMIT = "limit"
-    LOCAL = "local"  # our side had no more to say
+    LOCAL = "local"  # this side ended it in order
     SHUTDOWN = "shutdown"
     INTERNAL_ERROR = "internal_error"
 
 
 _TIMED_OUT: Final = {errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
-"""How the kernel says that nothing was acknowledged for the user time-out; all but the first are what it heard of the
-network meanwhile."""
+"""Errors by which the kernel reports that nothing was acknowledged within the user time-out; all but the first also say
+what it learned of the network meanwhile."""
 
 
 def reason_of(error: OSError) -> CloseReason:
-    """Return what an error of a socket says of its peer."""
+    """Return the close reason for an error of a socket."""
     return CloseReason.STALLED if error.errno in _TIMED_OUT else CloseReason.PEER_CLOSED

@@ -1,17 +1,18 @@
-"""How a TCP connection finds out that its peer is dead, and that a silent one is not.
+"""How a TCP connection finds out that its peer is dead, and that a silent peer is alive.
 
 Three clocks, all of `dead_after_s`:
 
 - Media that stays unacknowledged: TCP_USER_TIMEOUT, the kernel's.
-- Nothing to send (a paused session, the control connection of a UDP session): keep-alive probes every second, and our
-  own look at when the last acknowledgement came. The kernel could end these too, but only with a probe, up to a second
-  early or late; its time-out stands behind ours.
+- Nothing to send (a paused session, the control connection of a UDP session): keep-alive probes every second, and a
+  check here of when the last acknowledgement came. The kernel could end these connections too, but only together with a
+  probe, up to a second early or late; its time-out is the longer one.
 - A peer that acknowledges and never drains (a zero window) is the write queue's business: `TcpConnection`.
 
-A stall is not a death. TCP left alone retransmits 0.2, 0.6, 1.4, 3.0, 6.2 and 12.6 s after the first loss: on a link
-that was dead for 6.5 s nothing is tried before 12.6 s, and the user time-out ends a reader that is back. Linux 6.15
+A stall is not a death. By default TCP retransmits 0.2, 0.6, 1.4, 3.0, 6.2 and 12.6 s after the first loss: after a link
+was dead for 6.5 s, it sends nothing before 12.6 s, and the user time-out would end a reader that is back. Linux 6.15
 caps that back-off (TCP_RTO_MAX_MS). On older kernels the user time-out *slides*: the kernel arms its retransmission
-timer no later than the time-out's end (since 4.19), so a time-out that is always 0.9 s ahead has it try once a second.
+timer no later than the time-out's end (since 4.19), so a time-out that is always 0.9 s ahead makes it retransmit once a
+second.
 """
 
 import socket
@@ -26,13 +27,13 @@ TCP_RTO_MAX_MS: Final = 44
 """linux/tcp.h since 6.15; refused with ENOPROTOOPT before."""
 IDLE_GRACE_S: Final = 0.4
 """The last acknowledgement of an idle peer is up to a second old when its link dies: half of that, less half of the
-interval in which we look, puts our clock's mean at `dead_after_s` after the loss."""
+interval between two checks, puts the mean of this clock at `dead_after_s` after the loss."""
 BACKSTOP_S: Final = 2.0
-"""How much later than ours the kernel ends an idle connection."""
+"""How much later than this clock the kernel ends an idle connection."""
 SLIDE_AFTER_S: Final = 0.6
 SLIDE_AHEAD_S: Final = 0.9
-"""More than the interval in which we look and a loop turn held up for half a second. A turn held up for longer, during
-a stall, on a kernel before 6.15, ends the reader that stalls: a time-out further ahead would retransmit too late."""
+"""Longer than the interval between two checks and a loop turn delayed by half a second. A longer delay, during a stall,
+on a kernel before 6.15, ends the stalling reader: a time-out further ahead would retransmit too late."""
 
 
 class DeadPeerClock:
@@ -53,9 +54,9 @@ class DeadPeerClock:
             connected.setsockopt(socket.IPPROTO_TCP, option, PROBE_INTERVAL_S)
 
     def look(self, now: float, *, is_sending: bool) -> bool:
-        """Return whether the peer is dead by our own clock; slide the kernel's where that is needed.
+        """Return whether the peer is dead by this clock; slide the kernel's time-out where that is needed.
 
-        `is_sending`: media flows, and the kernel's own time-out counts. Looking costs one system call, and none while
+        `is_sending`: media flows, and the kernel's own time-out applies. A check costs one system call, and none while
         media flows on a kernel that caps its back-off.
         """
         if is_sending and not self._slides:
@@ -86,7 +87,7 @@ class DeadPeerClock:
 
 
 def _cap_backoff(connected: socket.socket) -> bool:
-    """Have the kernel retransmit at least once a second; False where it cannot (before Linux 6.15)."""
+    """Cap the kernel's retransmission interval at a second; False where it cannot (before Linux 6.15)."""
     try:
         connected.setsockopt(socket.IPPROTO_TCP, TCP_RTO_MAX_MS, RTO_MAX_MS)
     except OSError:

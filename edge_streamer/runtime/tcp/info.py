@@ -1,7 +1,7 @@
-"""What the kernel says of a TCP connection: what it holds, and the fields of `struct tcp_info` that are read here.
+"""The kernel's view of a TCP connection: bytes that it holds, and fields of `struct tcp_info`.
 
-Called by `tcp` and `dead_peer`; two system calls at most, made when somebody asks and never for a frame. The struct
-(linux/tcp.h) has grown with every few kernels, and only at its end: what a kernel does not say yet is None.
+Called by `connection` and `dead_peer`. A query costs at most two system calls, and no frame causes one. The struct
+(linux/tcp.h) has grown with every few kernels, and only at its end: a field that a kernel does not have yet is None.
 """
 
 import socket
@@ -16,8 +16,8 @@ UNACKED: Final = ("=I", 24)  # tcpi_unacked, packets
 LAST_ACK_RECEIVED: Final = ("=I", 56)  # tcpi_last_ack_recv, milliseconds ago
 BYTES_ACKED: Final = ("=Q", 120)  # tcpi_bytes_acked; Linux 4.1
 _PATH: Final = Struct("=68xI28xI40xI12xQ")
-"""What `TcpInfo` is made of, and in one go, since a scrape asks of every viewer: at 68 tcpi_rtt, microseconds, smoothed
-(RFC 6298 section 2); at 100 tcpi_total_retrans, segments; at 144 tcpi_notsent_bytes (Linux 4.6); at 160
+"""The fields of `TcpInfo`, unpacked in one call, since a scrape asks for every viewer: at 68 tcpi_rtt, microseconds,
+smoothed (RFC 6298 section 2); at 100 tcpi_total_retrans, segments; at 144 tcpi_notsent_bytes (Linux 4.6); at 160
 tcpi_delivery_rate, bytes per second (Linux 4.9). Round trip and rate are 0 before the first was measured."""
 _NOT_SENT_ENDS: Final = 148
 _SIOCOUTQ: Final = TIOCOUTQ  # the same number on Linux: bytes the peer has not acknowledged yet
@@ -26,8 +26,8 @@ _SIOCOUTQ: Final = TIOCOUTQ  # the same number on Linux: bytes the peer has not 
 class TcpInfo(msgspec.Struct, frozen=True, gc=False):
     """One connection's path at one instant.
 
-    `unacknowledged_bytes` are on their way: sent once at least, and no word of the peer yet. `delivery_bps` is the
-    newest measured rate at which the network delivered, which is below what it could where it was given little.
+    `unacknowledged_bytes` were sent at least once and are not acknowledged yet. `delivery_bps` is the newest measured
+    delivery rate; where little was sent, the network could deliver more.
     """
 
     round_trip_s: float | None
@@ -36,12 +36,12 @@ class TcpInfo(msgspec.Struct, frozen=True, gc=False):
     delivery_bps: float | None
 
     def counted_from(self, retransmits: int) -> "TcpInfo":
-        """Return the same without the retransmits that there had been."""
+        """Return the same values, with the retransmits counted beyond `retransmits`."""
         return msgspec.structs.replace(self, retransmits=self.retransmits - retransmits)
 
 
 def read_tcp_info(connected: socket.socket) -> TcpInfo:
-    """Ask the kernel. OSError where the socket is none of TCP's."""
+    """Query the kernel. OSError where the socket is not TCP's."""
     return parse_tcp_info(read_raw(connected), held_bytes(connected))
 
 

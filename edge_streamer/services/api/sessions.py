@@ -14,7 +14,7 @@ from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.services.api.documents import SessionDocument, session_document, sessions_document
 from edge_streamer.services.http.answers import JSON, SECURITY_HEADERS, ok, refuse
 from edge_streamer.services.http.routes import Answer, Operation, PathParameter, Resource, Route, resource_among
-from edge_streamer.services.status import ServiceStatus
+from edge_streamer.services.status import TakeStatus
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ _ENDED: Final = {HTTPStatus.NO_CONTENT: Answer("It has been told so and is over,
 class SessionRoutes:
     """See the module. `kick` ends the session of an id, if there is one."""
 
-    def __init__(self, take_status: Callable[[], ServiceStatus], kick: Callable[[str], object]) -> None:
+    def __init__(self, take_status: TakeStatus, kick: Callable[[str], object]) -> None:
         self._take_status = take_status
         self._kick = kick
         self.routes: Final = (

@@ -4,7 +4,7 @@ Called by `services.http`, which knows the other routes and answers 405. What on
 it has said it. Who may do what is decided before (`http.access`): PATCH needs an operator.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Protocol
@@ -16,7 +16,7 @@ from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.services.api.documents import StreamDocument, stream_document, streams_document
 from edge_streamer.services.http.answers import JSON, DeferredResponse, Respond, ok, refuse
 from edge_streamer.services.http.routes import Answer, Operation, PathParameter, Resource, Route
-from edge_streamer.services.status import ServiceStatus
+from edge_streamer.services.status import TakeStatus
 from edge_streamer.services.supervision.questions import OnChange, OnSnapshot, SourceFailure, StreamChange
 
 STREAMS_PATH: Final = "/api/v1/streams"
@@ -50,7 +50,7 @@ class StreamSource(Protocol):
 class StreamRoutes:
     """The resources of the streams that `sources` names."""
 
-    def __init__(self, take_status: Callable[[], ServiceStatus], sources: Mapping[str, StreamSource]) -> None:
+    def __init__(self, take_status: TakeStatus, sources: Mapping[str, StreamSource]) -> None:
         """`sources` by the names of the streams that they feed, now and whenever it is looked at."""
         self._take_status = take_status
         self._sources = sources

@@ -9,16 +9,19 @@ import json
 from collections.abc import Sequence
 from typing import Final
 
-from edge_streamer.codec.h264.access_unit import NalType, NalUnit, ParameterSets, nal_type
+from edge_streamer.codec.frame import CLOCK_HZ
+from edge_streamer.codec.h264.nal import NalType, NalUnit, nal_type
+from edge_streamer.codec.h264.parameter_sets import ParameterSets
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.http.websocket import binary_message, text_message
-from edge_streamer.protocol.mp4 import TIMESCALE_HZ, FragmentWriter, VideoTrack, initialization_segment
-from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
+from edge_streamer.protocol.mp4.fragments import FragmentWriter
+from edge_streamer.protocol.mp4.initialization import VideoTrack, initialization_segment
+from edge_streamer.protocol.rtp.packets import PacketizedFrame
 
 MAX_REORDERING_S: Final = 10.0
 """A frame that is shown before the one that came earlier is so by less; what looks like more is a long way ahead."""
 _TIMESTAMP_SPAN: Final = 1 << 32
-_MAX_REORDERING: Final = round(MAX_REORDERING_S * TIMESCALE_HZ)
+_MAX_REORDERING: Final = round(MAX_REORDERING_S * CLOCK_HZ)
 
 
 class LiveStream:
@@ -35,7 +38,7 @@ class LiveStream:
     @property
     def live_s(self) -> float:
         """Decode time of the newest fragment, in seconds."""
-        return self._writer.decode_time / TIMESCALE_HZ
+        return self._writer.decode_time / CLOCK_HZ
 
     @property
     def is_after_gap(self) -> bool:
@@ -82,15 +85,6 @@ def _introduction(parameter_sets: ParameterSets | None) -> bytes | None:
         video = parameter_sets.video_format
     except ValueError:
         return None
-    samples = video.samples
-    track = VideoTrack(
-        parameter_sets.sps,
-        parameter_sets.pps,
-        video.width,
-        video.height,
-        samples.chroma_format_idc,
-        samples.luma_bits,
-        samples.chroma_bits,
-    )
+    track = VideoTrack(parameter_sets.sps, parameter_sets.pps, video.width, video.height, video.samples)
     said = json.dumps({"mime": track.mime, "width": track.width, "height": track.height})
     return text_message(said) + binary_message(initialization_segment(track))

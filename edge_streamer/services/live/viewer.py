@@ -15,7 +15,7 @@ from typing import Final
 
 from edge_streamer.logs.events import LiveViewBegan, LiveViewEnded, log_event
 from edge_streamer.protocol.http.websocket import WebSocketClosingKind, WebSocketProtocol, text_message
-from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
+from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection

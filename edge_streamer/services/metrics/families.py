@@ -1,6 +1,6 @@
 """What a metric family is, and the few ways in which one reads its samples from a `ServiceStatus`.
 
-The words that `services.metrics_table` is written in; it renders nothing and holds no state.
+The words that `services.metrics.table` is written in; it renders nothing and holds no state.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -54,45 +54,45 @@ def exported_sessions(status: ServiceStatus) -> tuple[SessionStatus, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class Samples:
     """The labels of a family, and where its samples come from."""
 
     labels: tuple[str, ...]
     read: Read
 
 
-def one(value: Callable[[ServiceStatus], float | Histogram]) -> Reader:
+def one(value: Callable[[ServiceStatus], float | Histogram]) -> Samples:
     """Read one value of the whole service."""
-    return Reader((), lambda status: [((), value(status))])
+    return Samples((), lambda status: [((), value(status))])
 
 
 def by_label(
     label: str, counts: Callable[[ServiceStatus], Mapping[_Value, int]], known: Iterable[_Value] = ()
-) -> Reader:
+) -> Samples:
     """Read counts by one label; those of `known` values are 0 before they occur."""
     zeros = dict.fromkeys(known, 0)
 
     def read(status: ServiceStatus) -> Iterable[Sample]:
         return [((str(value),), count) for value, count in sorted({**zeros, **counts(status)}.items())]
 
-    return Reader((label,), read)
+    return Samples((label,), read)
 
 
-def if_known(value: Callable[[ServiceStatus], float | None]) -> Reader:
+def if_known(value: Callable[[ServiceStatus], float | None]) -> Samples:
     """Read one value of the whole service, if there is one."""
-    return Reader((), lambda status: [((), sample)] if (sample := value(status)) is not None else [])
+    return Samples((), lambda status: [((), sample)] if (sample := value(status)) is not None else [])
 
 
-def by_source(value: Callable[[StreamStatus], float | Histogram | None]) -> Reader:
+def by_stream(value: Callable[[StreamStatus], float | Histogram | None]) -> Samples:
     """Read a value of each stream, where it has one."""
 
     def read(status: ServiceStatus) -> Iterable[Sample]:
         return [((stream.name,), sample) for stream in status.streams if (sample := value(stream)) is not None]
 
-    return Reader(("source",), read)
+    return Samples(("stream",), read)
 
 
-def by_source_and_reason(counts: Callable[[StreamStatus], Mapping[str, int]], known: Iterable[str]) -> Reader:
+def by_stream_and_reason(counts: Callable[[StreamStatus], Mapping[str, int]], known: Iterable[str]) -> Samples:
     """Read counts of each stream by reason; those of `known` reasons are 0 before they occur."""
     zeros = {str(reason): 0 for reason in known}
 
@@ -101,17 +101,17 @@ def by_source_and_reason(counts: Callable[[StreamStatus], Mapping[str, int]], kn
             for reason, count in sorted({**zeros, **counts(stream)}.items()):
                 yield (stream.name, str(reason)), count
 
-    return Reader(("source", "reason"), read)
+    return Samples(("stream", "reason"), read)
 
 
-def by_slot(value: Callable[[SessionStatus], float | None]) -> Reader:
+def by_slot(value: Callable[[SessionStatus], float | None]) -> Samples:
     """Read a value of each exported session, where it has one."""
 
     def read(status: ServiceStatus) -> Iterable[Sample]:
         sessions = exported_sessions(status)
         return [(slot_labels(session.slot), sample) for session in sessions if (sample := value(session)) is not None]
 
-    return Reader(("slot",), read)
+    return Samples(("slot",), read)
 
 
 @lru_cache(maxsize=1024)
@@ -120,21 +120,21 @@ def slot_labels(slot: int) -> tuple[str]:
     return (str(slot),)
 
 
-def counter(name: str, help_text: str, reader: Reader) -> StatusFamily:
+def counter(name: str, help_text: str, samples: Samples) -> StatusFamily:
     """Return a counter."""
-    return StatusFamily(name, MetricKind.COUNTER, help_text, reader.labels, reader.read)
+    return StatusFamily(name, MetricKind.COUNTER, help_text, samples.labels, samples.read)
 
 
-def gauge(name: str, help_text: str, reader: Reader) -> StatusFamily:
+def gauge(name: str, help_text: str, samples: Samples) -> StatusFamily:
     """Return a gauge."""
-    return StatusFamily(name, MetricKind.GAUGE, help_text, reader.labels, reader.read)
+    return StatusFamily(name, MetricKind.GAUGE, help_text, samples.labels, samples.read)
 
 
-def histogram(name: str, help_text: str, reader: Reader) -> StatusFamily:
+def histogram(name: str, help_text: str, samples: Samples) -> StatusFamily:
     """Return a histogram."""
-    return StatusFamily(name, MetricKind.HISTOGRAM, help_text, reader.labels, reader.read)
+    return StatusFamily(name, MetricKind.HISTOGRAM, help_text, samples.labels, samples.read)
 
 
-def info(name: str, help_text: str, reader: Reader) -> StatusFamily:
+def info(name: str, help_text: str, samples: Samples) -> StatusFamily:
     """Return a family whose value is always 1 and whose labels say something."""
-    return StatusFamily(name, MetricKind.INFO, help_text, reader.labels, reader.read)
+    return StatusFamily(name, MetricKind.INFO, help_text, samples.labels, samples.read)

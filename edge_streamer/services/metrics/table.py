@@ -1,7 +1,7 @@
 """The one table of metric families: the collector, `docs/metrics.md` and the dashboards are all made from it.
 
 A row says what a family is and how its samples are read from a `ServiceStatus`, so nothing can be documented and not
-exported, or the other way round. It renders nothing (`services.metrics`) and holds no state.
+exported, or the other way round. It renders nothing (`exposition` and `text` do) and holds no state.
 
 Rules: base units; `_total` for counters; labels from closed sets; a series that may come is exported as 0 before it
 does. What belongs to one session is keyed by its slot, a small number that the next session takes over, so that
@@ -20,12 +20,12 @@ from edge_streamer.services.metrics.families import (
     MAX_EXPORTED_SESSIONS,
     MetricFamily,
     MetricKind,
-    Reader,
     Sample,
+    Samples,
     by_label,
     by_slot,
-    by_source,
-    by_source_and_reason,
+    by_stream,
+    by_stream_and_reason,
     counter,
     exported_sessions,
     gauge,
@@ -37,7 +37,6 @@ from edge_streamer.services.metrics.families import (
 from edge_streamer.services.status import EndReason, Limit, RestartReason, ServiceStatus, SessionStatus
 
 _TRANSPORTS: Final = ("tcp", "udp", "multicast")
-_METHODS: Final = (*METHODS, "other")
 
 COLLECTOR_SECONDS: Final = MetricFamily(
     "collector_seconds",
@@ -81,81 +80,81 @@ def _requests_by_method(status: ServiceStatus) -> Mapping[str, int]:
     """Fold methods that RTSP does not have into "other": a peer may invent any number of them."""
     counts: dict[str, int] = {}
     for method, count in status.rtsp_requests.items():
-        label = method if method in _METHODS else "other"
+        label = method if method in METHODS else "other"
         counts[label] = counts.get(label, 0) + count
     return counts
 
 
 _BUILD: Final = (
-    info("build_info", "The version that is running, and its Python.", Reader(("version", "python"), _build_info)),
+    info("build_info", "The version that is running, and its Python.", Samples(("version", "python"), _build_info)),
 )
 
 _SOURCES: Final = (
     info(
         "source_info",
         "What each source makes, with which camera and encoder, and why with this one; fps is nominal.",
-        Reader(("source", "kind", "camera", "encoder", "encoder_reason", "width", "height", "fps"), _source_info),
+        Samples(("stream", "kind", "camera", "encoder", "encoder_reason", "width", "height", "fps"), _source_info),
     ),
-    gauge("source_up", "Whether the source delivers frames: 1 or 0.", by_source(lambda stream: stream.is_up)),
+    gauge("source_up", "Whether the source delivers frames: 1 or 0.", by_stream(lambda stream: stream.is_up)),
     gauge(
         "source_wanted",
         "Whether the source is to deliver frames: 0 for one on demand that nobody watches, else 1.",
-        by_source(lambda stream: stream.is_wanted),
+        by_stream(lambda stream: stream.is_wanted),
     ),
-    counter("source_frames_total", "Frames that arrived from the source.", by_source(lambda stream: stream.frames)),
+    counter("source_frames_total", "Frames that arrived from the source.", by_stream(lambda stream: stream.frames)),
     counter(
         "source_keyframes_total",
         "Key frames among the frames that arrived from the source.",
-        by_source(lambda stream: stream.key_frames),
+        by_stream(lambda stream: stream.key_frames),
     ),
     counter(
-        "source_bytes_total", "Encoded bytes that arrived from the source.", by_source(lambda stream: stream.bytes)
+        "source_bytes_total", "Encoded bytes that arrived from the source.", by_stream(lambda stream: stream.bytes)
     ),
     counter(
         "source_dropped_frames_total",
         "Frames that the source process dropped because the server did not read in time.",
-        by_source(lambda stream: stream.dropped_frames),
+        by_stream(lambda stream: stream.dropped_frames),
     ),
     counter(
         "source_restarts_total",
         "Times the source process was started again, by reason.",
-        by_source_and_reason(lambda stream: stream.restarts, RestartReason),
+        by_stream_and_reason(lambda stream: stream.restarts, RestartReason),
     ),
     counter(
         "source_discarded_buffers_total",
         "Buffers of the camera that held no whole picture, by what was wrong.",
-        by_source_and_reason(lambda stream: stream.discarded_buffers, get_args(DiscardReason)),
+        by_stream_and_reason(lambda stream: stream.discarded_buffers, get_args(DiscardReason)),
     ),
     gauge(
         "source_last_frame_timestamp_seconds",
         "When the last frame arrived, in Unix time; absent before the first one.",
-        by_source(lambda stream: stream.last_frame_wall_s),
+        by_stream(lambda stream: stream.last_frame_wall_s),
     ),
     gauge(
         "source_nominal_frames_per_second",
         "Frame rate that the encoder is set to, or that the file has; the true one is the rate of source_frames_total.",
-        by_source(lambda stream: stream.nominal_fps),
+        by_stream(lambda stream: stream.nominal_fps),
     ),
     gauge(
         "source_nominal_bytes_per_second",
         "Bit rate that the encoder is set to, in bytes; absent where pictures come encoded. The true one is the rate "
         "of source_bytes_total.",
-        by_source(lambda stream: _bytes_per_second(stream.bitrate_bps)),
+        by_stream(lambda stream: _bytes_per_second(stream.bitrate_bps)),
     ),
     gauge(
         "source_key_frame_interval_seconds",
         "Time between the last two key frames; absent before the second of a running source.",
-        by_source(lambda stream: stream.key_frame_interval_s),
+        by_stream(lambda stream: stream.key_frame_interval_s),
     ),
     gauge(
         "link_bytes_per_second",
         "Peak rate that write budgets are computed from.",
-        by_source(lambda stream: stream.link_bitrate_bps / 8),
+        by_stream(lambda stream: stream.link_bitrate_bps / 8),
     ),
     histogram(
         "frame_handoff_seconds",
         "Time from the encoder handing a frame over to the loop reading it.",
-        by_source(lambda stream: stream.frame_handoff),
+        by_stream(lambda stream: stream.frame_handoff),
     ),
     histogram(
         "capture_to_send_seconds",
@@ -174,7 +173,7 @@ _RTSP: Final = (
     counter(
         "rtsp_requests_total",
         "RTSP requests, by method; unknown methods are counted as other.",
-        by_label("method", _requests_by_method, _METHODS),
+        by_label("method", _requests_by_method, (*METHODS, "other")),
     ),
     counter(
         "rtsp_responses_total",
@@ -252,7 +251,7 @@ _SESSIONS: Final = (
     info(
         "session_info",
         "Who sits in the slot now.",
-        Reader(("slot", "session", "peer_ip", "transport", "client", "source"), _session_info),
+        Samples(("slot", "session", "peer_ip", "transport", "client", "stream"), _session_info),
     ),
     counter(
         "session_sent_bytes_total",

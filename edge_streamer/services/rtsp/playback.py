@@ -6,9 +6,9 @@ Made at SETUP, played at PLAY, ended exactly once with one reason. How its frame
 
 from collections.abc import Callable
 
-from edge_streamer.media.clock import CLOCK_HZ
+from edge_streamer.codec.frame import CLOCK_HZ
 from edge_streamer.media.stream import Stream
-from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
+from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import ReceptionReport, parse_reports, round_trip_s
 from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
 from edge_streamer.protocol.rtsp.server.session import RtspSession

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from edge_streamer.media.stream import Stream
-from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
+from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, TransportReply
 from edge_streamer.runtime.tcp.info import TcpInfo
 from edge_streamer.services.rtsp.channel import Channel

@@ -17,7 +17,7 @@ from edge_streamer.sources.ending import SourceError
 
 MAX_PIXELS: Final = 139_264 * 256
 """ITU-T H.264 table A-1, level 6.2: no stream has larger pictures; a decoder asked for more would fill the memory."""
-_QUANTIZER: Final = "3"  # of 1 to 31: 100 KiB for a 720p picture, and no blocks that anybody sees
+_QUANTIZER: Final = "3"  # of 1 to 31: 100 KiB for a 720p picture, without visible blocks
 _UNSPECIFIED: Final = 2  # matrix_coefficients of ITU-T H.273 table 4
 _HD_LINES: Final = 720  # a picture that does not say its matrix has BT.709 from here on, and BT.601 below
 

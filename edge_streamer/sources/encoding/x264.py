@@ -1,7 +1,7 @@
 """H.264 by libx264 through PyAV, set for a live stream: no B-frames, no look-ahead, one frame in and one frame out.
 
-Used by the sources that have raw pictures: `testpattern`, `v4l2.source`. Knows nothing of clocks and of who takes the
-frames.
+Used by the sources that have raw pictures: `testpattern.source`, `v4l2.encoders`. It knows neither clocks nor the
+receiver of the frames.
 """
 
 from dataclasses import dataclass

@@ -2,8 +2,8 @@
 
 Copied, never decoded: PyAV demultiplexes, FFmpeg's `h264_mp4toannexb` filter puts start codes and parameter sets
 back. The file is opened again at each pass and read packet by packet, so memory stays flat for any length. A raw
-`.h264` has no time stamps: its frames are counted at the rate of its VUI, or the rate asked for, and shown in the
-order that `picture_order` finds. No clock here: `file` waits and sends.
+`.h264` has no time stamps: its frames are counted at the rate of its VUI, or the rate asked for, and one in which they
+cannot be counted is refused. No clock here: `source` waits and sends.
 """
 
 import shlex
@@ -18,15 +18,16 @@ import av
 import msgspec
 from av.bitstream import BitStreamFilterContext
 
-from edge_streamer.codec.h264.picture_order import DisplayOrder
+from edge_streamer.codec.frame import CLOCK_HZ
+from edge_streamer.codec.h264.picture_order import pictures_without_times
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.timing.schedule import MEDIA_CLOCK_HZ
 
 if TYPE_CHECKING:  # PyAV 14 (Debian trixie) has the class, but not yet as a generic
     _Packet: TypeAlias = av.Packet[av.VideoStream]
 
-_ALLOWED = "allowed: H.264 as raw Annex B or in MP4, Matroska or MPEG-TS"
-_ORDER_SAMPLE_FRAMES = 300
+_ALLOWED = "allowed: H.264 as raw Annex B without B-frames, or in MP4, Matroska or MPEG-TS"
+_SAMPLE_FRAMES = 300
+"""Frames of a raw stream that are examined before it is played: a few groups of pictures."""
 _NEVER = 1 << 62
 _RAW_H264 = "h264"  # the name of FFmpeg's demultiplexer of a file without a container
 
@@ -54,15 +55,16 @@ class Clip:
     """A file that was opened once and found to be H.264."""
 
     def __init__(self, path: str, raw_rate_hz: Fraction) -> None:
-        """Look into the file; `raw_rate_hz` is for a raw one that does not say its own. SourceError: no H.264."""
+        """Look into the file; `raw_rate_hz` is for a raw one that does not say its own. SourceError: no H.264,
+        or a raw stream that needs time stamps."""
         self._path = path
         self._raw_rate_hz = raw_rate_hz
         with self._open() as container:
             stream = self._video(container)
             self._is_raw = container.format.name == _RAW_H264
             self.format = ClipFormat(stream.codec_context.width, stream.codec_context.height, self._rate_hz(stream))
-            sample = islice(_packets(container, stream), _ORDER_SAMPLE_FRAMES if self._is_raw else 0)
-            self._order = DisplayOrder(bytes(packet) for packet in sample)
+            if self._is_raw:
+                self._refuse_what_needs_times(islice(_packets(container, stream), _SAMPLE_FRAMES))
 
     def frames(self, *, loop: bool) -> Iterator[ClipFrame]:
         """Yield the file's frames, for ever when `loop`; time stamps go on over the seam without a step."""
@@ -94,7 +96,7 @@ class Clip:
             stream = self._video(container)
             annex_b = BitStreamFilterContext("h264_mp4toannexb", stream)
             filtered = (unit for packet in _packets(container, stream) for unit in annex_b.filter(packet))
-            time_base = stream.time_base or Fraction(1, MEDIA_CLOCK_HZ)
+            time_base = stream.time_base or Fraction(1, CLOCK_HZ)
             yield from _clip_frames(filtered, _PassClock.of(time_base, self.format.rate_hz, shift))
 
     def _raw_passes(self, *, loop: bool) -> Iterator[ClipFrame]:
@@ -103,16 +105,14 @@ class Clip:
             first = count
             with self._open() as container:
                 for packet in _packets(container, self._video(container)):
-                    data = bytes(packet)
-                    shown_at = self._order.shown_at(data, count)
-                    decoded, presented, end = (self._media_time(number) for number in (count, shown_at, shown_at + 1))
-                    yield ClipFrame(data, packet.is_keyframe, decoded, presented, end - presented)
+                    begin, end = self._media_time(count), self._media_time(count + 1)
+                    yield ClipFrame(bytes(packet), packet.is_keyframe, begin, begin, end - begin)
                     count += 1
             if count == first or not loop:
                 return
 
     def _media_time(self, frame_number: int) -> int:
-        return frame_number * MEDIA_CLOCK_HZ // self.format.rate_hz
+        return frame_number * CLOCK_HZ // self.format.rate_hz
 
     def _open(self) -> av.container.InputContainer:
         path = Path(self._path)
@@ -137,6 +137,17 @@ class Clip:
         raise SourceError(
             f"{self._path} is {streams[0].codec_context.name}, not H.264 ({_ALLOWED}; convert it: {convert})"
         )
+
+    def _refuse_what_needs_times(self, packets: "Iterator[_Packet]") -> None:
+        """The command is mkvmerge's because `ffmpeg -c copy` gives frames of a raw stream the time of their decoding:
+        its Matroska and MPEG-TS fail, and its MP4 shows B-frames out of order without a warning (FFmpeg 5.1)."""
+        found = pictures_without_times(bytes(packet) for packet in packets)
+        if found:
+            convert = f"mkvmerge -o converted.mkv {shlex.quote(self._path)}"
+            raise SourceError(
+                f"{self._path} has {found}, and a raw stream does not say when they are shown "
+                f"({_ALLOWED}; convert it without loss, with mkvtoolnix: {convert})"
+            )
 
     def _rate_hz(self, stream: av.VideoStream) -> Fraction:
         if self._is_raw:  # its average_rate is an invented 25 when the VUI has no timing
@@ -182,7 +193,7 @@ class _PassClock(NamedTuple):
 
     @classmethod
     def of(cls, time_base: Fraction, rate_hz: Fraction, shift: int) -> "_PassClock":
-        media_ticks = MEDIA_CLOCK_HZ * time_base
+        media_ticks = CLOCK_HZ * time_base
         return cls(media_ticks.numerator, media_ticks.denominator, shift, round(1 / (rate_hz * time_base)))
 
     def frame(self, packet: "_Packet", decode_ticks: int) -> ClipFrame:

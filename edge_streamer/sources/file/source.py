@@ -4,11 +4,11 @@ Called by `__main__`. `clip` reads, `pacing` says when, `link` takes. A file can
 another rate; a snapshot of it is the key frame that was sent last.
 """
 
-import re
 import time
 from typing import Final
 
 from edge_streamer.codec.frame import MAX_ACCESS_UNIT_BYTES, EncodedFrame
+from edge_streamer.codec.h264.nal import SLICES, TYPE_MASK, NalType, nal_headers
 from edge_streamer.protocol.source.messages import MAX_FPS, MIN_FPS
 from edge_streamer.protocol.source.request import FileOptions, Output
 from edge_streamer.sources.encoding.jpeg import jpeg_of_key_frame
@@ -23,8 +23,6 @@ FRAMES_AHEAD: Final = 8
 HEARTBEAT_NS: Final = 500_000_000
 """A file may stand still for seconds; who waits on purpose says so before anybody takes it for dead."""
 
-_SPS: Final = re.compile(rb"\x00\x00\x01[\x07\x27\x47\x67]")  # nal_unit_type 7 with any nal_ref_idc
-_SLICE: Final = re.compile(rb"\x00\x00\x01[\x01-\x05\x21-\x25\x41-\x45\x61-\x65]")  # types 1 to 5
 _REASONS: Final = {
     "force_key_frame": "a file's key frames are where they are",
     "set_bitrate": "a file is copied, not encoded",
@@ -110,10 +108,14 @@ class _Feed:
     def _remember(self, key_frame: bytes) -> None:
         """Keep what a decoder needs for this picture; raw files may have parameter sets at their beginning only."""
         self._key_frame = key_frame
-        first_slice = _SLICE.search(key_frame)
-        headers = key_frame[: first_slice.start()] if first_slice else b""
-        if _SPS.search(headers):
-            self._parameter_sets = headers
+        has_sps = False
+        for start_code, header in nal_headers(key_frame):
+            kind = header & TYPE_MASK
+            if kind in SLICES:
+                if has_sps:
+                    self._parameter_sets = key_frame[:start_code]
+                return
+            has_sps = has_sps or kind == NalType.SPS
 
     def _answer_snapshot(self) -> None:
         if not self._is_snapshot_asked or not self._key_frame:

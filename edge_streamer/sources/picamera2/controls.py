@@ -1,7 +1,7 @@
 """A camera's controls as the configuration names them, checked against what this camera reports.
 
-Arithmetic and words only: who calls (`rig`) reads ranges and enumerations from libcamera and hands the checked
-values to it. libcamera itself clamps or ignores a wrong value in silence; an operator wants to be told.
+Arithmetic and words only: the caller (`rig`) reads ranges and enumerations from libcamera and gives it the checked
+values. libcamera itself clamps or ignores a wrong value silently; here it is an error.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ ControlRange: TypeAlias = tuple[Any, Any, Any]
 """Minimum, maximum and default as picamera2's `controls` has them; None or a tuple (a rectangle) is possible."""
 
 OF_THE_STREAMS: Final = ("FrameDurationLimits", "FrameRate")
-"""Set from the streams' `fps`, never by hand: two masters of one clock."""
+"""Controls that follow the streams' `fps` and cannot be set by hand, since both would set the frame rate."""
 
 
 def checked_controls(

@@ -1,6 +1,6 @@
-"""One output of the camera: its encoder of the moment, its frames to the link, and what the server asks of it.
+"""One output of the camera: its current encoder, its frames to the link, and the server's commands for it.
 
-Runs in the main thread. Knows neither the other output nor the camera's health: `source` does.
+Runs in the main thread. It knows neither the other output nor the camera's health; `source` does.
 """
 
 from typing import Any, Final
@@ -77,7 +77,7 @@ class CameraFeed:
             self.force_key_frame()
 
     def mend_gap(self) -> None:
-        """Tell of frames that found no room in the mailbox, and end that gap: nothing follows before a key frame."""
+        """Report frames that found no room in the mailbox; frames after such a gap are dropped up to a key frame."""
         if lost := self.encoder.lane.take_lost_frames():
             self._link.send_note(self._number, event="dropped", frames=lost)
             self._is_key_frame_awaited = False  # one that was on its way may be among them

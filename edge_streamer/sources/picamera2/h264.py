@@ -1,8 +1,9 @@
-"""picamera2's two H.264 encoders as this service needs them: paced, for a live stream, a key frame when asked.
+"""picamera2's two H.264 encoders, adapted: frames are paced, settings are for a live stream, key frames come on
+request.
 
-The hardware is reached by picamera2's V4L2 class, which opens /dev/video11; software is libx264 through PyAV. Both are
-imported by their own modules because `picamera2.encoders.H264Encoder` is one or the other by board. Imported only in a
-process that runs a camera; `rig` starts and stops what is made here.
+picamera2's V4L2 class drives the hardware through /dev/video11; software is libx264 through PyAV. Each is imported from
+its own module, because `picamera2.encoders.H264Encoder` is one or the other depending on the board. Only a process that
+runs a camera imports this module; `rig` starts and stops the encoders.
 """
 
 import fcntl
@@ -141,7 +142,7 @@ class SoftwareEncoder(LibavH264Encoder):  # type: ignore[misc]  # picamera2 has 
         self._is_key_frame_asked = True
 
     def set_bitrate_live(self, bitrate_bps: int) -> bool:  # noqa: ARG002  # the role's signature
-        """It cannot: PyAV passes no new rate to an x264 that is open."""
+        """Return False: PyAV passes no new rate to an x264 encoder that is open."""
         return False
 
     def _start(self) -> None:
@@ -171,7 +172,7 @@ class _KeyFrameStream:
 
 
 def _admit(lane: Lane, strip: Strip | None, stream: str, request: Any) -> bool:
-    """Draw into every frame, also those left out: a snapshot may be made of any."""
+    """Draw into every frame, also into frames that are not encoded: a snapshot may be made of any frame."""
     metadata = request.request.metadata
     sensor_ns = metadata[controls.SensorTimestamp]
     sensor_wall_ns = None if _WALL_CLOCK is None else metadata.get(_WALL_CLOCK)

@@ -1,7 +1,8 @@
-"""Whether the camera and its encoders still live: a watch for frames that do not come, an ear for threads that die.
+"""Whether the camera and its encoders still work: a watch for missing frames, and a hook for threads that die.
 
-picamera2 says nothing when its event loop dies, an encoder stalls or the camera's cable comes loose; `stop()` then
-blocks for ever. So the source process notices here, says why and ends; the server starts another. Used by `source`.
+picamera2 reports nothing when its event loop dies, an encoder stalls or the camera's cable comes loose; `stop()` then
+blocks for ever. So this module notices it, the process reports the reason and ends, and the server starts another. Used
+by `source`.
 """
 
 import os
@@ -14,11 +15,11 @@ from edge_streamer.sources.picamera2.mailbox import Mailbox, ThreadDied
 
 STALL_INTERVALS: Final = 3.0
 STALL_S: Final = 0.75
-"""A little less than the server's second, so that the reason that is told is ours: it says more."""
+"""A little less than the server's second, so that the reason reported is the source's, which is more precise."""
 START_S: Final = 5.0
 """From the start to the first frame: exposure and white balance settle, and startup frames are discarded."""
 SLEPT_S: Final = 0.75
-"""A main thread that was away for longer was stopped (SIGSTOP, suspend), and the camera with it."""
+"""A main thread that slept longer than this was stopped (SIGSTOP, suspend), and the camera with it."""
 FINISH_S: Final = 1.0
 
 
@@ -72,7 +73,7 @@ def abandon(link: Link, reason: str) -> NoReturn:
         link.send_note(0, event="failed", reason=reason)
         link.finish(FINISH_S)
         sys.stderr.flush()
-    finally:  # also without a server, or the camera would stay in use by nobody
+    finally:  # also without a server, or a process without a use would keep the camera
         os._exit(1)
 
 

@@ -1,4 +1,4 @@
-"""One run of one encoder, seen from both its ends: which frames go in, and what comes out as an event.
+"""One run of one encoder, seen from both ends: which frames go in, and the event for each access unit that comes out.
 
 `h264`'s encoders call `admit` for each frame of the camera, `h264.LaneOutput` calls `deliver` for each
 access unit, both in picamera2's threads: neither blocks or waits. An encoder that is replaced keeps its lane, retired,
@@ -18,7 +18,7 @@ MAX_UNDER_WAY: Final = 64
 
 
 class Lane:
-    """Frames on their way through one encoder; closed until `open`, so that a successor can start beside it."""
+    """The frames inside one encoder. A lane is closed until `open`, so that a successor can start beside it."""
 
     def __init__(self, output: int, fps: float, mailbox: Mailbox) -> None:
         self._output = output
@@ -44,7 +44,7 @@ class Lane:
         self._is_open = True
 
     def retire(self) -> None:
-        """Let nothing in or out any more."""
+        """Retire: no frame goes in and no access unit comes out any more."""
         self._is_open = False
 
     def admit(self, sensor_ns: int, instant: CaptureInstant) -> bool:

@@ -18,7 +18,7 @@ class _OneLineFormatter(logging.Formatter):
 
 
 def quieten() -> None:
-    """Let warnings and errors through; who sets LIBCAMERA_LOG_LEVELS gets what that says."""
+    """Let warnings and errors through; the variable LIBCAMERA_LOG_LEVELS, where it is set, decides instead."""
     os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:WARN")
     os.environ.setdefault("LIBCAMERA_LOG_NO_COLOR", "1")
     handler = logging.StreamHandler(sys.stderr)

@@ -1,8 +1,8 @@
-"""What the camera's threads tell the source's main thread, and the descriptor that wakes it.
+"""Events from the camera's threads to the source's main thread, and the descriptor that wakes it.
 
-picamera2 calls an output in its event loop or in its encoder's thread; what blocks or raises there stops every stream
-in silence. So such a call only puts a value here: no lock, no limit to wait at, no exception. The main thread, asleep
-in `Link.wait`, is woken by an eventfd. Written by `lane`, `snapshot` and `health`; read by
+picamera2 calls an output in its event loop or in its encoder's thread; a call that blocks or raises there stops every
+stream silently. So such a call only appends a value here: it takes no lock, waits at no limit and raises no exception.
+An eventfd wakes the main thread, which sleeps in `Link.wait`. Written by `lane`, `snapshot` and `health`; read by
 `source`.
 """
 
@@ -57,7 +57,7 @@ class Mailbox:
 
     @property
     def is_full(self) -> bool:
-        """Whether so much waits that a frame more would only grow the memory."""
+        """Whether the mailbox holds as many frames as it may."""
         return len(self._events) >= MAX_WAITING_FRAMES
 
     def post(self, event: CameraEvent) -> None:

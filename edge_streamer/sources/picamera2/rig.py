@@ -134,7 +134,7 @@ class CameraRig:
         return max(output.fps for output in self._outputs)
 
     def _check_streams(self) -> None:
-        """libcamera adjusts what it cannot do in silence."""
+        """Raise where libcamera has silently adjusted the configuration."""
         for name, output in zip(self.stream_names, self._outputs, strict=True):
             given = self._picam2.stream_configuration(name)
             if tuple(given["size"]) != (output.width, output.height):

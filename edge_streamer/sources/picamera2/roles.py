@@ -1,7 +1,6 @@
-"""What the source sees of the camera and of an encoder: the seam behind which picamera2 is.
+"""The interfaces of the camera and of an encoder, behind which picamera2 stands.
 
-`rig` and `h264` are the real ones; `feed`, `snapshot` and `session` know these only
-and so run without picamera2.
+`rig` and `h264` implement them; `feed`, `snapshot` and `session` know only these and so run without picamera2.
 """
 
 from collections.abc import Callable

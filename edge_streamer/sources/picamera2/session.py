@@ -1,6 +1,6 @@
-"""A camera that runs: its outputs, the server's commands, and whether frames still come. All in the main thread.
+"""A running camera: its outputs, the server's commands, and the watch for frames. Everything runs in the main thread.
 
-Made and driven by `source`; knows the camera by `roles` only.
+`source` makes and drives it; it knows the camera by `roles` only.
 """
 
 import time
@@ -18,7 +18,7 @@ from edge_streamer.sources.picamera2.roles import Camera
 from edge_streamer.sources.picamera2.snapshot import WITHIN_S, SnapshotTaker
 
 LOOK_AROUND_NS: Final = 100_000_000
-"""How long the main thread sleeps at most: a stall is found this much late."""
+"""How long the main thread sleeps at most: a stall is found up to this much late."""
 
 
 class CameraSession:
@@ -81,7 +81,8 @@ class CameraSession:
             raise SourceError(self._stall_reason(output))
 
     def _stall_reason(self, output: int) -> str:
-        """An encoder that keeps its frames starves the other of buffers: who holds most is the cause."""
+        """Name the cause of a stall. An encoder that keeps its frames leaves the other no buffers, so the encoder that
+        holds most of them is the cause."""
         holders = [feed.encoder.lane.frames_inside for feed in self._feeds]
         name = self._feeds[output].output.name
         what = f"no frame of {name} for {self._watch.allowed_s(output):.1f} s"
@@ -110,7 +111,7 @@ class CameraSession:
             self._refuse(command.output, command.command, str(error))
 
     def _set_fps(self, number: int, fps: float) -> None:
-        """The sensor follows the faster output; the other leaves frames out and notices nothing."""
+        """Set the sensor to the faster output's rate; the other output leaves frames out."""
         feed = self._feeds[number]
         others = [other for other in self._feeds if other is not feed]
         used = sum(other.hardware_macroblocks for other in others)

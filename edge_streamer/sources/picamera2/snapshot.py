@@ -14,7 +14,7 @@ from edge_streamer.sources.picamera2.mailbox import Mailbox, SnapshotEnded
 from edge_streamer.sources.picamera2.roles import Camera, CaptureJob
 
 WITHIN_S: Final = 4.0
-"""Less than the server waits, so that whoever has asked is told why."""
+"""Shorter than the server's own time limit, so that the reply carries the source's reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class SnapshotTaker:
         return True
 
     def accepts(self, event: SnapshotEnded) -> bool:
-        """Say whether this answer is the one that is waited for, and wait no longer."""
+        """Return whether this answer belongs to the open request, and close the request."""
         if self._pending is None or event.serial != self._pending.serial:
             return False  # its time was over, and that was said
         self._pending = None

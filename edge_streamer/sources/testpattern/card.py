@@ -1,8 +1,8 @@
 """The test card: colour bars that scroll, a ball, a clock to the millisecond, and two machine-readable strips.
 
-One card an output, drawn by `testpattern`; what moves is a function of time only, so all outputs show one picture.
-The snow at the bottom is there to be hard to compress: without it a still card would need a tenth of the bit rate
-that it is meant to stand for. BT.709 studio range, 4:2:0.
+Each output has one card, drawn by `testpattern`. Every movement is a function of time alone, so all outputs show the
+same picture. The snow at the bottom is hard to compress on purpose: without it the card would need a tenth of the bit
+rate of a camera's picture. BT.709 studio range, 4:2:0.
 """
 
 import math

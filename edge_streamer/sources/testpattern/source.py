@@ -1,7 +1,8 @@
 """The test pattern: one moving picture in any number of sizes and rates, encoded as a camera would.
 
-Called by `__main__`. Draws with `picture` and `overlay`, encodes with `x264`, is due by `pacing`, hands over to a
-`link`. Always encoded in software, whatever the machine has: who tests the rest needs the same stream everywhere.
+Called by `__main__`. It draws with `card` and `overlay`, encodes with `x264`, keeps the times of `timing.schedule` and
+sends to a `link`. The encoder is always software, whatever the machine has, so that tests get the same stream
+everywhere.
 """
 
 import time
@@ -113,7 +114,7 @@ class _Feed:
         return picture
 
     def _change(self, command: str, **values: int | float | None) -> None:
-        """Take a new rate, or go on as before: the encoder that runs is given up when the new one has opened."""
+        """Change to a new rate, or go on as before: the running encoder is closed once the new one has opened."""
         try:
             output = msgspec.convert(msgspec.structs.asdict(self._output) | values, Output)
             if "fps" in values:

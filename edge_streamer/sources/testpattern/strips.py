@@ -1,8 +1,8 @@
 """The two machine-readable strips of the test pattern: 32 black or white cells each, most significant first.
 
 The top strip says the frame number, the bottom strip the low 32 bits of the wall clock in milliseconds, so that loss,
-order and latency can be read off decoded pixels. Geometry and cells only; `picture` draws them, tests and benchmarks
-read them with the same geometry.
+order and latency can be read off decoded pixels. This module has geometry and cells only; `card` draws them, tests and
+benchmarks read them with the same geometry.
 """
 
 from enum import Enum

@@ -7,21 +7,25 @@ restarts of a source process without a jump that a viewer could see.
 from fractions import Fraction
 from typing import Final
 
-MEDIA_CLOCK_HZ: Final = 90_000  # RFC 6184 section 8.2.1: the rate of H.264 over RTP
+from edge_streamer.codec.frame import CLOCK_HZ
+
 MAX_LATE_NS: Final = 1_000_000_000
-"""Up to here a late source catches up; beyond it goes on from now, because a burst would be as wrong as the gap."""
+"""A source that is late by up to this much catches up; beyond it, the schedule restarts now, because a burst would be
+as wrong as the gap."""
 MAX_AHEAD_NS: Final = 10_000_000_000
 """A file that stands still for longer between two frames has a jump in its time stamps."""
+
+_NS_PER_S: Final = 1_000_000_000
 
 
 def media_time_of(instant_ns: int) -> int:
     """Return the 90 kHz ticks of a CLOCK_MONOTONIC instant."""
-    return instant_ns * 9 // 100_000
+    return instant_ns * CLOCK_HZ // _NS_PER_S
 
 
 def instant_of(media_time: int) -> int:
     """Return the CLOCK_MONOTONIC nanoseconds at which a media time begins."""
-    return -(-media_time * 100_000 // 9)
+    return -(-media_time * _NS_PER_S // CLOCK_HZ)
 
 
 class FrameSchedule:
@@ -37,11 +41,11 @@ class FrameSchedule:
         """Go to the next frame, or to the first that is not past when that one is over a second late."""
         self._index += 1
         if now_ns - self._instant_ns() > MAX_LATE_NS:
-            self._index = -(-(now_ns - self._start_ns) * self._rate_hz // 1_000_000_000)
+            self._index = -(-(now_ns - self._start_ns) * self._rate_hz // _NS_PER_S)
         self.due_ns = self._instant_ns()
 
     def _instant_ns(self) -> int:
-        return self._start_ns + int(self._index * 1_000_000_000 / self._rate_hz)
+        return self._start_ns + int(self._index * _NS_PER_S / self._rate_hz)
 
 
 class ClipSchedule:
@@ -51,7 +55,7 @@ class ClipSchedule:
         self.origin = media_time_of(now_ns) - first_decode_time
 
     def due_ns(self, decode_time: int, now_ns: int) -> int:
-        """Return when a frame is due; moves the origin when that is absurd: a jump in the file, or we slept."""
+        """Return when a frame is due; move the origin when that is absurd: the file jumps, or the process slept."""
         due_ns = instant_of(self.origin + decode_time)
         if -MAX_LATE_NS <= due_ns - now_ns <= MAX_AHEAD_NS:
             return due_ns

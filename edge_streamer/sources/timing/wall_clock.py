@@ -1,8 +1,8 @@
 """UTC of an instant of CLOCK_MONOTONIC, for every source that says when a picture was taken.
 
-The two clocks cannot be read at once. A process that is interrupted between the readings would move the picture in
-time by that long, and with it the sender report that recorders set their clocks by: so of a few pairs the tightest
-counts.
+The two clocks cannot be read at the same instant. An interruption between the readings would shift the picture in
+time, and with it the sender report that recorders set their clocks by: so the clocks are read a few times, and the
+closest pair counts.
 """
 
 import time

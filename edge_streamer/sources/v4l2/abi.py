@@ -2,7 +2,7 @@
 
 Structures as ctypes, request numbers, flags and control ids; nothing is opened and nothing is called. Sizes follow the
 machine: right on 64-bit kernels, and on 32-bit ones from Linux 5.6, where a buffer's time has two 64-bit numbers.
-Used by the other `v4l2_*` modules; the names are the kernel's, without their prefix.
+Used by the other modules of this package; the names are the kernel's, without their prefix.
 """
 
 import ctypes

@@ -1,7 +1,7 @@
-"""An open camera that delivers: its format set, its buffers queued, each buffer looked at before anybody uses it.
+"""A streaming camera: its format is set, its buffers are queued, and each buffer is checked before it is used.
 
-What the driver marks as broken, leaves empty or fills short is counted and goes back at once; the pipelines never see
-it. What a compressed picture's bytes are worth, they find out themselves. Opened by `source`.
+A buffer that the driver marks as broken, leaves empty or fills short is counted and returned at once; the pipelines
+never see it. They check the bytes of a compressed picture themselves. Opened by `source`.
 """
 
 import errno
@@ -25,9 +25,9 @@ BUFFERS: Final = 4
 MAX_IO_ERRORS: Final = 4
 """EIO in a row without a buffer in between: once is a lost signal, more is a dead stream."""
 MAX_TIMESTAMP_AGE_NS: Final = 10_000_000_000
-"""A buffer's time that is older, or of the future, is of no clock that we know."""
+"""A buffer's time that is older than this, or in the future, comes from an unknown clock."""
 MAX_GAP_BUFFERS: Final = 1000
-"""Two buffers' numbers that lie further apart are of a driver that does not count."""
+"""Sequence numbers that lie further apart come from a driver that does not count."""
 MEDIA_TICK_NS: Final = 11_112
 """One tick of 90 kHz, rounded up: two frames are never of the same media time, whatever the driver says."""
 
@@ -72,7 +72,7 @@ class Camera:
             self._queue.start()
 
     def take(self) -> Capture | None:
-        """Return the next buffer that holds something; None when there is none now. SourceError at the end."""
+        """Return the next buffer with data; None when there is none now. SourceError when the stream has ended."""
         done = self._dequeue()
         if done is None:
             return None
@@ -154,7 +154,7 @@ class Camera:
             self._queue.enqueue(index)
 
     def _fault(self, done: DoneBuffer) -> str:
-        """Return why the buffer is of no use; empty when it may be."""
+        """Return why the buffer is unusable; empty when it may hold a picture."""
         if BufferFlags.ERROR in done.flags:
             return "error"
         if not done.used_bytes:

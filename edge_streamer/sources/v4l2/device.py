@@ -1,7 +1,7 @@
 """One open V4L2 node: what it can do, its formats, sizes and rates, its format in force, and its controls.
 
-Values and OSError as the kernel gives them; `explained` makes an OSError the sentence that operators read. Knows no
-buffers (`queue`) and does not choose (`modes`, `m2m`).
+Values and OSError come as the kernel gives them; `explained` turns an OSError into the sentence that operators read.
+This module handles no buffers (`queue` does) and makes no choice (`modes` and `m2m` do).
 """
 
 import errno
@@ -17,7 +17,7 @@ from edge_streamer.sources.v4l2.abi import BufferType, Capabilities, Control, Io
 from edge_streamer.sources.v4l2.kernel import Argument, Kernel
 
 MAX_ENUMERATED: Final = 256
-"""Entries read of any list: no camera has as many, and a driver that never says the end must not hold us."""
+"""Most entries that are read of a list: no camera has as many, and a driver may never report the list's end."""
 
 _END_OF_LIST: Final = (errno.EINVAL, errno.ENOTTY)
 
@@ -44,8 +44,8 @@ _ADVICE: Final = {
 
 @contextmanager
 def explained(path: str, doing: str, if_invalid: str = "") -> Iterator[None]:
-    """Turn an OSError of the block into a SourceError that says what to do; `doing` is a noun: `opening`. What helps
-    against an invalid argument, only the caller knows."""
+    """Turn an OSError of the block into a SourceError that says what to do; `doing` is a noun: `opening`. The caller
+    says what helps against an invalid argument."""
     try:
         yield
     except OSError as error:
@@ -185,7 +185,7 @@ class Device:
         return PictureFormat(picture.pixelformat, picture.width, picture.height, plane.bytesperline, plane.sizeimage)
 
     def set_rate(self, buffer_type: BufferType, rate_hz: Fraction) -> Fraction | None:
-        """Ask for a frame rate and return what is in force; None where the driver has no say in it."""
+        """Ask for a frame rate and return the rate in force; None where the driver does not control it."""
         parameters = abi.StreamParm(type=buffer_type)
         parameters.timeperframe = abi.Fraction(rate_hz.denominator, rate_hz.numerator)
         try:

@@ -1,7 +1,7 @@
-"""Which encoder an output gets, and one face for both: the kernel's (`m2m`) and libx264 (`x264`).
+"""Which encoder an output gets, and one interface for both: the kernel's (`m2m`) and libx264 (`x264`).
 
-`auto` takes the kernel's where one opens for this output, else libx264; what was looked at and why it was left is said
-in words, in the note `ready` or in the SourceError. Used by `raw`.
+`auto` takes the kernel's encoder where one opens for this output, else libx264. The note `ready` or the SourceError
+lists in words the encoders that were tried and why each was rejected. Used by `raw`.
 """
 
 from collections import deque
@@ -124,4 +124,4 @@ class SoftwareEncoder:
         self._x264.set_fps(fps)
 
     def close(self) -> None:
-        """Nothing is held that memory management does not take back."""
+        """Called at the end; libx264 holds only memory, which is freed with the object."""

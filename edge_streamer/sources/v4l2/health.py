@@ -1,4 +1,5 @@
-"""When a camera is taken for dead, and what of it was thrown away: arithmetic on CLOCK_MONOTONIC, no clock is read.
+"""When a camera counts as dead, and how many of its buffers were discarded: arithmetic on CLOCK_MONOTONIC, no clock is
+read.
 
 Used by `source` and the pipelines; the server has a watchdog of its own, which knows less about the reason.
 """
@@ -13,9 +14,9 @@ from edge_streamer.sources.link import Link
 FIRST_FRAME_NS: Final = 6_000_000_000
 """USB cameras take seconds to their first picture, while they measure the light."""
 STALL_NS: Final = 750_000_000
-"""A little less than the server's second, so that the reason that is told is ours."""
+"""A little less than the server's second, so that the reason reported is the source's."""
 MISSED_SECONDS: Final = 3
-"""Pictures that are missed in so many seconds in a row are no busy moment, such as the start."""
+"""Pictures missed in this many seconds in a row are a lasting overload; the start alone misses some, too."""
 _SECOND_NS: Final = 1_000_000_000
 
 
@@ -25,7 +26,7 @@ def patience_ns(rate_hz: Fraction) -> int:
 
 
 class FrameWatch:
-    """Expects a good frame again and again."""
+    """The deadline for the next good frame."""
 
     def __init__(self, path: str, rate_hz: Fraction, now_ns: int) -> None:
         self._path = path
@@ -56,7 +57,7 @@ class MissedPictures:
         self._second_ends_ns = 0
 
     def are_a_habit(self, missed: int, now_ns: int) -> bool:
-        """Return it, with how many were missed up to now; call it often."""
+        """Return whether they are; `missed` is the number up to now. Call it at least once a second."""
         if now_ns >= self._second_ends_ns:
             self._seconds = self._seconds + 1 if missed > self._missed else 0
             self._missed, self._second_ends_ns = missed, now_ns + _SECOND_NS

@@ -1,7 +1,7 @@
 """The one seam to the kernel: a device node opened, its requests, its buffers mapped, and where the nodes are.
 
-`LinuxKernel` is the machine itself; tests put a machine of their own in its place, with cameras and encoders written in
-Python behind pollable descriptors. Used by every `v4l2_*` module that touches a device.
+`LinuxKernel` is the machine itself; tests replace it by cameras and encoders written in Python behind pollable
+descriptors. Used by every module of this package that touches a device.
 """
 
 import ctypes

@@ -1,8 +1,8 @@
 """What a camera offers and which of it is taken: pixel format, size and frame rate.
 
-Asks a device and chooses; sets nothing. What is not offered exactly is a SourceError that lists what is: a picture of
-another size or rate than the configuration says would break whoever relies on it. Used by `camera`, and by
-`list`, which shows all of it.
+This module queries a device and chooses; it sets nothing. A mode that is not offered exactly is a SourceError that
+lists the modes that are: a recorder may rely on the configured size and rate. Used by `camera`, and by `list`, which
+shows every mode.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from edge_streamer.sources.v4l2.abi import BufferType, Capabilities, PixelFormat
 from edge_streamer.sources.v4l2.device import Device, RateRange, SizeRange
 
 RATE_TOLERANCE: Final = Fraction(1, 200)
-"""29.97 and 30 are the same wish, and cameras round their intervals to 100 ns."""
+"""29.97 and 30 count as the same rate, and cameras round their intervals to 100 ns."""
 MAX_MODES_IN_ERROR: Final = 8
 
 FORMATS: Final[dict[str, tuple[PixelFormat, ...]]] = {

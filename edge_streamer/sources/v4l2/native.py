@@ -1,8 +1,9 @@
-"""A camera that gives H.264 itself: its access units are passed on, and the camera is asked for what it can do.
+"""A camera that delivers H.264: its access units are passed on, and commands go to the camera as far as it has
+controls.
 
-One output. Nothing is sent before the first key frame; after a buffer that was lost or torn the camera is asked for a
-key frame, and until one comes the pictures go on, because a camera's own interval can be ten seconds of nothing else.
-Driven by `source`.
+It feeds one output. No frame is sent before the first key frame. After a lost or torn buffer the camera is asked for a
+key frame, and pictures are sent on meanwhile, because a camera's own key-frame interval can be ten seconds. Driven by
+`source`.
 """
 
 import time
@@ -23,7 +24,7 @@ from edge_streamer.sources.v4l2.key_frames import KeyFrameControl, find_key_fram
 from edge_streamer.sources.v4l2.timing import encoded_frame
 
 FIRST_KEY_FRAME_NS: Final = 15_000_000_000
-"""A camera that is not asked for one makes one every ten seconds at the latest, or it is of no use to viewers."""
+"""A camera must make a key frame at least this often by itself, or viewers could not join."""
 
 KEY_FRAME_INTERVAL_NS: Final = 500_000_000
 """How often the camera is asked for a key frame while none comes; each time is a transfer over USB."""
@@ -100,7 +101,7 @@ class NativePipeline:
             self._refuse(command.command, str(refusal))
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Called at the end; this pipeline holds no encoder."""
 
     def _obey(self, command: SourceCommand) -> None:
         match command:
@@ -128,7 +129,7 @@ class NativePipeline:
             self._await_key_frame(captured_ns - self._first_ns)
 
     def _await_key_frame(self, since_ns: int) -> None:
-        """Say that it is waited for, or the server would take the camera for dead before."""
+        """Report that a key frame is awaited, or the server would restart the source."""
         if since_ns > FIRST_KEY_FRAME_NS:
             raise SourceError(f"{self._camera.path} sends no key frames (IDR); choose format = mjpeg, nv12 or yuyv")
         if since_ns >= self._next_word_ns:

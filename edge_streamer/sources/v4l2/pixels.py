@@ -73,10 +73,10 @@ class Scaler:
         self._reformatter = VideoReformatter()
 
     def scale(self, picture: av.VideoFrame) -> av.VideoFrame:
-        """Return a studio-range picture in the output's size and format that nobody else has.
+        """Return a studio-range picture in the output's size and format; the caller owns it.
 
-        The matrix stays what it is, BT.601 for webcams, and the stream says so: changing it would cost more than all
-        the rest.
+        The matrix stays as it is, BT.601 for webcams, and the stream says so: a conversion would cost more than all
+        other steps together.
         """
         width, height, pixel_format = self._target
         is_full_range = picture.format.name.startswith("yuvj")

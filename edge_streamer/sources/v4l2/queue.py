@@ -1,7 +1,8 @@
 """The buffers of one queue of a V4L2 device, mapped into this process, single- or multi-planar alike.
 
-A buffer is the driver's between `enqueue` and `dequeue` and ours otherwise. Formats with one memory plane only, which
-all that are used here have. OSError as the kernel gives it. Used by `camera` and `m2m`.
+A buffer belongs to the driver between `enqueue` and `dequeue` and to this process otherwise. Only formats with one
+memory plane are handled, which all formats used here have. OSError comes as the kernel gives it. Used by `camera` and
+`m2m`.
 """
 
 import ctypes

@@ -1,7 +1,7 @@
-"""A camera that gives pictures: MJPEG, YUYV or NV12, for one output or two, each scaled, drawn on and encoded.
+"""A camera that delivers pictures: MJPEG, YUYV or NV12, for one or two outputs, each scaled, drawn on and encoded.
 
-Every buffer becomes one picture; every output makes its own of it when one is due. Encoding is inline: one thread, no
-queue but the encoder's own. Driven by `source`.
+Every buffer becomes one picture, and every output scales it when a frame of the output is due. Encoding is inline: one
+thread, and no queue but the encoder's own. Driven by `source`.
 """
 
 from collections.abc import Sequence
@@ -157,7 +157,7 @@ class _Feed:
                 raise SourceError("neither the camera nor its encoder can do it")
 
     def _set_fps(self, fps: float) -> None:
-        """Leave frames out; the camera's own rate is everybody's and cannot change while it streams."""
+        """Leave frames out; the outputs share the camera's own rate, which cannot change while it streams."""
         rate_hz = Fraction(fps).limit_denominator(1001)
         if rate_hz > self._camera.rate_hz * (1 + RATE_TOLERANCE):
             raise SourceError(f"the camera was opened at {float(self._camera.rate_hz):g} fps: no more can be had")

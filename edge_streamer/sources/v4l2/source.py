@@ -1,9 +1,8 @@
 """A V4L2 camera as a source: one that gives H.264 itself, or pictures that are encoded here.
 
 Called by `__main__`. One thread: the camera's descriptor and the encoders' are one epoll descriptor, which is itself
-readable and wakes `Link.wait`. `camera` delivers buffers, `native` or `raw` makes frames of them. What
-is lost or torn on the way is counted and survived; an unplugged camera, or one that falls silent, is the end of this
-process with a reason, and the server starts it again.
+readable and wakes `Link.wait`. `camera` delivers buffers, `native` or `raw` makes frames of them. A lost or torn buffer
+is counted and survived; an unplugged or silent camera ends this process with a reason, and the server starts it again.
 """
 
 import select
@@ -37,7 +36,7 @@ class Pipeline(Protocol):
         """Say what will come: the camera streams."""
 
     def take(self, capture: Capture) -> bool:
-        """Use a buffer; False when it held no picture."""
+        """Process a buffer; False when it held no picture."""
 
     def collect(self) -> None:
         """Send what came out since."""

@@ -1,59 +1,93 @@
-"""The order of presentation of raw streams, against the order that the encoder gave to a container."""
+"""Raw streams that can be played without time stamps, and those that cannot: of an encoder, and written by hand."""
 
 import av
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_streamer.codec.h264.picture_order import DisplayOrder
+from edge_streamer.codec.h264.picture_order import B_FRAMES, FIELD_PICTURES, pictures_without_times
+from tests.support.h264_syntax import Sps, nal, u, ue
+from tests.support.rtsp.h264_depacketizer import annex_b
 
 FLAVOURS = {
     "pyramid": {"b_frames": 3, "x264": "b-pyramid=normal"},
     "no pyramid": {"b_frames": 2, "x264": "b-pyramid=none"},
     "sixteen": {"b_frames": 16, "x264": "b-pyramid=strict"},
     "interlaced": {"b_frames": 2, "x264": "tff=1"},
+    "interlaced without B-frames": {"x264": "tff=1"},
     "scaling lists": {"b_frames": 2, "x264": "cqm=jvt:8x8dct=1"},
     "4:4:4": {"b_frames": 2, "pix_fmt": "yuv444p"},
     "open groups": {"b_frames": 2, "x264": "open-gop=1"},
-    "long group": {"b_frames": 2, "gop": 500, "frames": 150},  # past the wrap of the sent bits
+    "slices": {"b_frames": 1, "x264": "slices=4"},
     "key frames only": {"gop": 1},
+    "long group": {"gop": 500, "frames": 150},
     "no B-frames": {},
 }
 
 
-def units_and_times(path):
-    with av.open(path) as container:
-        packets = [packet for packet in container.demux(video=0) if packet.size]
-        return [bytes(packet) for packet in packets], [packet.pts for packet in packets]
-
-
 @pytest.mark.parametrize("flavour", FLAVOURS)
-def test_pictures_are_shown_in_the_encoders_order(make_clip, flavour):
+def test_of_an_encoder(make_clip, flavour):
     settings = {"frames": 60, "gop": 20, **FLAVOURS[flavour]}
-    name = flavour.replace(":", "").replace(" ", "-")
-    units, _none = units_and_times(make_clip(f"{name}.h264", **settings))
-    _avcc, times = units_and_times(make_clip(f"{name}.mp4", **settings))
-    order = DisplayOrder(units)
-    shown = [order.shown_at(unit, number) for number, unit in enumerate(units)]
-    ranks = {time: rank for rank, time in enumerate(sorted(times))}
-    assert [number - order.delay for number in shown] == [ranks[time] for time in times]
-    assert all(number >= decoded for decoded, number in enumerate(shown))
-    assert (order.delay > 0) == (settings.get("b_frames", 0) > 0)
+    with av.open(make_clip(f"{flavour.replace(':', '').replace(' ', '-')}.h264", **settings)) as container:
+        units = [bytes(packet) for packet in container.demux(video=0)]
+    assert pictures_without_times(units) == (B_FRAMES if "b_frames" in settings else "")
 
 
-def test_without_a_sample_pictures_are_shown_as_they_come():
-    order = DisplayOrder([])
-    assert [order.shown_at(b"\0\0\1\x41whatever", number) for number in range(3)] == [0, 1, 2]
+P_SLICE, B_SLICE, I_SLICE, ALL_B_SLICES = 0, 1, 2, 6  # slice_type, table 7-6
+INTERLACED = Sps(log2_max_frame_num_minus4=3, frame_mbs_only="00")
 
 
-unit_bodies = st.lists(
-    st.sampled_from([b"\0\0\1\x67\x64", b"\0\0\1\x67\x42", b"\0\0\1\x65", b"\0\0\1\x41", b"\0\0\1\x01"])
+def slice_of(kind: int, *, first_byte: int = 0x41, is_field: bool = False) -> bytes:
+    """A slice of INTERLACED up to field_pic_flag, and some bits more."""
+    frame_num = u(0, 4 + INTERLACED.log2_max_frame_num_minus4)
+    return nal(ue(0, kind, 0) + frame_num + str(int(is_field)) + "1010", first_byte)
+
+
+@pytest.mark.parametrize("first_byte", [0x65, 0x41, 0x42], ids=["IDR", "slice", "partition A"])
+def test_field_pictures_are_found(first_byte):
+    units = [annex_b([INTERLACED.encoded(), slice_of(P_SLICE, first_byte=first_byte, is_field=True)])]
+    assert pictures_without_times(units) == FIELD_PICTURES
+
+
+@pytest.mark.parametrize("kind", [P_SLICE, I_SLICE])
+def test_frames_of_a_stream_that_may_have_fields_are_frames(kind):
+    assert pictures_without_times([annex_b([INTERLACED.encoded(), slice_of(kind)])]) == ""
+
+
+@pytest.mark.parametrize("kind", [B_SLICE, ALL_B_SLICES])
+def test_b_slices_are_found_behind_others_and_without_an_sps(kind):
+    units = [annex_b([slice_of(P_SLICE)]), annex_b([slice_of(I_SLICE), slice_of(kind)])]
+    assert pictures_without_times(units) == B_FRAMES
+
+
+@pytest.mark.parametrize("sps", [Sps(), Sps(log2_max_frame_num_minus4=12)])
+def test_a_stream_without_fields_has_no_flag_for_them(sps):
+    frame_num = "1" * (4 + sps.log2_max_frame_num_minus4)
+    units = [annex_b([sps.encoded(), nal(ue(0, P_SLICE, 0) + frame_num + "1111", 0x41)])]
+    assert pictures_without_times(units) == ""
+
+
+@pytest.mark.parametrize("first_byte", [0x43, 0x44, 0x06, 0x09])
+def test_units_without_a_slice_header_are_not_read(first_byte):
+    assert pictures_without_times([annex_b([nal(ue(0, B_SLICE, 0), first_byte)])]) == ""
+
+
+def test_what_cannot_be_read_is_passed_over():
+    broken = [b"\x67\x42", b"\x41", b"\x41\x01", nal(ue(0, 10), 0x41)]
+    assert pictures_without_times([annex_b([unit]) for unit in broken]) == ""
+    assert pictures_without_times([annex_b([*broken, slice_of(B_SLICE)])]) == B_FRAMES
+    assert pictures_without_times([]) == ""
+
+
+@given(
+    st.lists(
+        st.lists(
+            st.sampled_from([0x67, 0x65, 0x41]).flatmap(
+                lambda first: st.binary(max_size=40).map(lambda rest: bytes((first,)) + rest)
+            )
+        ),
+        max_size=6,
+    )
 )
-garbage = st.builds(lambda heads, tail: b"".join(head + tail for head in heads), unit_bodies, st.binary(max_size=40))
-
-
-@given(st.lists(garbage, max_size=6))
-def test_garbage_is_shown_no_earlier_than_it_is_decoded(units):
-    order = DisplayOrder(units)
-    for number, unit in enumerate(units):
-        assert order.shown_at(unit, number) >= number
+def test_any_bytes_get_a_verdict(units):
+    assert pictures_without_times(annex_b(unit) for unit in units) in (B_FRAMES, FIELD_PICTURES, "")

@@ -5,15 +5,11 @@ from fractions import Fraction
 import av
 import pytest
 
-from edge_streamer.codec.h264.access_unit import (
-    NalType,
-    ParameterSets,
-    nal_type,
-    prepare_access_unit,
-    split_access_unit,
-    update_parameter_sets,
-)
-from edge_streamer.protocol.rtp.packetizer import MAX_PACKET_BYTES, H264Packetizer
+from edge_streamer.codec.h264.access_unit import prepare_access_unit
+from edge_streamer.codec.h264.nal import NalType, nal_type, split_access_unit
+from edge_streamer.codec.h264.parameter_sets import ParameterSets, update_parameter_sets
+from edge_streamer.protocol.rtp.packetizers.h264 import H264Packetizer
+from edge_streamer.protocol.rtp.packets import MAX_PACKET_BYTES
 from tests.support.rtsp.h264_depacketizer import access_units, annex_b
 from tests.support.rtsp.rtp import RtpPacket
 
@@ -46,9 +42,8 @@ def sent_nal_units(units: list[bytes], known: ParameterSets | None = None) -> li
     line = H264Packetizer(ssrc=7, first_sequence=65_500)
     packets: list[bytes] = []
     for index, unit in enumerate(units):
-        nal_units = split_access_unit(unit)
-        known = update_parameter_sets(known, nal_units)
-        packets += line.packetize(prepare_access_unit(nal_units, known), 3600 * index).packets()
+        nal_units, known = prepare_access_unit(unit, known)
+        packets += line.packetize(nal_units, 3600 * index).packets()
     assert max(map(len, packets)) <= MAX_PACKET_BYTES
     assert sum(RtpPacket.parse(packet).marker for packet in packets) == FRAMES
     return access_units(packets)
@@ -106,4 +101,4 @@ def test_parameter_sets_state_what_was_encoded() -> None:
     parameter_sets = update_parameter_sets(None, split_access_unit(units[0]))
     assert parameter_sets is not None
     video_format = parameter_sets.video_format
-    assert (video_format.width, video_format.height, video_format.max_fps) == (WIDTH, HEIGHT, 25.0)
+    assert (video_format.width, video_format.height) == (WIDTH, HEIGHT)

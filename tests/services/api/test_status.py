@@ -14,8 +14,8 @@ from tests.support.service_status import a_session, a_status, a_stream
 
 
 def routes(status: ServiceStatus | None = None) -> StatusRoutes:
-    snapshot = status or a_status()
-    return StatusRoutes(lambda: snapshot, MetricsExposition(ServiceCollector(lambda: snapshot)), lambda call: call())
+    taken = status or a_status()
+    return StatusRoutes(lambda: taken, MetricsExposition(ServiceCollector(lambda: taken)), lambda call: call())
 
 
 def get(
@@ -74,18 +74,18 @@ def test_health_says_in_one_line_why_a_source_is_not_up():
     assert response.body == b"sub: no frame for 12 s\nyard: not up\n"
 
 
-def test_a_scrape_takes_its_snapshot_in_one_turn_and_is_written_in_the_next():
-    posted, snapshots, responses = [], [], []
+def test_a_scrape_takes_its_status_in_one_turn_and_is_written_in_the_next():
+    posted, taken, responses = [], [], []
 
-    def take_snapshot() -> ServiceStatus:
-        snapshots.append(a_status())
-        return snapshots[-1]
+    def take_status() -> ServiceStatus:
+        taken.append(a_status())
+        return taken[-1]
 
-    service = StatusRoutes(take_snapshot, MetricsExposition(ServiceCollector(take_snapshot)), posted.append)
+    service = StatusRoutes(take_status, MetricsExposition(ServiceCollector(take_status)), posted.append)
     service.find("/metrics")["GET"](HttpRequest("GET", "/metrics")).begin(responses.append)
-    assert (len(snapshots), len(posted), responses) == (1, 1, [])
+    assert (len(taken), len(posted), responses) == (1, 1, [])
     posted[0]()
-    assert len(snapshots) == len(responses) == 1
+    assert len(taken) == len(responses) == 1
 
 
 def test_a_scrape_is_negotiated():

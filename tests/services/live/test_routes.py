@@ -8,11 +8,12 @@ import pytest
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Ping, Pong, TextMessage
 
+from edge_streamer.codec.frame import CLOCK_HZ
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.media.stream import Stream, StreamIdentity
 from edge_streamer.protocol.http.messages import HttpRequest
 from edge_streamer.protocol.http.websocket import SILENT_AFTER_S
-from edge_streamer.protocol.mp4 import START_TIME, TIMESCALE_HZ
+from edge_streamer.protocol.mp4.fragments import START_TIME
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.services.http.router import HttpRoutes
 from edge_streamer.services.http.service import HttpService
@@ -27,7 +28,7 @@ from tests.support.service_status import a_status, a_stream
 
 __all__ = ["clock", "loop", "no_descriptor_left"]
 
-FRAME_S = TICKS_A_FRAME / TIMESCALE_HZ
+FRAME_S = TICKS_A_FRAME / CLOCK_HZ
 OTHER_SPS = bytes.fromhex("6742c01fda014016e840000003004000000f23c60ca8")  # 1280x720
 DEAD_AFTER_S = 8.0
 
@@ -190,7 +191,7 @@ def test_a_source_that_was_down_for_a_night_goes_on_ahead_of_what_was_shown(hous
     house.publish(key=True)
     client.wait_for("miKK")
     before, after = client.browser.fragments
-    assert after.decode_time - before.decode_time == round(3600.0 * hours * TIMESCALE_HZ)
+    assert after.decode_time - before.decode_time == round(3600.0 * hours * CLOCK_HZ)
     assert after.composition == 0
 
 

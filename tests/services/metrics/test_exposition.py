@@ -38,16 +38,16 @@ class Clock:
 
 
 class Service:
-    """A service whose snapshot the test sets, or makes fail."""
+    """A service whose status the test sets, or makes fail."""
 
     def __init__(self, status: ServiceStatus | Exception) -> None:
         self.status = status
-        self.snapshots = 0
-        self.collector = ServiceCollector(self.take_snapshot, clock=Clock())
+        self.taken = 0
+        self.collector = ServiceCollector(self.take_status, clock=Clock())
         self.exposition = MetricsExposition(self.collector)
 
-    def take_snapshot(self) -> ServiceStatus:
-        self.snapshots += 1
+    def take_status(self) -> ServiceStatus:
+        self.taken += 1
         if isinstance(self.status, Exception):
             raise self.status
         return self.status
@@ -68,14 +68,14 @@ def labels_text(labels: dict[str, str]) -> str:
     return "".join(f" {name}={value}" for name, value in sorted(labels.items()))
 
 
-def test_registering_takes_no_snapshot():
-    assert Service(a_status()).snapshots == 0
+def test_registering_takes_no_status():
+    assert Service(a_status()).taken == 0
 
 
-def test_one_snapshot_a_scrape():
+def test_one_status_a_scrape():
     service = Service(a_status())
     service.scrape()
-    assert service.snapshots == 1
+    assert service.taken == 1
 
 
 def test_values_of_streams():
@@ -94,32 +94,32 @@ def test_values_of_streams():
             )
         )
     ).scrape()
-    assert series["source_up source=main"] == 1
-    assert series["source_up source=sub"] == 0
-    assert series["source_frames_total source=main"] == 900
-    assert series["source_keyframes_total source=main"] == 15
-    assert series["source_bytes_total source=main"] == 7_500_000
-    assert series["source_dropped_frames_total source=main"] == 0
-    assert (series["source_wanted source=main"], series["source_wanted source=sub"]) == (1, 0)
-    assert series["source_restarts_total reason=exited source=main"] == 2
-    assert {series[f"source_restarts_total reason={reason} source=sub"] for reason in RestartReason} == {0}
-    assert series["source_discarded_buffers_total reason=torn source=main"] == 4
-    assert series["source_discarded_buffers_total reason=empty source=main"] == 0
-    assert series["source_last_frame_timestamp_seconds source=main"] == 1_700_000_030.5
-    assert "source_last_frame_timestamp_seconds source=sub" not in series
-    assert series["link_bytes_per_second source=main"] == 250_000
-    assert series["source_nominal_frames_per_second source=main"] == 30
-    assert series["source_nominal_bytes_per_second source=main"] == 237_500
-    assert "source_nominal_bytes_per_second source=sub" not in series
-    assert series["source_key_frame_interval_seconds source=main"] == 2
-    assert "source_key_frame_interval_seconds source=sub" not in series
-    (info,) = [name for name in series if name.startswith("source_info") and "source=main" in name]
+    assert series["source_up stream=main"] == 1
+    assert series["source_up stream=sub"] == 0
+    assert series["source_frames_total stream=main"] == 900
+    assert series["source_keyframes_total stream=main"] == 15
+    assert series["source_bytes_total stream=main"] == 7_500_000
+    assert series["source_dropped_frames_total stream=main"] == 0
+    assert (series["source_wanted stream=main"], series["source_wanted stream=sub"]) == (1, 0)
+    assert series["source_restarts_total reason=exited stream=main"] == 2
+    assert {series[f"source_restarts_total reason={reason} stream=sub"] for reason in RestartReason} == {0}
+    assert series["source_discarded_buffers_total reason=torn stream=main"] == 4
+    assert series["source_discarded_buffers_total reason=empty stream=main"] == 0
+    assert series["source_last_frame_timestamp_seconds stream=main"] == 1_700_000_030.5
+    assert "source_last_frame_timestamp_seconds stream=sub" not in series
+    assert series["link_bytes_per_second stream=main"] == 250_000
+    assert series["source_nominal_frames_per_second stream=main"] == 30
+    assert series["source_nominal_bytes_per_second stream=main"] == 237_500
+    assert "source_nominal_bytes_per_second stream=sub" not in series
+    assert series["source_key_frame_interval_seconds stream=main"] == 2
+    assert "source_key_frame_interval_seconds stream=sub" not in series
+    (info,) = [name for name in series if name.startswith("source_info") and "stream=main" in name]
     assert "camera=imx708 encoder=libx264 encoder_reason=no hardware encoder fps=30 height=720 kind=testpattern" in info
 
 
 def test_values_of_a_session():
     series = Service(a_status(sessions=(a_reporting_session(3),))).scrape()
-    info = "session_info client=vlc peer_ip=192.0.2.3 session=5E550003 slot=3 source=main transport=tcp"
+    info = "session_info client=vlc peer_ip=192.0.2.3 session=5E550003 slot=3 stream=main transport=tcp"
     assert series[info] == 1
     assert {name: value for name, value in series.items() if name.endswith(" slot=3")} == {
         "session_sent_bytes_total slot=3": 3_000_000_003,
@@ -201,10 +201,10 @@ def test_totals_and_histograms():
         "write_budget_seconds": 8,
         "loop_worst_turn_seconds": 0.0125,
         "handler_faults_total": 1,
-        "frame_handoff_seconds_bucket le=0.01 source=main": 4,
-        "frame_handoff_seconds_bucket le=+Inf source=sub": 10,
-        "frame_handoff_seconds_count source=main": 10,
-        "frame_handoff_seconds_sum source=main": 0.75,
+        "frame_handoff_seconds_bucket le=0.01 stream=main": 4,
+        "frame_handoff_seconds_bucket le=+Inf stream=sub": 10,
+        "frame_handoff_seconds_count stream=main": 10,
+        "frame_handoff_seconds_sum stream=main": 0.75,
         "capture_to_send_seconds_count": 8,
         "time_to_first_frame_seconds_sum": 2.5,
         "loop_turn_seconds_count": 120,
@@ -252,9 +252,9 @@ def test_sixty_four_sessions_have_series_and_the_rest_is_counted():
 
 
 @pytest.mark.parametrize(
-    "broken", [RuntimeError("no snapshot"), a_status(sessions_limit=None), a_status(loop_turns=1.0, worst_turn_s=1.0)]
+    "broken", [RuntimeError("no status"), a_status(sessions_limit=None), a_status(loop_turns=1.0, worst_turn_s=1.0)]
 )
-def test_a_failing_snapshot_is_counted_logged_and_does_not_fail_the_scrape(broken, caplog):
+def test_a_failing_status_is_counted_logged_and_does_not_fail_the_scrape(broken, caplog):
     service = Service(broken)
     with caplog.at_level(logging.ERROR):
         series = service.scrape()

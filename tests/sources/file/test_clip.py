@@ -1,6 +1,7 @@
 """A file as continuous access units: containers, raw streams, B-frames, seams, and files that are none."""
 
 import os
+import shlex
 import shutil
 from fractions import Fraction
 from itertools import islice, pairwise
@@ -11,44 +12,23 @@ import pytest
 
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.file.clip import Clip, ClipFrame, read_ahead
+from tests.support.h264_syntax import nal, u, ue
 
 RATE = Fraction(25)
 FRAME = 3600  # 90 kHz ticks at 25 frames a second
 COUNT = 20
 
 
-class Bits:
-    """Bits of a NAL unit's payload, as H.264 section 9.1 writes them."""
-
-    def __init__(self):
-        self.text = ""
-
-    def u(self, value, width):
-        self.text += f"{value:0{width}b}"
-        return self
-
-    def ue(self, *values):
-        for value in values:
-            code = f"{value + 1:b}"
-            self.text += "0" * (len(code) - 1) + code
-        return self
-
-    def payload(self):
-        text = self.text + "1"
-        text += "0" * (-len(text) % 8)
-        return bytes(int(text[at : at + 8], 2) for at in range(0, len(text), 8))
-
-
 def clip_without_timing(pictures):
     """Annex B of 16 x 16 grey pictures, all key frames, whose SPS has no VUI and so no frame rate."""
-    sps = Bits().u(66, 8).u(0xC0, 8).u(10, 8).ue(0, 0, 2, 0).u(0, 1).ue(0, 0).u(1, 1).u(1, 1).u(0, 1).u(0, 1)
-    pps = Bits().ue(0, 0).u(0, 1).u(0, 1).ue(0, 0, 0).u(0, 1).u(0, 2).ue(0, 0, 0).u(0, 1).u(0, 1).u(0, 1)
+    sps = nal(u(66, 8) + u(0xC0, 8) + u(10, 8) + ue(0, 0, 2, 0) + "0" + ue(0, 0) + "1100")
+    pps = nal(ue(0, 0) + "00" + ue(0, 0, 0) + "000" + ue(0, 0, 0) + "000", 0x68)
     units = []
     for number in range(pictures):
         # first_mb, slice type I, pps, frame_num, idr_pic_id, no flags, slice_qp_delta, then one I_PCM macroblock
-        idr = Bits().ue(0, 7, 0).u(0, 4).ue(number % 2).u(0, 1).u(0, 1).ue(0).ue(25)
-        idr.text += "0" * (-len(idr.text) % 8) + "10000000" * 384
-        units += [b"\x67" + sps.payload(), b"\x68" + pps.payload(), b"\x65" + idr.payload()]
+        idr = ue(0, 7, 0) + u(0, 4) + ue(number % 2) + "00" + ue(0) + ue(25)
+        idr += "0" * (-len(idr) % 8) + "10000000" * 384
+        units += [sps, pps, nal(idr, 0x65)]
     return b"".join(b"\0\0\0\1" + unit for unit in units)
 
 
@@ -60,8 +40,9 @@ def steps(times):
     return {later - earlier for earlier, later in pairwise(times)}
 
 
-@pytest.mark.parametrize("extension", ["mp4", "mkv", "ts", "h264"])
-@pytest.mark.parametrize("b_frames", [0, 2])
+@pytest.mark.parametrize(
+    ("extension", "b_frames"), [("mp4", 0), ("mkv", 0), ("ts", 0), ("h264", 0), ("mp4", 2), ("mkv", 2), ("ts", 2)]
+)
 def test_time_goes_on_over_the_seams(make_clip, extension, b_frames):
     frames = take(make_clip(f"seam{b_frames}.{extension}", b_frames=b_frames), 3 * COUNT)
     shown = sorted(frame.presentation_time for frame in frames)
@@ -93,14 +74,28 @@ def reference_pictures(path):
 def test_a_raw_stream_is_shown_in_the_order_of_its_container(make_clip):
     orders = []
     for name in ("order.mp4", "order.h264"):
-        frames = take(make_clip(name, frames=60, b_frames=2, gop=12), 60)
+        frames = take(make_clip(name, frames=60, gop=12), 60)
         orders.append([(frame.presentation_time - frames[0].presentation_time, frame.data[-20:]) for frame in frames])
     assert orders[0] == orders[1]
 
 
+def test_a_raw_stream_with_b_frames_comes_with_the_command_that_gives_it_times(make_clip, tmp_path):
+    path = tmp_path / "it's raw.h264"
+    shutil.copy(make_clip("reordered.h264", b_frames=2), path)
+    with pytest.raises(SourceError, match="has B-frames, and a raw stream does not say when they are shown") as raised:
+        Clip(str(path), RATE)
+    quoted = shlex.quote(str(path))
+    assert str(raised.value).endswith(f"convert it without loss, with mkvtoolnix: mkvmerge -o converted.mkv {quoted})")
+
+
+def test_a_raw_stream_that_is_interlaced_without_b_frames_plays(make_clip):
+    frames = take(make_clip("interlaced.h264", x264="tff=1"), 2 * COUNT)
+    assert steps([frame.presentation_time for frame in frames]) == {FRAME}
+
+
 def test_without_a_loop_the_clip_ends_with_its_last_frame(make_clip):
-    for name in ("once.mp4", "once.h264"):
-        assert len(take(make_clip(name, b_frames=2), 1000, loop=False)) == COUNT
+    for name, b_frames in (("once.mp4", 2), ("once.h264", 0)):
+        assert len(take(make_clip(name, b_frames=b_frames), 1000, loop=False)) == COUNT
 
 
 def test_the_format_is_the_files_own(make_clip):
@@ -178,7 +173,7 @@ def test_what_is_no_clip_is_one_sentence_with_path_and_what_is_allowed(tmp_path,
     data, said = BAD[name]
     (tmp_path / name).write_bytes(data)
     with pytest.raises(
-        SourceError, match=f"{name} {said}.*allowed: H.264 as raw Annex B or in MP4, Matroska"
+        SourceError, match=f"{name} {said}.*allowed: H.264 as raw Annex B without B-frames, or in MP4"
     ) as raised:
         take(str(tmp_path / name), 3)
     assert "\n" not in str(raised.value)

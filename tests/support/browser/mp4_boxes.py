@@ -43,6 +43,11 @@ def parse(data: bytes) -> Box:
     return Box("", 0, data, tuple(_boxes(data, 0)))
 
 
+def names(box: Box) -> list[str]:
+    """Return the names of the boxes directly in a box."""
+    return [child.name for child in box.children]
+
+
 def _boxes(data: bytes, offset: int) -> Iterator[Box]:
     position = 0
     while position < len(data):

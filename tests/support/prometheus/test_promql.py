@@ -17,7 +17,7 @@ def names(expression: str) -> list[str]:
         ("sum without (reason) (increase(a_total[10m])) > 3", ["a_total"]),
         ("sum by (job, le) (rate(a_bucket[$__rate_interval]))", ["a_bucket"]),
         ("max(a) / (b > 0) and c == 1 or time() - d", ["a", "b", "c", "d"]),
-        ("a * on (slot) group_left (client, source) b", ["a", "b"]),
+        ("a * on (slot) group_left (client, stream) b", ["a", "b"]),
         ("kept:a_total:rate1m < bool 0.8 * b", ["kept:a_total:rate1m", "b"]),
         ("histogram_quantile(0.99, a)", ["a"]),
         ("sum(round(max by (job) (a - timestamp(b)))) + sum(a < bool c)", ["a", "b", "a", "c"]),

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 _DIGITS: Final = re.compile(r"[0-9]{1,10}")
-"""Ten digits reach past every body limit; more are an attack on whoever converts them."""
+"""Ten digits exceed every body limit; a longer number only costs time to convert."""
 
 
 def parse_content_length(value: str | None) -> int | None:

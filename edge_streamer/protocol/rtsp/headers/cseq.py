@@ -1,6 +1,6 @@
 """CSeq (RFC 2326 section 12.17): the number that joins a reply to its request.
 
-Kept as text: what comes back must be what was sent, also `0` (ExoPlayer, Scrypted count from there) and `007`.
+The number stays text, since the reply must repeat it exactly, also `0` (ExoPlayer and Scrypted count from 0) and `007`.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Public and Allow (RFC 2326 sections 12.28 and 12.4): lists of methods.
 
-Public lists only what really gets a 200. retina pings with SET_PARAMETER as soon as it is listed, ffmpeg with
-GET_PARAMETER, and a camera that lists one and refuses it is seen as dead (retina#136).
+Public lists only methods that are answered 200. retina sends SET_PARAMETER as a keep-alive as soon as it is listed,
+ffmpeg GET_PARAMETER, and a camera that lists a method and refuses it counts as dead (retina#136).
 """
 
 from collections.abc import Iterable

@@ -1,10 +1,10 @@
 """Range (RFC 2326 section 12.29) of a live stream, which has one position: now.
 
-A request's Range is not read: `npt=0.000-` (ffmpeg, retina), `npt=now-`, `clock=...` and none at all mean the same
-here, and refusing one of them refuses a client.
+The Range of a request is ignored: `npt=0.000-` (ffmpeg, retina), `npt=now-`, `clock=...` and no Range at all mean the
+same for a live stream, and a server that refuses one of them loses a client.
 """
 
 from typing import Final
 
 LIVE_RANGE: Final = "npt=now-"
-"""What a PLAY reply says: from now, without end."""
+"""The Range of a PLAY reply: from now, without end."""

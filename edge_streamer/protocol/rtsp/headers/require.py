@@ -4,7 +4,7 @@ from typing import Final
 
 SUPPORTED_TAGS: Final = frozenset({"www.onvif.org/ver20/backchannel"})
 """go2rtc requires the ONVIF backchannel in each first DESCRIBE and reconnects after an error. An SDP without a
-backchannel track tells it the same and saves that connection."""
+backchannel track says the same and saves that connection."""
 
 
 def unsupported_tags(value: str | None) -> tuple[str, ...]:

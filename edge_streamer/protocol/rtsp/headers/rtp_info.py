@@ -1,4 +1,4 @@
-"""RTP-Info (RFC 2326 section 12.33): where in sequence and time the packets begin that follow a PLAY reply."""
+"""RTP-Info (RFC 2326 section 12.33): sequence number and time of the first packet after a PLAY reply."""
 
 from dataclasses import dataclass
 
@@ -19,5 +19,5 @@ class RtpInfo:
             raise ValueError(f"no RTP position: seq {self.seq}, rtptime {self.rtptime}")
 
     def encode(self) -> str:
-        """Return the field's value. rtptime is always there: retina wants it as soon as there are two streams."""
+        """Return the field's value. It always has rtptime: retina needs it as soon as there are two streams."""
         return f"url={self.url};seq={self.seq};rtptime={self.rtptime}"

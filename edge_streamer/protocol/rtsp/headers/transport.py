@@ -1,8 +1,8 @@
 """Transport (RFC 2326 section 12.39): a request offers alternatives, a reply names exactly one.
 
-Lenient in reading, because NVRs differ here more than anywhere else; strict in writing. `destination` is never read,
-nor are `port` and `ttl`: media goes to the peer that asked for it, or to the group that the operator chose, or the
-server would be a cannon for hire.
+The parser is lenient, because NVRs differ here more than anywhere else; the encoder is strict. `destination`, `port`
+and `ttl` are never read: media goes to the peer that asks for it or to the group that the operator chose, so that no
+peer can aim the stream at a third host.
 """
 
 import re
@@ -29,10 +29,10 @@ _PAIR: Final = re.compile(r"([0-9]{1,5})(?:[ \t]*-[ \t]*([0-9]{1,5}))?")
 
 @dataclass(frozen=True, slots=True)
 class TransportOffer:
-    """One alternative of a request. A pair that is absent or no pair is None.
+    """One alternative of a request. A pair that is absent or malformed is None.
 
-    In a `SetupRequested` event it is decided: `interleaved` is free on the connection, `client_ports` are usable. A
-    multicast offer says nothing more: where the group is, the reply says.
+    In a `SetupRequested` event the pairs are decided: `interleaved` is free on the connection, `client_ports` are
+    usable. A multicast offer has no pair: the reply names the group.
     """
 
     lower: Lower
@@ -43,7 +43,7 @@ class TransportOffer:
     def is_servable(self, transports: tuple[str, ...]) -> bool:
         """Say whether one of `transports` serves it.
 
-        A UDP offer needs ports: live555 made a session of `client_port=0-0` that nothing could end.
+        A UDP offer needs ports: `client_port=0-0` gave live555 a session that nothing could end.
         """
         reachable = self.lower != "udp" or self.client_ports is not None
         return reachable and self.lower in transports and not _PLAY_MODES.isdisjoint(self.mode.split(","))
@@ -51,7 +51,7 @@ class TransportOffer:
 
 @dataclass(frozen=True, slots=True)
 class MulticastTarget:
-    """Where a group is: a literal address without brackets, its RTP and RTCP ports, the TTL of its packets."""
+    """A multicast destination: a literal address without brackets, its RTP and RTCP ports, the TTL of its packets."""
 
     address: str
     ports: Pair

@@ -1,7 +1,8 @@
-"""Who may ask: the seam at which a server decides it, and the log-in by Digest or Basic (RFC 2326 section 16).
+"""Authentication of RTSP requests by Digest or Basic (RFC 2326 section 16), and the interface behind which it stands.
 
-`server` asks the authorizer before it looks at anything but the framing, for each request but OPTIONS: ZoneMinder
-gives up when that one is refused, and Qognify sends it with an empty user. The arithmetic is `protocol.digest`'s.
+`server.protocol` asks the authorizer for every request except OPTIONS, before it examines more than the framing:
+ZoneMinder gives up when OPTIONS is refused, and Qognify sends it with an empty user. `protocol.digest` does the
+arithmetic.
 """
 
 from typing import Final, Protocol
@@ -19,37 +20,37 @@ from edge_streamer.protocol.rtsp.target import parse_target
 
 
 class Authorizer(Protocol):
-    """One connection's memory of who it is; must not raise for what a peer sent."""
+    """Authentication state of one connection; it must not raise for anything that a peer sends."""
 
     @property
     def user(self) -> str:
-        """Who has logged in; empty while nobody has."""
+        """The user that the connection is logged in as; empty before a login."""
 
     def authorize(self, request: Request, now: float) -> Response | RefusalRequested | None:
-        """Return None to let the request pass, else the refusal, or the question when to refuse a wrong password."""
+        """Return None to admit the request, a reply to refuse it, or `RefusalRequested`: the service decides when."""
 
 
 class AllowAll:
-    """Everybody may watch."""
+    """Anonymous access: every request is admitted."""
 
     @property
     def user(self) -> str:
-        """Nobody in particular."""
+        """Empty: an anonymous client has no name."""
         return ""
 
     def authorize(self, request: Request, now: float) -> None:
-        """Let the request pass."""
+        """Admit the request."""
 
 
 ALLOW_ALL: Final = AllowAll()
 
 
 class LoginAuthorizer:
-    """One connection of a server that has users. `nonce` must be one that no peer can guess, new for each connection.
+    """One connection of a server that has users. `nonce` must be unguessable and new for each connection.
 
-    It stays valid for the connection's whole life and `stale=true` is never said: a second 401 is the end for go2rtc
-    and retina. A nonce of another connection (go2rtc brings its old one along) is no failed log-in, only a reason to
-    send the new one.
+    The nonce stays valid for the connection's whole life, and `stale=true` is never sent: go2rtc and retina give up at
+    a second 401. The nonce of another connection (go2rtc sends its old one) does not count as a failed login; the
+    reply carries the new nonce.
     """
 
     def __init__(self, rules: LoginRules, nonce: str) -> None:
@@ -59,11 +60,11 @@ class LoginAuthorizer:
 
     @property
     def user(self) -> str:
-        """Who has logged in; empty while nobody has."""
+        """The user that the connection is logged in as; empty before a login."""
         return self._user
 
     def authorize(self, request: Request, now: float) -> Response | RefusalRequested | None:  # noqa: ARG002 - Authorizer's
-        """Let pass who logs in now or did so before; ask everybody else to."""
+        """Admit a request that carries valid credentials or follows one that did; challenge every other request."""
         credentials = self._credentials(request)
         if credentials is not None and self._are_genuine(credentials, request):
             self._user = credentials.user
@@ -72,7 +73,7 @@ class LoginAuthorizer:
         return None
 
     def _credentials(self, request: Request) -> Credentials | None:
-        """Return those that can be checked; a Digest for another connection's nonce cannot."""
+        """Return the credentials that can be checked; a Digest for another connection's nonce cannot."""
         credentials = self._rules.read(request.header("Authorization") or "")
         is_foreign = isinstance(credentials, DigestCredentials) and credentials.nonce != self._nonce
         return None if is_foreign else credentials
@@ -85,16 +86,17 @@ class LoginAuthorizer:
         return RefusalRequested(credentials.user, self._challenges())
 
     def _challenges(self) -> Headers:
-        """MD5 first: go2rtc and Scrypted take the first field. Each in a field of its own, as all of them expect."""
+        """MD5 comes first, since go2rtc and Scrypted take the first field. Each challenge has a field of its own, as
+        all clients expect."""
         values = [digest_challenge(self._nonce, algorithm) for algorithm in self._rules.algorithms]
         basic = [basic_challenge()] if self._rules.basic else []
         return tuple(("WWW-Authenticate", value) for value in (*values, *basic))
 
 
 def _may_stand_for(uri: str, request_uri: str) -> bool:
-    """Return whether the `uri` of a Digest can mean the request: the same stream, however it is written.
+    """Return whether the `uri` of a Digest means the request's stream, in any spelling that clients use.
 
-    Path only (Bosch BVMS), the base URL with a final slash (VLC at SETUP) or without (HappyTime), with or without
-    its query; the host is not compared, as a client behind NAT names another one than we have.
+    Clients send the path only (Bosch BVMS), the base URL with a final slash (VLC at SETUP) or without (HappyTime), with
+    or without its query. The host is not compared, since a client behind NAT sees another host than this server does.
     """
     return parse_target(uri, "").path == parse_target(request_uri, "").path

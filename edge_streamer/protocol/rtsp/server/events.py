@@ -1,6 +1,6 @@
-"""What a connection's protocol object tells its service: four questions, and what has happened.
+"""Events of one RTSP connection for its service: four questions, and reports of what has happened.
 
-A question must be answered (`answer_...` of `server.RtspServerProtocol`) before the connection goes on.
+The service must answer a question (`answer_...` of `RtspServerProtocol`) before the connection goes on.
 """
 
 from dataclasses import dataclass
@@ -40,9 +40,9 @@ class PlayRequested:
 
 @dataclass(frozen=True, slots=True)
 class RefusalRequested:
-    """Question: when to refuse a wrong password, with status 401 and `challenges`; nothing goes on before that.
+    """Question: when to refuse a wrong password, with status 401 and `challenges`; the connection waits for it.
 
-    `user` is what the peer called itself: any characters, and perhaps nobody's name.
+    `user` is the name that the peer sent: any characters, and not necessarily the name of a user.
     """
 
     user: str
@@ -51,14 +51,14 @@ class RefusalRequested:
 
 @dataclass(frozen=True, slots=True)
 class PlaybackPaused:
-    """A playing session is READY again; it has been told so."""
+    """A playing session is READY again; the reply to PAUSE is queued."""
 
     session: RtspSession
 
 
 @dataclass(frozen=True, slots=True)
 class InterleavedReceived:
-    """Bytes on a channel of `session`: RTCP on the second of its pair, anything or nothing on the first."""
+    """Payload on a channel of `session`: RTCP on the second channel of the pair, unspecified data on the first."""
 
     channel: int
     payload: bytes

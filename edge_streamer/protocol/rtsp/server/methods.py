@@ -1,7 +1,8 @@
 """What each method means (RFC 2326 section 10): a `Call` in, an `Answer` or a question for the service out.
 
-No bytes, no pending, no clock: `server` has framed, admitted and counted the request before and sends the reply
-after. The order of checks is the same everywhere: the session (454), its state (455), then the method's own.
+This module handles no bytes, no pending questions and no clock: `protocol` frames, authenticates and counts the request
+before, and sends the reply afterwards. Every method is checked in the same order: the session (454), its state (455),
+then the method's own conditions.
 """
 
 from collections.abc import Callable
@@ -46,14 +47,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A request that is dealt with: the reply, and what has happened with it."""
+    """The outcome of a request: the reply, and the events that it caused."""
 
     response: Response
     events: tuple[RtspEvent, ...] = ()
 
 
 def answer(call: Call) -> Answer | Question:
-    """Return what the request leads to; 501 for a method that is none of ours, and the connection stays open."""
+    """Return the request's outcome; 501 for a method that this server does not know, and the connection stays open."""
     method = METHODS.get(call.request.method)
     if method is None:
         return Answer(Response(501))
@@ -80,9 +81,9 @@ def _options(_call: Call) -> Answer:
 
 
 def _parameter(_call: Call) -> Answer:
-    """GET_PARAMETER and SET_PARAMETER are pings: 200 for any URL, session and body.
+    """Answer GET_PARAMETER and SET_PARAMETER, which clients use as keep-alives: 200 for any URL, session and body.
 
-    UniFi Protect cuts and pulls the stream anew when it gets a 454 here.
+    UniFi Protect drops the connection and starts again when it gets a 454 here.
     """
     return Answer(Response(200))
 
@@ -133,7 +134,7 @@ METHODS: Final[dict[str, Callable[[Call], Answer | Question]]] = {
     "GET_PARAMETER": _parameter,
     "SET_PARAMETER": _parameter,
 }
-"""All that is served, in the order in which Public lists it."""
+"""All methods that are served, in the order in which Public lists them."""
 
 
 def _check_session(call: Call) -> None:
@@ -147,7 +148,7 @@ def _check_session(call: Call) -> None:
 
 
 def _existing_session(call: Call) -> RtspSession:
-    """Return the session of a PLAY or PAUSE; its URL may name the stream, its base or its track, but no other."""
+    """Return the session of a PLAY or PAUSE; the URL must name its stream, the stream's base or its track."""
     _check_session(call)
     if call.session is None or call.session.path != call.target.path:  # never None: INIT has neither method
         raise _Refused(Response(404))
@@ -155,9 +156,9 @@ def _existing_session(call: Call) -> RtspSession:
 
 
 def _choose_offer(call: Call) -> TransportOffer:
-    """Return the first offer that can be served, ready to be used.
+    """Return the first offer that can be served, with its channels or ports decided.
 
-    GStreamer offers UDP, multicast and TCP in one field and takes what is named first.
+    GStreamer offers UDP, multicast and TCP in one field, in the order of its preference.
     """
     offers = parse_transport(call.request.header("Transport") or "")
     offer = next((offer for offer in offers if offer.is_servable(call.transports)), None)
@@ -167,9 +168,8 @@ def _choose_offer(call: Call) -> TransportOffer:
 
 
 def _with_free_channels(offer: TransportOffer, call: Call) -> TransportOffer:
-    """Take the pair the client wants (168-169 for IndigoVision, an odd first one for Qognify), else a free one.
-
-    Genetec and ZoneMinder name none and leave it to the server.
+    """Return the channel pair that the client asks for (168-169 for IndigoVision, an odd first channel for Qognify),
+    else a free pair. Genetec and ZoneMinder name no channels and leave the choice to the server.
     """
     others = (other for other in call.sessions.of_connection(call.peer.connection_id) if other is not call.session)
     taken = {channel for other in others for channel in other.transport.channels or ()}

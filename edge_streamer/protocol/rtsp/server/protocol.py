@@ -1,23 +1,23 @@
 """The server's end of one RTSP connection: bytes and `now` in, replies and events out (RFC 2326).
 
-Here is what a connection is: framing, one request at a time, replies, faults, patience. What a request means is in
-`methods`, which sessions exist in `session`, what may follow what in `states`. The service drives it:
+A connection consists of framing, one request at a time, replies, faults and time limits. `methods` says what a request
+means, `session` which sessions exist, `states` which method is valid when. The service drives the object:
 
     events = protocol.receive(data, now)      what the peer's bytes led to
     protocol.answer_...(...)                  at once or later, to the one question among them
     connection.send(protocol.data_to_send())  ONE write, before any `$` frame that follows
     if protocol.closing: ...                  flush, close, then protocol.eof(now)
 
-While a question is open nothing behind it is parsed: replies leave in the order of the requests (RFC 2326 section
-9.1), and a PLAY cannot overtake the SETUP it belongs to. An answer goes on parsing and returns what came of it, just
-as `receive` does.
+While a question is open, no bytes behind it are parsed: replies leave in the order of the requests (RFC 2326 section
+9.1), and a PLAY cannot overtake the SETUP it belongs to. An answer continues the parsing and returns the events that
+follow, as `receive` does.
 
-A connection without a session is closed after `setup_within_s`, counted from its accept, from the last answer of the
-service (a DESCRIBE that waits stops the clock) and from the last bytes that came while it had a session. OPTIONS,
-keep-alives and wrong passwords do not put that off: who only has those to offer gets nothing of us.
+A connection without a session is closed after `setup_within_s`, counted from its accept, from the service's last answer
+(a DESCRIBE that waits stops the clock) and from the last bytes that arrived while it had a session. OPTIONS,
+keep-alives and wrong passwords do not extend that time.
 
-Nothing a peer sends raises. A mistake of the service does (an answer without question: RuntimeError; an impossible
-answer: ValueError), and at once.
+Nothing that a peer sends raises. A mistake of the service raises at once (an answer without a question: RuntimeError;
+an impossible answer: ValueError).
 """
 
 from collections.abc import Callable
@@ -56,15 +56,16 @@ from edge_streamer.protocol.rtsp.server.states import TRANSITIONS
 from edge_streamer.protocol.rtsp.target import parse_target
 
 USER_AGENT_CHARACTERS: Final = 128
-"""As much of a User-Agent as is kept and shown."""
+"""A longer User-Agent is cut to this length before it is kept and shown."""
 MAX_REQUESTS_WITHOUT_CSEQ: Final = 16
-"""Each is answered and the framing is whole; who goes on like this speaks another protocol."""
+"""Each such request is answered, since the framing is intact; a peer that sends more of them speaks another
+protocol."""
 
 _Q = TypeVar("_Q")
 
 
 class RtspServerProtocol:
-    """One connection. `sessions` is shared by all of them; `new_session_id` returns ids no peer can guess, in hex."""
+    """One connection. All connections share `sessions`; `new_session_id` returns unguessable ids in hex."""
 
     def __init__(
         self,
@@ -96,7 +97,7 @@ class RtspServerProtocol:
     # --- the connection: bytes, end, clock ---------------------------------------------------------------------
 
     def receive(self, data: bytes, now: float) -> list[RtspEvent]:
-        """Take the peer's next bytes; return what came of them. A question, if there is one, is the last event."""
+        """Take the peer's next bytes; return the events that follow. A question, if there is one, is the last event."""
         if self._question is not None and self._parser.buffered_bytes > self._limits.pipelined_bytes:
             what = f"more than {self._limits.pipelined_bytes} bytes behind an unanswered request"
             self._fail(Fault(ProtocolErrorKind.PIPELINE_LIMIT, what, self._parser.offset))
@@ -138,7 +139,7 @@ class RtspServerProtocol:
 
     @property
     def _owes_answer(self) -> bool:
-        """Whether the connection's time limit stands still for an answer that is due; for a failed login it goes on."""
+        """Whether the peer waits for the service. A failed login does not extend the connection's time limit."""
         return self._question is not None and not isinstance(self._question[1], RefusalRequested)
 
     def data_to_send(self) -> bytes:
@@ -216,7 +217,7 @@ class RtspServerProtocol:
         if not isinstance(question, kind):
             raise RuntimeError(f"the open question is another one: {question}")
         self._question = None
-        if not isinstance(question, RefusalRequested):  # else a peer that guesses passwords could stay for ever
+        if not isinstance(question, RefusalRequested):  # else guessing passwords would extend it
             self._without_session_since = now
         return request, question
 

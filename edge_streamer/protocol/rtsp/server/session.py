@@ -1,11 +1,11 @@
 """RTSP sessions and the table of all of them (RFC 2326 sections 3.4 and 12.37).
 
-The table is the one owner of "which sessions exist" and of their expiry, for all connections together, because a UDP
-session may outlive its connection. It sends nothing: `server` fills and asks it, the service expires it.
+One table owns all sessions and their expiry, for all connections together, because a UDP session may outlive its
+connection. The table sends nothing: `protocol` fills and queries it, the service expires its sessions.
 
-A session id is no password. A TCP session belongs to its connection. A UDP session, unicast or multicast, belongs to
-its peer's address, and a new connection from there may take it over (some NVRs reconnect); to everybody else it does
-not exist (live555 2026: sessions stolen by their id).
+A session id is not a password. A TCP session belongs to its connection. A UDP session, unicast or multicast, belongs to
+its peer's address, and a new connection from that address may take it over (some NVRs reconnect); for every other peer
+the session does not exist (in live555 2026, sessions could be stolen by their id).
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ SessionEndReason = Literal["teardown", "peer_closed", "idle", "protocol_error"]
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPeer:
-    """Who is at the other end. Hosts come without port and brackets; `connection_id` is never used twice."""
+    """The peer of a connection. Hosts have no port and no brackets; `connection_id` is never used twice."""
 
     connection_id: int
     peer_host: str
@@ -33,7 +33,7 @@ class RtspSession:
     """One viewer of one track. Compared by identity: an id may be used again, an object not.
 
     `control_url` is the track's URL as this client derives it, for RTP-Info. `last_renewed` is a `now` in seconds.
-    `user` is who logged in, empty where nobody has to. `context` belongs to the service.
+    `user` is the logged-in user, empty for an anonymous client. `context` belongs to the service.
     """
 
     id: str
@@ -76,7 +76,7 @@ class SessionTable:
         return self._by_id.get(session.id) is session
 
     def get(self, session_id: str) -> RtspSession | None:
-        """Return the session of that id, whoever owns it."""
+        """Return the session of that id, whichever peer owns it."""
         return self._by_id.get(session_id)
 
     def of_connection(self, connection_id: int) -> tuple[RtspSession, ...]:
@@ -91,7 +91,7 @@ class SessionTable:
         self._by_connection.setdefault(session.connection_id, []).append(session)
 
     def remove(self, session: RtspSession) -> bool:
-        """Take out this very object and return whether it was in; another one of the same id stays."""
+        """Remove this very object and return whether it was in the table; another session with the same id stays."""
         if session not in self:
             return False
         del self._by_id[session.id]
@@ -112,7 +112,7 @@ class SessionTable:
         return session
 
     def renew(self, session: RtspSession, now: float) -> None:
-        """Put off the session's expiry: its peer was heard (a request, RTCP)."""
+        """Renew the session: its peer has sent a request or RTCP."""
         session.last_renewed = now
 
     def expire(self, now: float) -> list[SessionRemoved]:

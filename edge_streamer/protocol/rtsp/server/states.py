@@ -3,17 +3,17 @@
 A session is born by SETUP and ends by TEARDOWN, by its connection, or by silence. Between the two it is in one of
 two states, and INIT is the state of a session that does not exist: before SETUP, and after the end.
 
-    INIT      SETUP makes a session. TEARDOWN of nothing is answered 200, as appendix A.2 has it. PLAY is not valid.
+    INIT      SETUP makes a session. TEARDOWN without a session is answered 200 (appendix A.2). PLAY is not valid.
     READY     It has a transport and receives nothing. SETUP replaces the transport: ffmpeg and Media3 do so when UDP
               brings them nothing and they turn to TCP. PAUSE again changes nothing.
     PLAYING   It receives the stream. SETUP is not valid (appendix A.2 would allow it: a transport cannot be swapped
               under packets that are on their way). PLAY again changes nothing and restarts nothing.
 
-Appendix A.2's third state, Recording, has no row: this server does not record. What is not in the table is answered
-455 with an Allow field that is read off the table (RFC 2326 section 11.3.6). Methods that are not in the table at
-all (OPTIONS, DESCRIBE, GET_PARAMETER, SET_PARAMETER) are valid everywhere and move nothing.
+Appendix A.2's third state, Recording, has no row: this server does not record. A method that the table does not list
+for a state is answered 455, with an Allow field that is read off the table (RFC 2326 section 11.3.6). Methods that the
+table does not list at all (OPTIONS, DESCRIBE, GET_PARAMETER, SET_PARAMETER) are valid in every state and change none.
 
-`server` follows the table when a request is answered, not when it arrives: a PLAY that the service refuses leaves the
+`protocol` follows the table when a request is answered, not when it arrives: a PLAY that the service refuses leaves the
 session READY. `mermaid()` draws the table for docs/rtsp-states.md, and a test compares the two.
 """
 

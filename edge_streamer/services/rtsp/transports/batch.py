@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 
 from edge_streamer.media.stream import Viewer
-from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
+from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.runtime.tcp.connection import TcpConnection, send_frame_to_all
 from edge_streamer.services.rtsp.transports.unicast import UnicastFeed
 

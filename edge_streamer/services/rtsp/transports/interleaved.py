@@ -10,7 +10,7 @@ from struct import pack
 from typing import Final
 
 from edge_streamer.media.stream import BatchKind, Stream
-from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
+from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, TransportReply
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection

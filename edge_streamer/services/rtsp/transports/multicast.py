@@ -13,7 +13,7 @@ stream's rule allows to ask for one, and never the frames since the last, which 
 from collections.abc import Callable, Mapping
 
 from edge_streamer.media.stream import Stream
-from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
+from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import sender_ssrc
 from edge_streamer.protocol.rtsp.headers.transport import MulticastTarget, TransportOffer, TransportReply
 from edge_streamer.runtime.loop import Loop

@@ -4,7 +4,7 @@
 """
 
 from edge_streamer.media.stream import Stream
-from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
+from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, TransportReply
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.udp.pair import NoPortLeftError, UdpPair, UdpPortRange

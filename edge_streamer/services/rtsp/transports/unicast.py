@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from edge_streamer.media.stream import BatchKind, Stream
-from edge_streamer.protocol.rtp.packetizer import PacketizedFrame
+from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.protocol.rtsp.headers.transport import TransportReply
 from edge_streamer.services.rtsp.wire import FedSession, OpenedTransport, Wire
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from edge_streamer.protocol.rtp.packetizer import H264Packetizer, PacketizedFrame
+from edge_streamer.protocol.rtp.packetizers.h264 import H264Packetizer
+from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.runtime.tcp.info import TcpInfo

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge_streamer.protocol.rtp.rtcp import says_goodbye, sender_ssrc
+from edge_streamer.protocol.rtp.rtcp import sender_ssrc
 from edge_streamer.services.rtsp.connection import REPLAY_PAUSE_S
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.rtsp.transports.multicast import MulticastSender
@@ -15,6 +15,7 @@ from edge_streamer.services.status import EndReason
 from tests.services.rtsp.conftest import HOST, Client, House
 from tests.support.loop import take_faults
 from tests.support.rtsp.multicast import Listener, own_group
+from tests.support.rtsp.rtcp import says_goodbye
 
 LISTENER_HOST = "127.0.0.1"
 OFFER = "RTP/AVP;multicast"

@@ -1,6 +1,6 @@
 """A wire over a UDP pair that loses what it is told to."""
 
-from edge_streamer.protocol.rtp.packetizer import H264Packetizer
+from edge_streamer.protocol.rtp.packetizers.h264 import H264Packetizer
 from edge_streamer.services.rtsp.transports.udp import UdpWire
 
 

@@ -1,122 +1,16 @@
-"""Fragmented MP4: the boxes parsed back, by a parser that knows nothing of the writer."""
+"""Fragments: their boxes parsed back, by a parser that knows nothing of the writer."""
 
 from itertools import pairwise
 
 import pytest
 
-from edge_streamer.protocol.mp4 import (
-    MAX_DURATION_S,
-    MIN_DURATION_S,
-    START_TIME,
-    TIMESCALE_HZ,
-    FragmentWriter,
-    VideoTrack,
-    initialization_segment,
-)
-from tests.support.browser.mp4_boxes import Box, parse
+from edge_streamer.codec.frame import CLOCK_HZ
+from edge_streamer.protocol.mp4.fragments import MAX_DURATION_S, MIN_DURATION_S, START_TIME, FragmentWriter
+from tests.support.browser.mp4_boxes import names, parse
 from tests.support.frames import PPS, SPS
 
-OTHER_PPS = PPS + b"\x01"
-HIGH_SPS = bytes.fromhex("6764001facd9405005bb011000000300100000030300f183196000")
-TRACK = VideoTrack((SPS,), (PPS,), 320, 192)
 SLICE = b"\x65" + bytes(range(1, 100))
-MIN_DURATION = round(MIN_DURATION_S * TIMESCALE_HZ)
-
-
-def names(box: Box) -> list[str]:
-    return [child.name for child in box.children]
-
-
-# --- the initialization segment
-
-
-def test_the_initialization_segment_has_the_boxes_that_must_be_there_in_their_order():
-    segment = parse(initialization_segment(TRACK))
-    assert names(segment) == ["ftyp", "moov"]
-    assert names(segment.at("moov")) == ["mvhd", "trak", "mvex"]
-    assert names(segment.at("moov/trak")) == ["tkhd", "mdia"]
-    assert names(segment.at("moov/trak/mdia")) == ["mdhd", "hdlr", "minf"]
-    assert names(segment.at("moov/trak/mdia/minf")) == ["vmhd", "dinf", "stbl"]
-    assert names(segment.at("moov/trak/mdia/minf/stbl")) == ["stsd", "stts", "stsc", "stsz", "stco"]
-    assert names(segment.at("moov/mvex")) == ["trex"]
-
-
-def test_brands_allow_fragments_that_count_from_their_own_start():
-    file_type = parse(initialization_segment(TRACK)).at("ftyp").body
-    assert file_type[:4] == b"iso6"
-    assert {b"iso5", b"iso6", b"avc1"} <= {file_type[start : start + 4] for start in range(8, len(file_type), 4)}
-
-
-@pytest.mark.parametrize(
-    ("path", "size_bytes"),
-    [
-        ("moov/mvhd", 100),
-        ("moov/trak/tkhd", 84),
-        ("moov/trak/mdia/mdhd", 24),
-        ("moov/trak/mdia/minf/vmhd", 12),
-        ("moov/trak/mdia/minf/stbl/stsz", 12),
-        ("moov/mvex/trex", 24),
-    ],
-)
-def test_boxes_of_fixed_size_have_it(path, size_bytes):
-    assert len(parse(initialization_segment(TRACK)).at(path).body) == size_bytes
-
-
-def test_times_are_in_ticks_of_rtp_and_no_duration_is_promised():
-    segment = parse(initialization_segment(TRACK))
-    assert segment.at("moov/mvhd").numbers("IIII") == (0, 0, 90_000, 0)
-    assert segment.at("moov/trak/mdia/mdhd").numbers("IIIIH") == (0, 0, 90_000, 0, 0x55C4)
-    assert segment.at("moov/trak/tkhd").numbers("IIIII") == (0, 0, 1, 0, 0)
-    assert segment.at("moov/trak/mdia/hdlr").body[8:12] == b"vide"
-
-
-def test_the_size_stands_in_track_and_sample_entry():
-    segment = parse(initialization_segment(TRACK))
-    assert segment.at("moov/trak/tkhd").numbers("II", 76) == (320 << 16, 192 << 16)
-    assert sample_entry(TRACK).numbers("HH", 24) == (320, 192)
-
-
-def sample_entry(track: VideoTrack) -> Box:
-    description = parse(initialization_segment(track)).at("moov/trak/mdia/minf/stbl/stsd")
-    assert description.numbers("I") == (1,)
-    (entry,) = parse(description.body[8:]).children
-    assert entry.name == "avc1"
-    assert len(entry.body) > 78
-    return entry
-
-
-def configuration(track: VideoTrack) -> bytes:
-    (box,) = parse(sample_entry(track).body[78:]).children
-    assert box.name == "avcC"
-    return box.body
-
-
-def test_the_configuration_holds_the_parameter_sets():
-    track = VideoTrack((SPS,), (PPS, OTHER_PPS), 320, 192)
-    sps = b"\x01" + SPS[1:4] + b"\xff\xe1" + len(SPS).to_bytes(2, "big") + SPS
-    pps = b"\x02" + b"".join(len(each).to_bytes(2, "big") + each for each in (PPS, OTHER_PPS))
-    assert configuration(track) == sps + pps
-
-
-@pytest.mark.parametrize(
-    ("samples", "end"), [((), "fdf8f800"), ((2, 10, 10), "fefafa00"), ((3, 8, 9), "fff8f900")], ids=str
-)
-def test_the_configuration_of_a_high_profile_says_how_pictures_are_sampled(samples, end):
-    assert configuration(VideoTrack((HIGH_SPS,), (PPS,), 1280, 720, *samples)).hex().endswith(PPS.hex() + end)
-
-
-def test_the_media_type_names_profile_and_level():
-    assert TRACK.mime == 'video/mp4; codecs="avc1.42c00d"'
-    assert VideoTrack((HIGH_SPS,), (PPS,), 1280, 720).mime == 'video/mp4; codecs="avc1.64001f"'
-
-
-@pytest.mark.parametrize(("sps", "pps"), [((), (PPS,)), ((SPS,), ()), ((SPS,) * 32, (PPS,)), ((SPS,), (PPS,) * 256)])
-def test_parameter_sets_that_the_configuration_cannot_hold_are_refused(sps, pps):
-    with pytest.raises(ValueError, match="SPS and"):
-        VideoTrack(sps, pps, 320, 192)
-
-
-# --- fragments
+MIN_DURATION = round(MIN_DURATION_S * CLOCK_HZ)
 
 
 class Fragment:
@@ -179,7 +73,7 @@ def test_a_frame_is_said_to_last_as_long_as_the_one_before_but_long_enough_for_a
 
 
 def test_a_gap_is_nobodys_duration():
-    gap = round(MAX_DURATION_S * TIMESCALE_HZ) + 1
+    gap = round(MAX_DURATION_S * CLOCK_HZ) + 1
     assert [each.duration for each in fragments(0, 3000, 3000 + gap)] == [MIN_DURATION] * 3
 
 

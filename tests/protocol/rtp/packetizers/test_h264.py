@@ -1,20 +1,14 @@
-"""Access units into packets, and packets into what transports send."""
-
-import struct
-from itertools import pairwise
+"""Access units into packets: single, aggregated and fragmented NAL units."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_streamer.codec.h264.access_unit import NalUnit
-from edge_streamer.protocol.rtp.packetizer import (
+from edge_streamer.codec.h264.nal import NalUnit
+from edge_streamer.protocol.rtp.packetizers.h264 import MIN_PACKET_BYTES, H264Packetizer
+from edge_streamer.protocol.rtp.packets import (
     MAX_PACKET_BYTES,
     MAX_RUN_BYTES,
-    MAX_RUN_SEGMENTS,
-    MIN_PACKET_BYTES,
-    DatagramRun,
-    H264Packetizer,
     PacketizedFrame,
 )
 from tests.support.rtsp.h264_depacketizer import access_units
@@ -134,13 +128,11 @@ class TestPacketizer:
         packets = [packet for index in range(5) for packet in line.packetize([p_slice(4000)], index).packets()]
         sequences = [RtpPacket.parse(packet).sequence for packet in packets]
         assert sequences == [*range(65_530, 65_536), *range(9)]
-        assert line.next_sequence == 9
+        assert line.packetize([p_slice(9)], 5).first_sequence == 9
 
-    def test_next_sequence_is_zero_after_the_last(self) -> None:
+    def test_sequence_is_zero_after_the_last(self) -> None:
         line = packetizer(first_sequence=65_535)
-        assert line.next_sequence == 65_535
         assert line.packetize([p_slice(9)], 0).first_sequence == 65_535
-        assert line.next_sequence == 0
         assert line.packetize([p_slice(9)], 0).first_sequence == 0
 
     @pytest.mark.parametrize(("given_ticks", "sent_ticks"), [(2**32 + 7, 7), (-1, 2**32 - 1)])
@@ -185,19 +177,8 @@ class TestPacketizer:
         assert access_units(packets) == [nal_units]
         assert max(map(len, packets)) <= max_packet_bytes
         assert [RtpPacket.parse(packet).marker for packet in packets] == [False] * (len(packets) - 1) + [True]
-        assert line.next_sequence == (first_sequence + len(packets)) % 65_536
-        assert_images_hold(frame, packets)
-
-
-def assert_images_hold(frame: PacketizedFrame, packets: list[bytes]) -> None:
-    assert list(interleaved_packets(frame.interleaved(2))) == [(2, packet) for packet in packets]
-    assert [packet for run in frame.datagrams() for packet in datagrams_of(run)] == packets
-
-
-def datagrams_of(run: DatagramRun) -> list[bytes]:
-    starts = range(0, len(run.image), run.segment_bytes)
-    assert len(starts) == run.packet_count
-    return [run.image[start : start + run.segment_bytes] for start in starts]
+        following = (first_sequence + len(packets)) % 65_536
+        assert line.packetize([p_slice(9)], 2).first_sequence == following
 
 
 class TestPacketizedFrame:
@@ -209,69 +190,14 @@ class TestPacketizedFrame:
         assert frame.packet_bytes == sum(map(len, packets))
         assert frame.payload_bytes == sum(len(packet) - 12 for packet in packets)
 
-    def test_interleaved_bytes(self) -> None:
-        frame = packetizer(first_sequence=1).packetize([b"\x41\x9a"], 2)
-        assert frame.interleaved(6) == bytes.fromhex("24 06 000e 80e0 0001 00000002 d6d66271 419a")
+    def test_keeps_what_it_was_made_of(self) -> None:
+        frame = packetizer().packetize((SPS, PPS, idr(5000)), 1, is_key_frame=True)
+        assert frame.nal_units == (SPS, PPS, idr(5000))
+        assert frame.is_key_frame
 
-    def test_another_image_is_made_once_of_the_nal_units(self) -> None:
-        made: list[PacketizedFrame] = []
-
-        def make(frame: PacketizedFrame) -> bytes:
-            made.append(frame)
-            return b"+".join(frame.nal_units)
-
-        frame = packetize(SPS, PPS, idr(3000))
-        assert frame.image(make) == b"+".join((SPS, PPS, idr(3000)))
-        assert frame.image(make) is frame.image(make)
-        assert made == [frame]
-        assert frame.image(lambda frame: b"another") == b"another"
-
-    def test_interleaved_is_built_once_per_channel(self) -> None:
-        frame = packetize(SPS, PPS, idr(5000))
-        assert frame.interleaved(0) is frame.interleaved(0)
-        assert frame.interleaved(168) is frame.interleaved(168)
-        assert list(interleaved_packets(frame.interleaved(168))) == [(168, packet) for packet in frame.packets()]
-
-    @pytest.mark.parametrize("channel", [-1, 256])
-    def test_a_channel_is_a_byte(self, channel: int) -> None:
-        with pytest.raises(struct.error):
-            packetize(p_slice(9)).interleaved(channel)
-
-    def test_datagrams_are_built_once(self) -> None:
-        frame = packetize(p_slice(5000))
-        assert frame.datagrams() is frame.datagrams()
-
-    def test_a_slice_is_one_run(self) -> None:
+    def test_a_slice_is_one_run_of_datagrams(self) -> None:
         (run,) = packetize(p_slice(17_000)).datagrams()
         assert (run.segment_bytes, run.packet_count) == (MAX_PACKET_BYTES, 13)
-
-    @pytest.mark.parametrize(
-        ("sizes", "runs"),
-        [
-            ([100], [(100, 1)]),
-            ([100, 100, 100], [(100, 3)]),
-            ([100, 100, 60], [(100, 3)]),
-            ([100, 60, 60], [(100, 2), (60, 1)]),
-            ([60, 100], [(60, 1), (100, 1)]),
-            ([60, 60, 100, 60], [(60, 2), (100, 2)]),
-            ([40] * (MAX_RUN_SEGMENTS + 1), [(40, MAX_RUN_SEGMENTS), (40, 1)]),
-            ([40] * MAX_RUN_SEGMENTS + [30], [(40, MAX_RUN_SEGMENTS), (30, 1)]),
-            ([1300] * 50 + [1000], [(1300, 50), (1000, 1)]),
-            ([1300] * 49 + [1000], [(1300, 50)]),
-        ],
-    )
-    def test_runs_end_where_sizes_grow_or_limits_are_reached(
-        self, sizes: list[int], runs: list[tuple[int, int]]
-    ) -> None:
-        frame = packetize(*(p_slice(size - 12) for size in sizes))
-        assert [(run.segment_bytes, run.packet_count) for run in frame.datagrams()] == runs
-        assert_images_hold(frame, frame.packets())
-
-    def test_runs_stay_below_what_one_send_can_take(self) -> None:
-        runs = packetize(idr(250_000)).datagrams()
-        assert len(runs) == 4
-        assert all(len(run.image) <= MAX_RUN_BYTES and run.packet_count <= MAX_RUN_SEGMENTS for run in runs)
-        assert all(len(earlier.image) > MAX_RUN_BYTES - MAX_PACKET_BYTES for earlier, _later in pairwise(runs))
 
     def test_images_outlive_the_access_unit(self) -> None:
         access_unit = bytearray(p_slice(3000))
