@@ -127,7 +127,7 @@ def test_a_camera_is_told_everything_that_was_written() -> None:
         rotation=180,
         sensor_mode=(2304, 1296),
         buffer_count=4,
-        controls={"AfMode": "Auto", "Gain": [1.0, 2.5]},
+        controls={"AfMode": "Auto", "Gain": (1.0, 2.5)},
     )
 
 

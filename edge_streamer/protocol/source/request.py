@@ -5,34 +5,42 @@ which. Called by `__main__`; the kinds receive the values.
 """
 
 from fractions import Fraction
-from typing import Annotated, Final, Literal, TypeAlias, TypeVar
+from typing import Annotated, Final, TypeAlias, TypeVar
 
 import msgspec
 
 from edge_streamer.protocol.source.messages import MAX_OUTPUTS
-
-MAX_CONTROLS: Final = 64
-"""libcamera knows fewer than this."""
-MAX_CONTROL_VALUES: Final = 64
-MAX_BUFFERS: Final = 12
-"""Beyond that a camera with much memory buys latency with it."""
+from edge_streamer.protocol.source.ranges import (
+    BITRATE_BPS,
+    BUFFERS,
+    CAMERA_NUMBER,
+    CONTROLS,
+    FPS,
+    GOP_S,
+    OVERLAY,
+    PICTURE_SIDE,
+    SENSOR_SIDE,
+    STREAM_NAME,
+    CameraFormat,
+    ControlValue,
+    EncoderName,
+    Rotation,
+)
 
 _T = TypeVar("_T")
-_Side = Annotated[int, msgspec.Meta(ge=64, le=7680, multiple_of=2)]  # 4:2:0 has no odd sides
-_SensorSide = Annotated[int, msgspec.Meta(ge=1, le=16_384)]
 
 
 class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One stream that is wanted of a source; a file's own geometry and bit rate override these."""
 
-    name: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] = "main"
-    width: _Side = 1280
-    height: _Side = 720
-    fps: Annotated[float, msgspec.Meta(ge=1, le=240)] = 30.0
-    bitrate_bps: Annotated[int, msgspec.Meta(ge=16_000, le=200_000_000)] = 2_000_000
-    gop_s: Annotated[float, msgspec.Meta(gt=0, le=60)] = 1.0
-    encoder: Literal["auto", "hardware", "software"] = "auto"
-    overlay: Annotated[str, msgspec.Meta(max_length=128)] = ""
+    name: Annotated[str, STREAM_NAME] = "main"
+    width: Annotated[int, PICTURE_SIDE] = 1280
+    height: Annotated[int, PICTURE_SIDE] = 720
+    fps: Annotated[float, FPS] = 30.0
+    bitrate_bps: Annotated[int, BITRATE_BPS] = 2_000_000
+    gop_s: Annotated[float, GOP_S] = 1.0
+    encoder: EncoderName = "auto"
+    overlay: Annotated[str, OVERLAY] = ""
 
     @property
     def frame_rate_hz(self) -> Fraction:
@@ -56,9 +64,6 @@ class FileOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     loop: bool = True
 
 
-ControlValue: TypeAlias = bool | int | float | str | Annotated[list[float], msgspec.Meta(max_length=MAX_CONTROL_VALUES)]
-
-
 class CameraOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A camera of libcamera's, through picamera2: which, how it is mounted, and how it is set.
 
@@ -66,26 +71,25 @@ class CameraOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     chosen by size and rate), `controls` values by libcamera's own names.
     """
 
-    camera: Annotated[int, msgspec.Meta(ge=0, le=63)] = 0
+    camera: Annotated[int, CAMERA_NUMBER] = 0
     hflip: bool = False
     vflip: bool = False
-    rotation: Literal[0, 180] = 0
-    sensor_mode: tuple[_SensorSide, _SensorSide] | None = None
-    buffer_count: Annotated[int, msgspec.Meta(ge=2, le=MAX_BUFFERS)] = 6
-    controls: Annotated[dict[str, ControlValue], msgspec.Meta(max_length=MAX_CONTROLS)] = msgspec.field(
-        default_factory=dict
-    )
+    rotation: Rotation = 0
+    sensor_mode: tuple[Annotated[int, SENSOR_SIDE], Annotated[int, SENSOR_SIDE]] | None = None
+    buffer_count: Annotated[int, BUFFERS] = 6
+    controls: Annotated[dict[str, ControlValue], CONTROLS] = msgspec.field(default_factory=dict)
 
 
 class V4l2Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A camera of the kernel's: its device, by a path that survives a restart, and what it shall deliver.
 
-    `fps` is the rate of the camera where the outputs have been made slower since: it may not offer theirs.
+    `fps` is the rate of the camera where the outputs have been made slower since: it may not offer theirs. None: that
+    of the fastest output.
     """
 
     device: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
-    format: Literal["auto", "h264", "mjpeg", "yuyv", "nv12"] = "auto"
-    fps: Annotated[float, msgspec.Meta(ge=0, le=240)] = 0.0
+    format: CameraFormat = "auto"
+    fps: Annotated[float, FPS] | None = None
 
 
 Options: TypeAlias = PatternOptions | FileOptions | CameraOptions | V4l2Options

@@ -3,7 +3,7 @@
 Runs in the main thread. Knows neither the other output nor the camera's health: `source` does.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -91,7 +91,7 @@ class CameraFeed:
 
     def set_bitrate(self, bitrate_bps: int) -> None:
         """Change the rate without a gap, with an IDR where the encoder must be replaced; SourceError when it cannot."""
-        output = _changed(self.output, bitrate_bps=bitrate_bps)
+        output = msgspec.structs.replace(self.output, bitrate_bps=bitrate_bps)
         if self.choice.is_hardware and (misfit := bitrate_misfit(bitrate_bps)):
             raise SourceError(f"the hardware encoder cannot: {misfit}")
         try:
@@ -107,8 +107,8 @@ class CameraFeed:
         self._replace(self.with_fps(fps))
 
     def with_fps(self, fps: float) -> Output:
-        """Return what this output would be at another rate; SourceError when there is no such rate."""
-        return _changed(self.output, fps=fps)
+        """Return what this output would be at another rate."""
+        return msgspec.structs.replace(self.output, fps=fps)
 
     def _start(self, choice: EncoderChoice) -> tuple[EncoderChoice, CameraEncoder]:
         encoder = self._make(self.output, choice)
@@ -133,11 +133,3 @@ class CameraFeed:
     def _make(self, output: Output, choice: EncoderChoice) -> CameraEncoder:
         lane = Lane(self._number, output.fps, self._mailbox)
         return self._camera.make_encoder(self._number, output, choice, lane)
-
-
-def _changed(output: Output, **changes: Any) -> Output:
-    """Return `output` with changes that its own limits allow."""
-    try:
-        return msgspec.convert(msgspec.structs.asdict(output) | changes, Output)
-    except msgspec.ValidationError as error:
-        raise SourceError(str(error)) from None

@@ -84,7 +84,8 @@ def choose_format(modes: Sequence[Mode], outputs: Sequence[Output], options: V4l
 def capture_rate_hz(outputs: Sequence[Output], options: V4l2Options) -> Fraction:
     """Return the rate that the camera must deliver: the fastest output's, or that of the options; slower outputs leave
     frames out."""
-    return max(Fraction(options.fps).limit_denominator(1001), *(output.frame_rate_hz for output in outputs))
+    rates_hz = [output.frame_rate_hz for output in outputs]
+    return max(rates_hz) if options.fps is None else max(Fraction(options.fps).limit_denominator(1001), *rates_hz)
 
 
 def is_rate(rate_hz: Fraction, wanted_hz: Fraction) -> bool:

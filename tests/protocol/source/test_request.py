@@ -39,7 +39,7 @@ def test_a_camera_needs_no_options_and_takes_all_of_them():
     assert parse_request("picamera2", [], "{}", None).options == CameraOptions(
         camera=0, hflip=False, vflip=False, rotation=0, sensor_mode=None, buffer_count=6, controls={}
     )
-    controls = {"AfMode": "Continuous", "AeEnable": True, "LensPosition": 1.5, "AwbMode": 2, "ColourGains": [1.5, 2.0]}
+    controls = {"AfMode": "Continuous", "AeEnable": True, "LensPosition": 1.5, "AwbMode": 2, "ColourGains": (1.5, 2.0)}
     options = {
         "camera": 1, "hflip": True, "vflip": True, "rotation": 180, "sensor_mode": (2304, 1296), "buffer_count": 4,
         "controls": controls,
@@ -96,7 +96,11 @@ def test_the_kinds_are_those_of_the_command_line():
         ("testpattern", ['{"hight": 4}'], "{}", "unknown field `hight`"),
         ("testpattern", ['{"width": 641}'], "{}", "multiple of 2.*width"),
         ("testpattern", ['{"height": 62}'], "{}", "height"),
+        ("testpattern", ['{"width": 4098}'], "{}", "width"),
         ("testpattern", ['{"fps": 0}'], "{}", "fps"),
+        ("testpattern", ['{"fps": 121}'], "{}", "fps"),
+        ("testpattern", ['{"bitrate_bps": 24999}'], "{}", "bitrate_bps"),
+        ("testpattern", ['{"name": "a b"}'], "{}", "name"),
         ("testpattern", ['{"bitrate_bps": 1e9}'], "{}", "bitrate_bps"),
         ("testpattern", ['{"gop_s": 0}'], "{}", "gop_s"),
         ("testpattern", ['{"name": ""}'], "{}", "name"),

@@ -151,8 +151,6 @@ def test_bit_rates_that_an_encoder_cannot_do_are_refused(start):
     [(output, note)] = lab.turn({"command": "set_bitrate", "output": 1, "bitrate_bps": 26_000_000})
     assert (output, note["command"]) == (1, "set_bitrate")
     assert "25000 to 25000000 bit/s" in note["reason"]
-    [(_, note)] = lab.turn({"command": "set_bitrate", "bitrate_bps": 5})
-    assert note["event"] == "unsupported"
     lab.camera.encoders[0].refusal = OSError(34, "Numerical result out of range")
     [(_, note)] = lab.turn({"command": "set_bitrate", "bitrate_bps": 1_000_000})
     assert "refused 1000000 bit/s: [Errno 34]" in note["reason"]
@@ -172,7 +170,7 @@ def test_a_rate_of_one_output_leaves_the_other_alone_and_the_sensor_follows_the_
 def test_rates_that_cannot_be_are_refused_and_all_goes_on(lab):
     before = dict(lab.camera.encoders)
     assert lab.turn({"command": "set_fps", "fps": 61.0}) == unsupported(0, "set_fps", "the camera gives at most 60 fps")
-    [(_, note)] = lab.turn({"command": "set_fps", "fps": 241.0})
+    [(_, note)] = lab.turn({"command": "set_fps", "fps": 120.0})
     assert note["event"] == "unsupported"
     assert lab.camera.encoders == before
 
