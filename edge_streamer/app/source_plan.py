@@ -24,7 +24,16 @@ from edge_streamer.config.streams import (
 )
 from edge_streamer.config.toml import ConfigError
 from edge_streamer.device.cameras import FoundCamera
-from edge_streamer.services.supervision.spec import OutputSpec, SourceSpec
+from edge_streamer.protocol.source.ranges import EncoderName
+from edge_streamer.protocol.source.request import (
+    CameraOptions,
+    FileOptions,
+    FileOutput,
+    Output,
+    PatternOptions,
+    V4l2Options,
+)
+from edge_streamer.services.supervision.spec import SourceSpec
 
 STREAMS_A_CAMERA: Final = 2
 """libcamera scales a picture into `main` and `lores` at once; a V4L2 camera gives one, which is scaled once at most."""
@@ -75,7 +84,7 @@ def _camera_source(group: Mapping[str, CameraStream], cameras: Mapping[int, Came
     _check_sizes(streams)
     settings = msgspec.structs.asdict(cameras.get(number, CameraConfig()))
     outputs = tuple(_output(name, stream, stream.encoder) for name, stream in streams.items())
-    return PlannedSource(SourceSpec("picamera2", outputs, {"camera": number, **settings}), streams)
+    return PlannedSource(SourceSpec(outputs, CameraOptions(camera=number, **settings)), streams)
 
 
 def _device_source(group: Mapping[str, DeviceStream]) -> PlannedSource:
@@ -85,21 +94,20 @@ def _device_source(group: Mapping[str, DeviceStream]) -> PlannedSource:
     _check_number_of_streams(group, first.device, 1 if first.format == "h264" else STREAMS_A_CAMERA)
     outputs = tuple(_output(name, stream, stream.encoder) for name, stream in streams.items())
     fastest_fps = max(stream.fps for stream in streams.values())  # still the camera's when a stream was made slower
-    options = {"device": first.device, "format": first.format, "fps": fastest_fps}
-    return PlannedSource(SourceSpec("v4l2", outputs, options), streams)
+    return PlannedSource(SourceSpec(outputs, V4l2Options(first.device, first.format, fastest_fps)), streams)
 
 
 def _pattern_source(name: str, stream: PatternStream) -> PlannedSource:
-    return PlannedSource(SourceSpec("testpattern", (_output(name, stream),)), {name: stream})
+    return PlannedSource(SourceSpec((_output(name, stream),), PatternOptions()), {name: stream})
 
 
 def _file_source(name: str, stream: FileStream) -> PlannedSource:
-    spec = SourceSpec("file", (OutputSpec(name),), {"path": stream.path, "loop": stream.loop})
+    spec = SourceSpec((FileOutput(name),), FileOptions(stream.path, stream.loop))
     return PlannedSource(spec, {name: stream})
 
 
-def _output(name: str, stream: PatternStream | CameraStream | DeviceStream, encoder: str = "") -> OutputSpec:
-    return OutputSpec(
+def _output(name: str, stream: PatternStream | CameraStream | DeviceStream, encoder: EncoderName = "auto") -> Output:
+    return Output(
         name,
         stream.width,
         stream.height,

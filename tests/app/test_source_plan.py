@@ -148,21 +148,22 @@ def test_a_device_is_told_its_path_and_format() -> None:
 def test_a_device_is_opened_at_the_rate_of_its_fastest_stream() -> None:
     slow, fast = DeviceStream(device=WEBCAM, fps=5), DeviceStream(device=WEBCAM, width=640, height=360, fps=15)
     (planned,) = plan({"slow": slow, "fast": fast})
-    assert planned.spec.options["fps"] == 15
+    assert planned.spec.options == V4l2Options(WEBCAM, fps=15)
 
 
 def test_a_pattern_and_a_file_are_told_what_they_know() -> None:
     pattern, file = plan({"p": PatternStream(overlay="{name}"), "f": FileStream(path="/a.mp4", loop=False)})
     assert [json.loads(word) for word in pattern.spec.arguments()[5::2]] == [
+        {},
         {"name": "p", "width": 1280, "height": 720, "fps": 30, "bitrate_bps": 2_000_000, "gop_s": 2.0,
-         "overlay": "{name}"}
+         "encoder": "auto", "overlay": "{name}"},
     ]  # fmt: skip
     assert file.spec.arguments()[3:] == [
         "file",
         "--options",
-        '{"path": "/a.mp4", "loop": false}',
+        '{"path":"/a.mp4","loop":false,"fps":30.0}',
         "--output",
-        '{"name": "f"}',
+        '{"name":"f"}',
     ]
 
 

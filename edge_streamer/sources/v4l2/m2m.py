@@ -12,13 +12,12 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Final
 
 import av
 
 from edge_streamer.codec.h264.unit_reader import AccessUnitReader, TornPictureError
-from edge_streamer.protocol.source.request import Output
+from edge_streamer.protocol.source.request import Output, as_ratio
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.v4l2 import abi
 from edge_streamer.sources.v4l2.abi import BufferFlags, BufferType, Capabilities, Control, PixelFormat
@@ -165,7 +164,7 @@ class M2mEncoder:
 
     def set_fps(self, fps: float) -> None:
         """Say at which rate pictures come; the key-frame interval stays the same in seconds."""
-        rate_hz = Fraction(fps).limit_denominator(1001)
+        rate_hz = as_ratio(fps)
         with explained(self.device_path, f"rate of {fps:g} fps"):
             self._device.set_rate(self._picture_type, rate_hz)
             self._set_gop(max(1, round(self._output.gop_s * fps)))

@@ -5,14 +5,13 @@ queue but the encoder's own. Driven by `source`.
 """
 
 from collections.abc import Sequence
-from fractions import Fraction
 from typing import Final
 
 import av
 
 from edge_streamer.codec.h264.unit_reader import TornPictureError
 from edge_streamer.protocol.source.messages import SourceCommand
-from edge_streamer.protocol.source.request import Output
+from edge_streamer.protocol.source.request import Output, as_ratio
 from edge_streamer.sources.drawing.overlay import overlay_of
 from edge_streamer.sources.encoding.jpeg import jpeg_of_picture
 from edge_streamer.sources.ending import SourceError
@@ -158,7 +157,7 @@ class _Feed:
 
     def _set_fps(self, fps: float) -> None:
         """Leave frames out; the camera's own rate is everybody's and cannot change while it streams."""
-        rate_hz = Fraction(fps).limit_denominator(1001)
+        rate_hz = as_ratio(fps)
         if rate_hz > self._camera.rate_hz * (1 + RATE_TOLERANCE):
             raise SourceError(f"the camera was opened at {float(self._camera.rate_hz):g} fps: no more can be had")
         self.encoder.set_fps(fps)
