@@ -26,9 +26,10 @@ from edge_streamer.config.streams import (
 )
 from edge_streamer.device.board import BoardIdentity, read_board
 from edge_streamer.device.cameras import FoundCamera, FoundSensor, find_cameras, find_sensors
-from edge_streamer.device.inventory import Camera, CameraMode, HardwareEncoder, Inventory, Part, ask_inventory
+from edge_streamer.device.inventory import Inventory, ask_inventory
 from edge_streamer.device.serial_ports import SerialPort, list_serial_ports
 from edge_streamer.device.video import list_video_devices
+from edge_streamer.protocol.source.inventory import Camera, CameraMode, HardwareEncoder, Part
 
 MODES_SHOWN: Final = 6
 """Sizes of a format in the table; the JSON has all."""
