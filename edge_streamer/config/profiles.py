@@ -9,12 +9,13 @@ that suit it; it knows nothing of the service. `docs/boards.md` says how to writ
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 from msgspec import Meta, Struct
 
 from edge_streamer.config.toml import ConfigError, check_keys, did_you_mean, expect_table, read_file, read_struct, shown
 from edge_streamer.device.board import BoardIdentity
+from edge_streamer.protocol.source.encoder_limits import EncoderLimits
 
 GENERIC: Final = "generic"
 """The profile of a board that no other profile names."""
@@ -35,19 +36,6 @@ class Board(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     title: str = ""
     compatible: Annotated[tuple[str, ...], Meta(extra={"allowed": "a list of device-tree names in quotes"})] = ()
     models: Annotated[tuple[str, ...], Meta(extra={"allowed": "a list of device-tree models in quotes"})] = ()
-
-
-class Encoder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[encoder]`: the limits of the board's H.264 encoder; pixels, 16x16-pixel macroblocks a second, bit/s.
-
-    A board whose profile has no such section makes H.264 in software.
-    """
-
-    kind: Literal["v4l2_m2m"]
-    max_width: Pixels
-    max_height: Pixels
-    max_macroblocks_per_s: Annotated[int, Meta(ge=1485, le=16_711_680)]
-    max_bitrate_bps: Bitrate
 
 
 class Network(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,13 +76,14 @@ class Sensors(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Profile(Struct, frozen=True, kw_only=True):
-    """One board. None where the board has no such thing or nothing is known of it.
+    """One board. None where the board has no such thing or nothing is known of it; a board without an `encoder` makes
+    H.264 in software.
 
     `streams` are its default `[streams.<name>]` tables as written; `config` checks them with everything else.
     """
 
     board: Board
-    encoder: Encoder | None = None
+    encoder: EncoderLimits | None = None
     network: Network | None = None
     serial: Serial | None = None
     led: Led | None = None
@@ -246,7 +235,7 @@ def _build_profile(tables: Mapping[str, Any]) -> Profile:
     streams = expect_table(tables.get("streams", {}), "streams")
     return Profile(
         board=read_struct(tables.get("board", {}), Board, "board"),
-        encoder=_optional(tables, "encoder", Encoder),
+        encoder=_optional(tables, "encoder", EncoderLimits),
         network=_optional(tables, "network", Network),
         serial=_optional(tables, "serial", Serial),
         led=_optional(tables, "led", Led),

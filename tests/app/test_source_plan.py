@@ -19,7 +19,15 @@ from edge_streamer.config.config import (
     StreamConfig,
 )
 from edge_streamer.device.cameras import FoundCamera
-from edge_streamer.protocol.source.request import CameraOptions, Output, Request, V4l2Options, parse_request
+from edge_streamer.protocol.source.encoder_limits import EncoderLimits
+from edge_streamer.protocol.source.request import (
+    CameraOptions,
+    Output,
+    PatternOptions,
+    Request,
+    V4l2Options,
+    parse_request,
+)
 from edge_streamer.services.supervision.spec import SourceSpec
 
 WEBCAM = "/dev/v4l/by-id/usb-cam"
@@ -205,3 +213,14 @@ def test_a_device_delivers_one_format() -> None:
         "write the same for each"
     )
     plan({**streams, "b": DeviceStream(device="/dev/video8", **SMALL)})
+
+
+def test_cameras_are_told_the_limits_of_the_boards_encoder() -> None:
+    limits = EncoderLimits(
+        kind="v4l2_m2m", max_width=1920, max_height=1920, max_macroblocks_per_s=245_760, max_bitrate_bps=25_000_000
+    )
+    streams = {"csi": CameraStream(), "usb": DeviceStream(device=WEBCAM), "pattern": PatternStream()}
+    csi, usb, pattern = (as_the_child_reads_it(each.spec).options for each in plan_sources(streams, {}, (), limits))
+    assert csi == CameraOptions(encoder_limits=limits)
+    assert usb == V4l2Options(WEBCAM, fps=30, encoder_limits=limits)
+    assert pattern == PatternOptions()

@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Final, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
+from edge_streamer.protocol.source.encoder_limits import EncoderLimits
 from edge_streamer.protocol.source.messages import MAX_OUTPUTS
 from edge_streamer.protocol.source.ranges import (
     BITRATE_BPS,
@@ -85,7 +86,8 @@ class CameraOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A camera of libcamera's, through picamera2: which, how it is mounted, and how it is set.
 
     `camera` is its number in libcamera's list, `sensor_mode` the width and height that the sensor shall deliver (None:
-    chosen by size and rate), `controls` values by libcamera's own names.
+    chosen by size and rate), `controls` values by libcamera's own names. `encoder_limits`
+    are those of the board (None: no profile knows them).
     """
 
     camera: Annotated[int, CAMERA_NUMBER] = 0
@@ -95,18 +97,20 @@ class CameraOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sensor_mode: tuple[Annotated[int, SENSOR_SIDE], Annotated[int, SENSOR_SIDE]] | None = None
     buffer_count: Annotated[int, BUFFERS] = 6
     controls: Annotated[dict[str, ControlValue], CONTROLS] = msgspec.field(default_factory=dict)
+    encoder_limits: EncoderLimits | None = None
 
 
 class V4l2Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A camera of the kernel's: its device, by a path that survives a restart, and what it shall deliver.
 
     `fps` is the rate of the camera where the outputs have been made slower since: it may not offer theirs. None: that
-    of the fastest output.
+    of the fastest output. `encoder_limits` are as in `CameraOptions`.
     """
 
     device: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
     format: CameraFormat = "auto"
     fps: Annotated[float, FPS] | None = None
+    encoder_limits: EncoderLimits | None = None
 
 
 AnyOutput: TypeAlias = Output | FileOutput

@@ -9,9 +9,10 @@ import msgspec
 
 from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.protocol.source.request import Output
+from edge_streamer.sources.encoding.hardware_fit import bitrate_misfit, macroblocks_per_s
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.link import Link
-from edge_streamer.sources.picamera2.encoders import EncoderChoice, bitrate_misfit, macroblocks_a_second
+from edge_streamer.sources.picamera2.encoders import EncoderChoice
 from edge_streamer.sources.picamera2.lane import Lane
 from edge_streamer.sources.picamera2.mailbox import FrameEncoded, Mailbox
 from edge_streamer.sources.picamera2.roles import Camera, CameraEncoder
@@ -39,7 +40,7 @@ class CameraFeed:
     @property
     def hardware_macroblocks(self) -> int:
         """What this output takes of the hardware encoder's macroblocks a second."""
-        return macroblocks_a_second(self.output) if self.choice.is_hardware else 0
+        return macroblocks_per_s(self.output) if self.choice.is_hardware else 0
 
     def tell_ready(self) -> None:
         """Say what frames will come."""
@@ -92,7 +93,7 @@ class CameraFeed:
     def set_bitrate(self, bitrate_bps: int) -> None:
         """Change the rate without a gap, with an IDR where the encoder must be replaced; SourceError when it cannot."""
         output = msgspec.structs.replace(self.output, bitrate_bps=bitrate_bps)
-        if self.choice.is_hardware and (misfit := bitrate_misfit(bitrate_bps)):
+        if self.choice.is_hardware and (misfit := bitrate_misfit(bitrate_bps, self.choice.limits)):
             raise SourceError(f"the hardware encoder cannot: {misfit}")
         try:
             if self.encoder.set_bitrate_live(bitrate_bps):
