@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from edge_streamer.config.config import Overrides, load_config
-from edge_streamer.config.profiles import Profile, Sensor, load_sensors, select_profile
+from edge_streamer.config.profiles import Facts, Profile, load_sensors, select_profile
 from edge_streamer.config.streams import (
     CameraStream,
     DecidedStream,
@@ -46,7 +46,7 @@ class ProbedSensor:
 
     name: str
     address: str
-    known: Sensor | None
+    known: Facts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,9 +250,14 @@ def _shown_rate(fps: Sequence[float]) -> str:
 
 def _sensor_rows(sensors: Sequence[ProbedSensor]) -> Iterator[tuple[str, str]]:
     for sensor in sensors:
-        modules = " or ".join(module.name for module in sensor.known.modules) if sensor.known else "not in hw_profiles"
-        focus = ", autofocus" if sensor.known and sensor.known.sensor.autofocus else ""
-        yield "sensor", f"{sensor.name} at I2C {sensor.address}: {modules}{focus}"
+        yield "sensor", f"{sensor.name} at I2C {sensor.address}: {_shown_facts(sensor.known)}"
+
+
+def _shown_facts(known: Facts | None) -> str:
+    if known is None:
+        return "not in hw_profiles"
+    modules = " or ".join(module["name"] for module in known["modules"])
+    return f"{modules}, autofocus" if known["sensor"]["autofocus"] else modules
 
 
 def _encoder_rows(report: ProbeReport) -> Iterator[tuple[str, str]]:
