@@ -263,7 +263,7 @@ class App:
     # --- what is known
 
     def status(self) -> ServiceStatus:
-        """Return a snapshot of everything."""
+        """Return the status of everything, as it is now."""
         config, times = self._running.config, self._sources.times
         counters, traffic, board = self._rtsp.counters, self._rtsp.traffic(), self._sensors.health()
         return ServiceStatus(

@@ -1,6 +1,6 @@
 """What the service knows of itself, as values: metrics, API and logs are made from these and nothing else.
 
-A snapshot is taken on the loop between two turns; whoever renders it never sees a half-changed state.
+A status is taken on the loop between two turns; whoever renders it never sees a half-changed state.
 """
 
 from collections.abc import Mapping

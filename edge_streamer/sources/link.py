@@ -3,7 +3,8 @@
 It never blocks its encoder: what the kernel does not take waits here up to a limit, and beyond the limit whole access
 units are dropped up to the next key frame, counted, and told when the server reads again. A message that was begun is
 always completed before another, so the server never sees a torn frame. The end of the socket, in either direction,
-raises `SourceStopped`: no source survives its server. Wire format: `media.frame`. Used by `__main__` and the kinds.
+raises `SourceStopped`: no source survives its server. The wire format is
+`protocol.source.messages`'. Used by `__main__` and the kinds.
 """
 
 import select

@@ -1,4 +1,4 @@
-"""The encoded frame, and the bytes by which a source process hands it to the server.
+"""The bytes by which a source process hands frames, notes and pictures to the server, and the commands it is given.
 
 Called by the source processes (`encode_*`) and by the server's supervisor (`SourceParser`). A socketpair carries
 messages towards the server, each a 44-byte header and a body:

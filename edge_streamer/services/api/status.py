@@ -1,7 +1,7 @@
 """`/api/v1/status`, `/healthz`, `/metrics`: what the service knows of itself, for scripts, load balancers, Prometheus.
 
-A finder of `services.http`. Each answer is computed from one snapshot of the status and waits for nobody; a scrape of
-many sessions takes its snapshot in one turn of the loop and is written in the next.
+A finder of `services.http`. Each answer is computed from one status and waits for nobody; a scrape of
+many sessions takes its status in one turn of the loop and is written in the next.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from edge_streamer.services.http.routes import Answer, Operation, Resource, Rout
 from edge_streamer.services.metrics.exposition import Collected, MetricsExposition
 from edge_streamer.services.status import ServiceStatus, StreamStatus
 
-TakeSnapshot: TypeAlias = Callable[[], ServiceStatus]
+TakeStatus: TypeAlias = Callable[[], ServiceStatus]
 
 _TEXT: Final = "text/plain; charset=utf-8"
 _METRICS: Final = ("text/plain", "application/openmetrics-text")
@@ -25,10 +25,10 @@ class StatusRoutes:
     """See the module."""
 
     def __init__(
-        self, take_snapshot: TakeSnapshot, metrics: MetricsExposition, post: Callable[[Callable[[], None]], None]
+        self, take_status: TakeStatus, metrics: MetricsExposition, post: Callable[[Callable[[], None]], None]
     ) -> None:
         """`post` has something called in the next turn of the loop."""
-        self._take_snapshot = take_snapshot
+        self._take_status = take_status
         self._metrics = metrics
         self._post = post
         self.routes: Final = (
@@ -43,10 +43,10 @@ class StatusRoutes:
 
     def _status(self, request: HttpRequest) -> HttpResponse:
         you = YouDocument(request.user or None, request.role)
-        return ok(JSON, status_document(self._take_snapshot(), you))
+        return ok(JSON, status_document(self._take_status(), you))
 
     def _health(self, _request: HttpRequest) -> HttpResponse:
-        reasons = [_reason(stream) for stream in self._take_snapshot().streams if stream.is_failing]
+        reasons = [_reason(stream) for stream in self._take_status().streams if stream.is_failing]
         status = HTTPStatus.SERVICE_UNAVAILABLE if reasons else HTTPStatus.OK
         body = "".join(f"{line}\n" for line in reasons or ["ok"])
         return HttpResponse(status, (("content-type", _TEXT), *SECURITY_HEADERS), body.encode())

@@ -29,7 +29,7 @@ from edge_streamer.protocol.http.messages import HttpRequest
 from edge_streamer.protocol.http.websocket import UpgradeRefused, answer_upgrade, text_message
 from edge_streamer.runtime.loop import Loop, Timer
 from edge_streamer.runtime.tcp.connection import TcpConnection
-from edge_streamer.services.api.status import TakeSnapshot
+from edge_streamer.services.api.status import TakeStatus
 from edge_streamer.services.api.streams import STREAM_NAME
 from edge_streamer.services.http.answers import HttpAnswer, SwitchAnswer, refuse
 from edge_streamer.services.http.routes import Answer, Operation, Resource, Route, resource_among
@@ -53,12 +53,12 @@ _PROBLEMS: Final = {
 class LiveRoutes:
     """The live pictures of the registry's streams, and all browsers that watch one."""
 
-    def __init__(self, loop: Loop, streams: StreamRegistry, take_snapshot: TakeSnapshot) -> None:
+    def __init__(self, loop: Loop, streams: StreamRegistry, take_status: TakeStatus) -> None:
         operation = Operation("watchStream", "Live pictures, over a WebSocket.", self._answer, _ANSWERS, _PROBLEMS)
         self.routes: Final = (Route("/api/v1/streams/{name}/live", {"GET": operation}, STREAM_NAME),)
         self._loop = loop
         self._streams = streams
-        self._take_snapshot = take_snapshot
+        self._take_status = take_status
         self._live: dict[Stream, LiveStream] = {}
         self._viewers: dict[LiveViewer, None] = {}  # in the order in which they came
         self._timer: Timer | None = None
@@ -133,5 +133,5 @@ class LiveRoutes:
         """Return why the stream's source gives no picture; empty when it does."""
         if self._loop.now() - stream.last_frame_at <= SILENT_AFTER_S:
             return ""
-        statuses = (status for status in self._take_snapshot().streams if status.name == stream.name)
+        statuses = (status for status in self._take_status().streams if status.name == stream.name)
         return next((status.reason or "no picture yet" for status in statuses if not status.is_up), "")

@@ -1,6 +1,6 @@
-"""Prometheus exposition: a snapshot of the service in, the bytes of a scrape out.
+"""Prometheus exposition: the status of the service in, the bytes of a scrape out.
 
-Called on the loop by `services.http_status`, so it must be quick. Every scrape is made afresh from one snapshot: no
+Called on the loop by `services.http_status`, so it must be quick. Every scrape is made afresh from one status: no
 value is cached, no gauge is mutated, and the series of a session that ended are gone with it. What is exported is
 decided by `services.metrics_table`, what it looks like by `services.exposition_text`.
 """
@@ -28,38 +28,38 @@ _COLLECTOR_LABELS: Final = ("service",)
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """A snapshot, None when it could not be taken, and the seconds that it took."""
+    """A status, None when it could not be taken, and the seconds that it took."""
 
     status: ServiceStatus | None
     seconds: float
 
 
 class ServiceCollector:
-    """Every family under the prefix, read from the snapshot that `take_snapshot` returns.
+    """Every family under the prefix, read from the status that `take_status` returns.
 
-    A snapshot that fails costs the scrape its contents and not the scrape: the failure is counted and logged, and
+    A status that fails costs the scrape its contents and not the scrape: the failure is counted and logged, and
     the collector's own two families are still there. `clock` is monotonic seconds.
     """
 
     def __init__(
-        self, take_snapshot: Callable[[], ServiceStatus], *, clock: Callable[[], float] = time.perf_counter
+        self, take_status: Callable[[], ServiceStatus], *, clock: Callable[[], float] = time.perf_counter
     ) -> None:
-        self._take_snapshot = take_snapshot
+        self._take_status = take_status
         self._clock = clock
         self._errors = 0
 
     def collect(self) -> Collected:
-        """Take the snapshot."""
+        """Take the status."""
         started_s = self._clock()
         try:
-            status = self._take_snapshot()
+            status = self._take_status()
         except Exception:  # noqa: BLE001 - counted and logged; half a scrape says more than none
             self._note_failure()
             status = None
         return Collected(status, self._clock() - started_s)
 
     def write(self, collected: Collected, text_format: TextFormat) -> str:
-        """Return all families of that snapshot."""
+        """Return all families of that status."""
         started_s = self._clock()
         text = self._service_text(collected.status, text_format)
         own = (
@@ -99,7 +99,7 @@ class MetricsExposition:
         self._process = ProcessCollector(registry=None)
 
     def collect(self) -> Collected:
-        """Take the snapshot that `render` writes: in a turn of the loop before, so that no frame waits for both."""
+        """Take the status that `render` writes: in a turn of the loop before, so that no frame waits for both."""
         return self._collector.collect()
 
     def render(self, collected: Collected, accept: str, accept_encoding: str = "") -> Exposition:

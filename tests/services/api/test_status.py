@@ -77,11 +77,11 @@ def test_health_says_in_one_line_why_a_source_is_not_up():
 def test_a_scrape_takes_its_snapshot_in_one_turn_and_is_written_in_the_next():
     posted, snapshots, responses = [], [], []
 
-    def take_snapshot() -> ServiceStatus:
+    def take_status() -> ServiceStatus:
         snapshots.append(a_status())
         return snapshots[-1]
 
-    service = StatusRoutes(take_snapshot, MetricsExposition(ServiceCollector(take_snapshot)), posted.append)
+    service = StatusRoutes(take_status, MetricsExposition(ServiceCollector(take_status)), posted.append)
     service.find("/metrics")["GET"](HttpRequest("GET", "/metrics")).begin(responses.append)
     assert (len(snapshots), len(posted), responses) == (1, 1, [])
     posted[0]()

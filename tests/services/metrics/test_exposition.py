@@ -43,10 +43,10 @@ class Service:
     def __init__(self, status: ServiceStatus | Exception) -> None:
         self.status = status
         self.snapshots = 0
-        self.collector = ServiceCollector(self.take_snapshot, clock=Clock())
+        self.collector = ServiceCollector(self.take_status, clock=Clock())
         self.exposition = MetricsExposition(self.collector)
 
-    def take_snapshot(self) -> ServiceStatus:
+    def take_status(self) -> ServiceStatus:
         self.snapshots += 1
         if isinstance(self.status, Exception):
             raise self.status
