@@ -2,11 +2,11 @@
 
 Called by `__main__`, in a process of its own that ends when the camera fails. The parts:
 
-    camera_session     the main thread: sleeps in `Link.wait`, obeys the server, hands on what `mailbox` has
-    camera_feed        one output; camera_snapshot: one JPEG
-    camera_lane        a frame's way through an encoder, in picamera2's threads; camera_health: whether all live
-    camera_rig, _h264  the only ones that import picamera2 (and camera_list, for `probe`); camera_roles is their seam
-    camera_controls, _modes, _encoders, _pace, _clock   what to ask for, and arithmetic
+    session       the main thread: sleeps in `Link.wait`, obeys the server, hands on what `mailbox` has
+    feed          one output; `snapshot`: one JPEG
+    lane          a frame's way through an encoder, in picamera2's threads; `health`: whether all live
+    rig, h264     the only ones that import picamera2 (and `list`, for `probe`); `roles` is their seam
+    controls, modes, encoders, clock   what to ask for, and arithmetic
 """
 
 import traceback
