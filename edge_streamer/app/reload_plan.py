@@ -23,6 +23,7 @@ from edge_streamer.app.source_plan import PlannedSource
 from edge_streamer.config.config import Config
 from edge_streamer.config.multicast import group_places
 from edge_streamer.config.streams import DecidedStream
+from edge_streamer.protocol.source.request import CameraOptions, V4l2Options
 from edge_streamer.services.api.reload import ReloadOutcome
 
 __all__ = ["RESTART_KEYS", "InEffect", "Place", "ReloadOutcome", "ReloadPlan", "device_of", "plan_reload"]
@@ -110,11 +111,11 @@ def _streams(sources: Iterable[PlannedSource]) -> dict[str, DecidedStream]:
 
 def device_of(source: PlannedSource) -> str:
     """Return the device that only one process can open; empty for a source without one."""
-    match source.spec.kind:
-        case "picamera2":
-            return f"camera {source.spec.options['camera']}"
-        case "v4l2":
-            return os.path.realpath(str(source.spec.options["device"]))  # /dev/v4l/by-id/... are links
+    match source.spec.options:
+        case CameraOptions(camera=number):
+            return f"camera {number}"
+        case V4l2Options(device=path):
+            return os.path.realpath(path)  # /dev/v4l/by-id/... are links
         case _:
             return ""
 

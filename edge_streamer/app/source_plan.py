@@ -24,7 +24,17 @@ from edge_streamer.config.streams import (
 )
 from edge_streamer.config.toml import ConfigError
 from edge_streamer.device.cameras import FoundCamera
-from edge_streamer.services.supervision.spec import OutputSpec, SourceSpec
+from edge_streamer.protocol.source.encoder_limits import EncoderLimits
+from edge_streamer.protocol.source.ranges import EncoderName
+from edge_streamer.protocol.source.request import (
+    CameraOptions,
+    FileOptions,
+    FileOutput,
+    Output,
+    PatternOptions,
+    V4l2Options,
+)
+from edge_streamer.services.supervision.spec import SourceSpec
 
 STREAMS_A_CAMERA: Final = 2
 """libcamera scales a picture into `main` and `lores` at once; a V4L2 camera gives one, which is scaled once at most."""
@@ -42,16 +52,23 @@ class PlannedSource:
 
 
 def plan_sources(
-    streams: Mapping[str, StreamConfig], cameras: Mapping[int, CameraConfig], found: Sequence[FoundCamera]
+    streams: Mapping[str, StreamConfig],
+    cameras: Mapping[int, CameraConfig],
+    found: Sequence[FoundCamera],
+    encoder: EncoderLimits | None = None,
 ) -> tuple[PlannedSource, ...]:
     """Return the sources of `streams`, where `found` are the cameras that `auto` can become.
+
+    `encoder` has the limits of the board's encoder; None where no hardware profile knows them.
 
     ConfigError, beginning with the key's path, when one camera is asked for what it cannot give at once.
     """
     decided = {name: decide_source(stream, found) for name, stream in streams.items()}
+    by_camera = _groups(decided, CameraStream, lambda stream: stream.camera)
+    by_device = _groups(decided, DeviceStream, lambda stream: stream.device)
     return (
-        *(_camera_source(group, cameras) for group in _groups(decided, CameraStream, lambda stream: stream.camera)),
-        *(_device_source(group) for group in _groups(decided, DeviceStream, lambda stream: stream.device)),
+        *(_camera_source(group, cameras, encoder) for group in by_camera),
+        *(_device_source(group, encoder) for group in by_device),
         *(_pattern_source(name, stream) for name, stream in decided.items() if isinstance(stream, PatternStream)),
         *(_file_source(name, stream) for name, stream in decided.items() if isinstance(stream, FileStream)),
     )
@@ -68,38 +85,41 @@ def _groups(
     yield from groups.values()
 
 
-def _camera_source(group: Mapping[str, CameraStream], cameras: Mapping[int, CameraConfig]) -> PlannedSource:
+def _camera_source(
+    group: Mapping[str, CameraStream], cameras: Mapping[int, CameraConfig], encoder: EncoderLimits | None
+) -> PlannedSource:
     number = next(iter(group.values())).camera
     _check_number_of_streams(group, f"camera {number}", STREAMS_A_CAMERA)
     streams = _larger_first(group)
     _check_sizes(streams)
     settings = msgspec.structs.asdict(cameras.get(number, CameraConfig()))
     outputs = tuple(_output(name, stream, stream.encoder) for name, stream in streams.items())
-    return PlannedSource(SourceSpec("picamera2", outputs, {"camera": number, **settings}), streams)
+    options = CameraOptions(camera=number, **settings, encoder_limits=encoder)
+    return PlannedSource(SourceSpec(outputs, options), streams)
 
 
-def _device_source(group: Mapping[str, DeviceStream]) -> PlannedSource:
+def _device_source(group: Mapping[str, DeviceStream], encoder: EncoderLimits | None) -> PlannedSource:
     streams = _larger_first(group)
     first = next(iter(streams.values()))
     _check_formats(streams, first)
     _check_number_of_streams(group, first.device, 1 if first.format == "h264" else STREAMS_A_CAMERA)
     outputs = tuple(_output(name, stream, stream.encoder) for name, stream in streams.items())
     fastest_fps = max(stream.fps for stream in streams.values())  # still the camera's when a stream was made slower
-    options = {"device": first.device, "format": first.format, "fps": fastest_fps}
-    return PlannedSource(SourceSpec("v4l2", outputs, options), streams)
+    options = V4l2Options(first.device, first.format, fastest_fps, encoder)
+    return PlannedSource(SourceSpec(outputs, options), streams)
 
 
 def _pattern_source(name: str, stream: PatternStream) -> PlannedSource:
-    return PlannedSource(SourceSpec("testpattern", (_output(name, stream),)), {name: stream})
+    return PlannedSource(SourceSpec((_output(name, stream),), PatternOptions()), {name: stream})
 
 
 def _file_source(name: str, stream: FileStream) -> PlannedSource:
-    spec = SourceSpec("file", (OutputSpec(name),), {"path": stream.path, "loop": stream.loop})
+    spec = SourceSpec((FileOutput(name),), FileOptions(stream.path, stream.loop))
     return PlannedSource(spec, {name: stream})
 
 
-def _output(name: str, stream: PatternStream | CameraStream | DeviceStream, encoder: str = "") -> OutputSpec:
-    return OutputSpec(
+def _output(name: str, stream: PatternStream | CameraStream | DeviceStream, encoder: EncoderName = "auto") -> Output:
+    return Output(
         name,
         stream.width,
         stream.height,

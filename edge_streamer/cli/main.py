@@ -102,7 +102,7 @@ def _load(arguments: argparse.Namespace, profile: Profile, inherited: Sockets = 
 
 def _plan(config: Config, profile: Profile) -> tuple[PlannedSource, ...]:
     """Decide what feeds the streams here; ConfigError when a camera or the board's encoder cannot."""
-    sources = plan_sources(config.streams, config.cameras, find_cameras())
+    sources = plan_sources(config.streams, config.cameras, find_cameras(), profile.encoder)
     check_encoders({name: stream for source in sources for name, stream in source.streams.items()}, profile)
     return sources
 

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from edge_streamer.config.config import Overrides, load_config
-from edge_streamer.config.profiles import Profile, Sensor, load_sensors, select_profile
+from edge_streamer.config.profiles import Facts, Profile, load_sensors, select_profile
 from edge_streamer.config.streams import (
     CameraStream,
     DecidedStream,
@@ -26,9 +26,10 @@ from edge_streamer.config.streams import (
 )
 from edge_streamer.device.board import BoardIdentity, read_board
 from edge_streamer.device.cameras import FoundCamera, FoundSensor, find_cameras, find_sensors
-from edge_streamer.device.inventory import Camera, CameraMode, HardwareEncoder, Inventory, Part, ask_inventory
+from edge_streamer.device.inventory import Inventory, ask_inventory
 from edge_streamer.device.serial_ports import SerialPort, list_serial_ports
 from edge_streamer.device.video import list_video_devices
+from edge_streamer.protocol.source.inventory import Camera, CameraMode, HardwareEncoder, Part
 
 MODES_SHOWN: Final = 6
 """Sizes of a format in the table; the JSON has all."""
@@ -45,7 +46,7 @@ class ProbedSensor:
 
     name: str
     address: str
-    known: Sensor | None
+    known: Facts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,9 +250,14 @@ def _shown_rate(fps: Sequence[float]) -> str:
 
 def _sensor_rows(sensors: Sequence[ProbedSensor]) -> Iterator[tuple[str, str]]:
     for sensor in sensors:
-        modules = " or ".join(module.name for module in sensor.known.modules) if sensor.known else "not in hw_profiles"
-        focus = ", autofocus" if sensor.known and sensor.known.sensor.autofocus else ""
-        yield "sensor", f"{sensor.name} at I2C {sensor.address}: {modules}{focus}"
+        yield "sensor", f"{sensor.name} at I2C {sensor.address}: {_shown_facts(sensor.known)}"
+
+
+def _shown_facts(known: Facts | None) -> str:
+    if known is None:
+        return "not in hw_profiles"
+    modules = " or ".join(module["name"] for module in known["modules"])
+    return f"{modules}, autofocus" if known["sensor"]["autofocus"] else modules
 
 
 def _encoder_rows(report: ProbeReport) -> Iterator[tuple[str, str]]:

@@ -6,19 +6,23 @@ camera has, and their ranges, only the camera knows: its source checks them and 
 
 import re
 from collections.abc import Container, Mapping
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
-from edge_streamer.config.streams import MAX_CAMERA_NUMBER
 from edge_streamer.config.toml import ConfigError, expect_table, read_struct, shown, shown_key
+from edge_streamer.protocol.source.ranges import (
+    BUFFERS,
+    MAX_CAMERA_NUMBER,
+    MAX_CONTROL_VALUES,
+    MAX_CONTROLS,
+    MAX_SENSOR_PIXELS,
+    SENSOR_SIDE,
+    ControlValue,
+    Rotation,
+)
 
-MAX_SENSOR_PIXELS: Final = 16_384
-"""Of one side."""
-MAX_CONTROLS: Final = 64
-MAX_CONTROL_NUMBERS: Final = 64
-"""In one control: a matrix or a few windows."""
 MAX_CONTROL_CHARACTERS: Final = 64
 
 _CAMERA_NUMBER: Final = re.compile(r"0|[1-9][0-9]?")
@@ -26,8 +30,7 @@ _CONTROL_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _CONTROL_NUMBERS: Final = (-(2**63), 2**63)
 """From the first to below the second: what libcamera's 64-bit controls hold. Excludes infinities and NaN too."""
 
-ControlValue: TypeAlias = bool | int | float | str | tuple[int | float, ...]
-SensorSide: TypeAlias = Annotated[int, Meta(ge=1, le=MAX_SENSOR_PIXELS)]
+SensorSide: TypeAlias = Annotated[int, SENSOR_SIDE]
 
 
 class CameraConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,7 +39,7 @@ class CameraConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     hflip: Annotated[bool, Meta(description="Mirror the picture left to right.")] = False
     vflip: Annotated[bool, Meta(description="Turn the picture upside down.")] = False
     rotation: Annotated[
-        Literal[0, 180],
+        Rotation,
         Meta(description="Degrees by which the picture is turned: 180 for a camera that is mounted upside down."),
     ] = 0
     sensor_mode: (
@@ -52,11 +55,10 @@ class CameraConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ) = None
     buffer_count: Annotated[
         int,
+        BUFFERS,
         Meta(
             description="Pictures that are under way between sensor and encoder. More survive a busy moment, fewer "
             "take less memory.",
-            ge=2,
-            le=12,
         ),
     ] = 6
     controls: Annotated[
@@ -129,12 +131,12 @@ def _read_control(name: str, value: object, path: str) -> ControlValue:
             return value
         case str() if len(value) <= MAX_CONTROL_CHARACTERS:
             return value
-        case list() if 1 <= len(value) <= MAX_CONTROL_NUMBERS and all(map(_is_number, value)):
+        case list() if 1 <= len(value) <= MAX_CONTROL_VALUES and all(map(_is_number, value)):
             return tuple(value)
         case _:
             raise ConfigError(
                 f"{path}.{name}: {shown(value)} is not allowed; allowed: true or false, a number, a name in quotes of "
-                f"up to {MAX_CONTROL_CHARACTERS} characters, or a list of 1 to {MAX_CONTROL_NUMBERS} numbers"
+                f"up to {MAX_CONTROL_CHARACTERS} characters, or a list of 1 to {MAX_CONTROL_VALUES} numbers"
             )
 
 

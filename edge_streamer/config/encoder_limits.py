@@ -1,17 +1,17 @@
 """What a board's encoder can make: the limits of its hardware profile against the streams that want it.
 
-Called by `config` for the streams whose source is written, and by `cli` when `auto` is decided; the encoder itself is
-asked again by the source that opens it. It compares numbers and opens no device.
+Called by `config` for the streams whose source is written, and by `cli` when `auto` is decided; the source process
+that opens the encoder is given the same limits. It compares numbers and opens no device.
 """
 
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from edge_streamer.config.profiles import GENERIC, Encoder, Profile, boards_with_encoder
+from edge_streamer.config.profiles import GENERIC, Profile, boards_with_encoder
 from edge_streamer.config.streams import CameraStream, DeviceStream, EncodedStream, StreamConfig
 from edge_streamer.config.toml import ConfigError
+from edge_streamer.protocol.source.encoder_limits import EncoderLimits, macroblocks
 
-MACROBLOCK_PIXELS: Final = 16
 _OTHERWISE: Final = 'or encoder = "software"'
 
 
@@ -30,7 +30,7 @@ def check_encoders(streams: Mapping[str, StreamConfig], profile: Profile | None)
         _check_asks_for_none(encoded, profile.title)
 
 
-def check_fits(streams: Mapping[str, EncodedStream], encoder: Encoder) -> None:
+def check_fits(streams: Mapping[str, EncodedStream], encoder: EncoderLimits) -> None:
     """Raise ConfigError, saying what would fit, unless the board's `encoder` can make all `streams` at once.
 
     For streams whose source uses that encoder: the test pattern does not. Size and bit rate are limits of each stream,
@@ -40,7 +40,7 @@ def check_fits(streams: Mapping[str, EncodedStream], encoder: Encoder) -> None:
         _check_limit(f"streams.{name}.width", stream.width, encoder.max_width)
         _check_limit(f"streams.{name}.height", stream.height, encoder.max_height)
         _check_limit(f"streams.{name}.bitrate_bps", stream.bitrate_bps, encoder.max_bitrate_bps)
-    rates = {name: _macroblocks(stream) * stream.fps for name, stream in streams.items()}
+    rates = {name: macroblocks(stream.width, stream.height) * stream.fps for name, stream in streams.items()}
     excess = sum(rates.values()) - encoder.max_macroblocks_per_s
     if excess > 0:
         dearest = max(rates, key=rates.__getitem__)
@@ -73,19 +73,13 @@ def _check_limit(path: str, value: int, limit: int) -> None:
         )
 
 
-def _too_many_macroblocks(path: str, stream: EncodedStream, excess: int, encoder: Encoder) -> str:
+def _too_many_macroblocks(path: str, stream: EncodedStream, excess: int, encoder: EncoderLimits) -> str:
     found = (
         f"{path}.fps: {stream.fps} at {stream.width}x{stream.height} is too much for this board's encoder: "
         f"{encoder.max_macroblocks_per_s + excess} macroblocks/s for all streams, it makes "
         f"{encoder.max_macroblocks_per_s}"
     )
-    excess_fps = -(-excess // _macroblocks(stream))
+    excess_fps = -(-excess // macroblocks(stream.width, stream.height))
     fitting_fps = stream.fps - excess_fps
     fits = f"up to {fitting_fps}" if fitting_fps > 0 else "a smaller width and height"
     return f"{found}; what fits: {fits}, {_OTHERWISE}"
-
-
-def _macroblocks(stream: EncodedStream) -> int:
-    columns = -(-stream.width // MACROBLOCK_PIXELS)
-    rows = -(-stream.height // MACROBLOCK_PIXELS)
-    return columns * rows

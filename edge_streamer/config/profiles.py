@@ -9,19 +9,20 @@ that suit it; it knows nothing of the service. `docs/boards.md` says how to writ
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, TypeAlias, TypeVar
 
+import msgspec
 from msgspec import Meta, Struct
 
 from edge_streamer.config.toml import ConfigError, check_keys, did_you_mean, expect_table, read_file, read_struct, shown
 from edge_streamer.device.board import BoardIdentity
+from edge_streamer.protocol.source.encoder_limits import EncoderLimits
 
 GENERIC: Final = "generic"
 """The profile of a board that no other profile names."""
 
-Bitrate = Annotated[int, Meta(ge=1, le=100_000_000_000)]
-Pixels = Annotated[int, Meta(ge=16, le=16_384)]
-Degrees = Annotated[float, Meta(ge=1, le=360)]
+Facts: TypeAlias = Mapping[str, Any]
+"""Tables as written: `probe --json` shows them, and nothing here depends on them."""
 
 
 class Board(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -37,23 +38,10 @@ class Board(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     models: Annotated[tuple[str, ...], Meta(extra={"allowed": "a list of device-tree models in quotes"})] = ()
 
 
-class Encoder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[encoder]`: the limits of the board's H.264 encoder; pixels, 16x16-pixel macroblocks a second, bit/s.
-
-    A board whose profile has no such section makes H.264 in software.
-    """
-
-    kind: Literal["v4l2_m2m"]
-    max_width: Pixels
-    max_height: Pixels
-    max_macroblocks_per_s: Annotated[int, Meta(ge=1485, le=16_711_680)]
-    max_bitrate_bps: Bitrate
-
-
 class Network(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[network]`: what the board's best interface carries, nominal, in bit/s."""
 
-    link_bps: Bitrate
+    link_bps: Annotated[int, Meta(ge=1, le=100_000_000_000)]
 
 
 class Serial(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -70,36 +58,21 @@ class Led(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ]
 
 
-class CameraConnector(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[camera_connector]`: how many CSI cameras can be plugged in; data lanes and pins of the widest connector.
-
-    `pins` is None where the carrier board decides.
-    """
-
-    ports: Annotated[int, Meta(ge=1, le=8)]
-    lanes: Annotated[int, Meta(ge=1, le=8)]
-    pins: Annotated[int, Meta(ge=10, le=100)] | None = None
-
-
-class Sensors(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[sensors]`: the sensors that the board's kernel and libcamera know, names of files in `hw_profiles/sensors/`."""
-
-    supported: Annotated[tuple[str, ...], Meta(extra={"allowed": "a list of sensor names in quotes"})]
-
-
 class Profile(Struct, frozen=True, kw_only=True):
-    """One board. None where the board has no such thing or nothing is known of it.
+    """One board. None where the board has no such thing or nothing is known of it; a board without an `encoder` makes
+    H.264 in software.
 
     `streams` are its default `[streams.<name>]` tables as written; `config` checks them with everything else.
+    `camera_connector` (CSI ports, lanes, pins) and `sensors` (those that the board's kernel knows) are for people.
     """
 
     board: Board
-    encoder: Encoder | None = None
+    encoder: EncoderLimits | None = None
     network: Network | None = None
     serial: Serial | None = None
     led: Led | None = None
-    camera_connector: CameraConnector | None = None
-    sensors: Sensors | None = None
+    camera_connector: Facts | None = None
+    sensors: Facts | None = None
     streams: Mapping[str, Mapping[str, object]] = {}
 
     @property
@@ -113,47 +86,22 @@ class Profile(Struct, frozen=True, kw_only=True):
         return self.board.title or self.board.name
 
 
-class SensorChip(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[sensor]`: the chip's name as its driver says it, what config.txt loads it with, its pixels and its focus."""
-
-    name: str
-    dtoverlay: str
-    width: Pixels
-    height: Pixels
+class _Chip(Struct, frozen=True):
     autofocus: bool
 
 
-class SensorModule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[[modules]]`: a camera sold with this sensor; its field of view in degrees, None where the lens decides."""
-
+class _Module(Struct, frozen=True):
     name: str
-    horizontal_fov_degrees: Degrees | None = None
-    vertical_fov_degrees: Degrees | None = None
 
 
-class SensorMode(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[[modes]]`: a size that the sensor itself delivers, in pixels, and its highest rate, in pictures a second."""
+class _Sensor(Struct, frozen=True):
+    """What `probe` says of a sensor in words; the rest of its file is shown as it is written."""
 
-    width: Pixels
-    height: Pixels
-    fps: Annotated[float, Meta(ge=1, le=1000)]
-
-
-class Sensor(Struct, frozen=True, kw_only=True):
-    """One image sensor, with the cameras it is sold in and its video modes, best picture first."""
-
-    sensor: SensorChip
-    modules: tuple[SensorModule, ...]
-    modes: tuple[SensorMode, ...]
-
-    @property
-    def name(self) -> str:
-        """The chip's name, which is its file's; a driver may add the module to it (`imx708_wide`)."""
-        return self.sensor.name
+    sensor: _Chip
+    modules: Annotated[tuple[_Module, ...], Meta(min_length=1)]
 
 
 _SECTIONS: Final = tuple(Profile.__struct_fields__)
-_SENSOR_SECTIONS: Final = tuple(Sensor.__struct_fields__)
 Section = TypeVar("Section", bound=Struct)
 
 
@@ -196,18 +144,24 @@ def boards_with_encoder(folders: tuple[Path, ...] | None = None) -> list[str]:
     return sorted(profile.title for profile in profiles if profile.encoder is not None)
 
 
-def load_sensors(folders: tuple[Path, ...] | None = None) -> dict[str, Sensor]:
-    """Return `{name: sensor}` of the files in `sensors/` of the profiles' folder; ConfigError for the first mistake."""
+def load_sensors(folders: tuple[Path, ...] | None = None) -> dict[str, Facts]:
+    """Return `{name: facts}` of the files in `sensors/` of the profiles' folder; ConfigError for the first mistake.
+
+    A file is called as the chip's driver calls it; a driver may add the module (`imx708_wide`).
+    """
     files = _toml_files(_profile_folder(folders or profile_folders()) / "sensors")
     return {name: load_sensor(file) for name, file in files.items()}
 
 
-def load_sensor(file: Path) -> Sensor:
-    """Return the sensor in `file`; ConfigError, beginning with the file's name, when it is none."""
+def load_sensor(file: Path) -> Facts:
+    """Return the tables in `file` as written; ConfigError, beginning with the file's name, when what is told of a
+    sensor is not in it."""
+    facts = read_file(file)
     try:
-        return _build_sensor(read_file(file))
-    except ConfigError as error:
+        msgspec.convert(facts, _Sensor)
+    except msgspec.ValidationError as error:
         raise ConfigError(f"sensors/{file.name}: {error}") from None
+    return facts
 
 
 def _profile_folder(folders: tuple[Path, ...]) -> Path:
@@ -246,22 +200,13 @@ def _build_profile(tables: Mapping[str, Any]) -> Profile:
     streams = expect_table(tables.get("streams", {}), "streams")
     return Profile(
         board=read_struct(tables.get("board", {}), Board, "board"),
-        encoder=_optional(tables, "encoder", Encoder),
+        encoder=_optional(tables, "encoder", EncoderLimits),
         network=_optional(tables, "network", Network),
         serial=_optional(tables, "serial", Serial),
         led=_optional(tables, "led", Led),
-        camera_connector=_optional(tables, "camera_connector", CameraConnector),
-        sensors=_optional(tables, "sensors", Sensors),
+        camera_connector=_facts(tables, "camera_connector"),
+        sensors=_facts(tables, "sensors"),
         streams={name: expect_table(stream, f"streams.{name}") for name, stream in streams.items()},
-    )
-
-
-def _build_sensor(tables: Mapping[str, Any]) -> Sensor:
-    check_keys(tables, _SENSOR_SECTIONS)
-    return Sensor(
-        sensor=read_struct(tables.get("sensor", {}), SensorChip, "sensor"),
-        modules=_each(tables, "modules", SensorModule),
-        modes=_each(tables, "modes", SensorMode),
     )
 
 
@@ -269,11 +214,5 @@ def _optional(tables: Mapping[str, Any], key: str, struct_type: type[Section]) -
     return read_struct(tables[key], struct_type, key) if key in tables else None
 
 
-def _each(tables: Mapping[str, Any], key: str, struct_type: type[Section]) -> tuple[Section, ...]:
-    """The tables written `[[key]]`, one or more; a mistake's path counts them from 1, as people do."""
-    if key not in tables:
-        raise ConfigError(f"{key}: missing; write [[{key}]] once or more")
-    written = tables[key]
-    if not isinstance(written, list) or not written:
-        raise ConfigError(f"{key}: {shown(written)} is not allowed; allowed: one or more tables, each under [[{key}]]")
-    return tuple(read_struct(table, struct_type, f"{key}[{number}]") for number, table in enumerate(written, start=1))
+def _facts(tables: Mapping[str, Any], key: str) -> Facts | None:
+    return expect_table(tables[key], key) if key in tables else None

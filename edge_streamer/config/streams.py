@@ -16,12 +16,21 @@ from msgspec import Meta, Struct
 
 from edge_streamer.config.toml import ConfigError, expect_table, fields_of, read_struct, shown, shown_key
 from edge_streamer.device.cameras import FoundCamera
+from edge_streamer.protocol.source.ranges import (
+    BITRATE_BPS,
+    CAMERA_NUMBER,
+    FPS,
+    GOP_S,
+    MAX_OVERLAY_CHARACTERS,
+    PICTURE_SIDE,
+    STREAM_NAME_PATTERN,
+    CameraFormat,
+    EncoderName,
+)
 
 MAX_STREAMS: Final = 16
-MAX_CAMERA_NUMBER: Final = 63
-MAX_OVERLAY_CHARACTERS: Final = 128
 
-_STREAM_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_STREAM_NAME: Final = re.compile(STREAM_NAME_PATTERN)
 _STRFTIME_CODES: Final = "aAbBcdDeFGHIjmMpRSTuUVwWxXyYzZ%"
 _STRFTIME_TEXT: Final = re.compile(f"(?:[^%]|%[{_STRFTIME_CODES}])*")
 
@@ -79,14 +88,11 @@ GiveUpAfterSeconds: TypeAlias = Annotated[
 ]
 
 CameraNumber: TypeAlias = Annotated[
-    int,
-    Meta(
-        description="libcamera's number of the camera, as `edge-streamer probe` lists it.", ge=0, le=MAX_CAMERA_NUMBER
-    ),
+    int, CAMERA_NUMBER, Meta(description="libcamera's number of the camera, as `edge-streamer probe` lists it.")
 ]
 
 EncoderChoice: TypeAlias = Annotated[
-    Literal["auto", "hardware", "software"],
+    EncoderName,
     Meta(
         description="Who makes H.264 of the camera's pictures. `auto` takes the board's encoder where there is one and "
         "it works, else software, and says in status and log which one and why. With `hardware` there is no picture "
@@ -99,14 +105,12 @@ class EncodedStream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """What every stream has whose pictures are encoded for it; each source kind that makes some adds its own."""
 
     source: Literal["auto", "testpattern", "picamera2", "v4l2"] = "auto"
-    width: Annotated[int, Meta(description="Picture width in pixels.", ge=64, le=4096, multiple_of=2)] = 1280
-    height: Annotated[int, Meta(description="Picture height in pixels.", ge=64, le=4096, multiple_of=2)] = 720
-    fps: Annotated[int, Meta(description="Pictures a second.", ge=1, le=120)] = 30
-    bitrate_bps: Annotated[int, Meta(description="What the encoder aims at, in bit/s.", ge=25_000, le=50_000_000)] = (
-        2_000_000
-    )
+    width: Annotated[int, PICTURE_SIDE, Meta(description="Picture width in pixels.")] = 1280
+    height: Annotated[int, PICTURE_SIDE, Meta(description="Picture height in pixels.")] = 720
+    fps: Annotated[int, FPS, Meta(description="Pictures a second.")] = 30
+    bitrate_bps: Annotated[int, BITRATE_BPS, Meta(description="What the encoder aims at, in bit/s.")] = 2_000_000
     gop_s: Annotated[
-        float, Meta(description="Seconds from one key frame to the next, when no viewer asks earlier.", ge=0.5, le=60)
+        float, GOP_S, Meta(description="Seconds from one key frame to the next, when no viewer asks earlier.")
     ] = 2.0
     overlay: Annotated[
         str,
@@ -188,7 +192,7 @@ class DeviceStream(EncodedStream, frozen=True, kw_only=True, forbid_unknown_fiel
         ),
     ]
     format: Annotated[
-        Literal["auto", "h264", "mjpeg", "yuyv", "nv12"],
+        CameraFormat,
         Meta(
             description="What the camera is to deliver: `h264` it encodes by itself and it is sent as it comes, the "
             "others are encoded here. `auto` takes the best it has.",

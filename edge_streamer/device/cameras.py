@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, Literal
 
-from edge_streamer.device.video import list_video_devices, read_name, video_class_folder
+from edge_streamer.device.video import list_video_devices, read_name, stable_path, video_class_folder
 
 # The part numbers of the makers of image sensors. Beside a sensor there may be subdevices of a lens (dw9807), a flash
 # (lm3601), an HDMI bridge (tc358743) or a receiver, and none of these is a camera of libcamera's.
@@ -20,8 +20,6 @@ _SENSOR: Final = re.compile(
     r"(?P<chip>(?:imx|ov|os|og|ox|ar|mt9|gc|hi|s5k|sc|vd|vgxy)[0-9a-z]*[0-9][0-9a-z_]*) (?P<address>[0-9]+-[0-9a-f]{4})"
 )
 _UVC_DRIVER: Final = "uvcvideo"
-_STABLE_FOLDERS: Final = ("by-id", "by-path")
-"""Folders of /dev/v4l, best first: a name of the camera itself, then one of the USB port that it is in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ def _usb_cameras(root: Path) -> Iterator[FoundCamera]:
     for node in list_video_devices(root):
         number = int(node.path.removeprefix("/dev/video"))
         if _is_uvc_picture_node(video_class_folder(root) / f"video{number}"):
-            yield FoundCamera("v4l2", number, _stable_path(root, number) or node.path, node.name)
+            yield FoundCamera("v4l2", number, stable_path(root, node.path), node.name)
 
 
 def _is_uvc_picture_node(node: Path) -> bool:
@@ -86,12 +84,3 @@ def _is_uvc_picture_node(node: Path) -> bool:
         ).read_text().strip() == "0"
     except OSError:
         return False
-
-
-def _stable_path(root: Path, number: int) -> str | None:
-    """udev's rule 60-persistent-v4l.rules links /dev/v4l/by-id/usb-SERIAL-video-index0 to ../../videoN."""
-    for folder in _STABLE_FOLDERS:
-        for link in sorted((root / "dev" / "v4l" / folder).glob("*")):
-            if link.is_symlink() and link.readlink().name == f"video{number}":
-                return f"/dev/v4l/{folder}/{link.name}"
-    return None

@@ -11,11 +11,13 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from pathlib import Path
+from typing import Final
 
 import msgspec
 
-Part = Literal["picamera2", "v4l2", "encoders"]
+from edge_streamer.device.video import stable_path
+from edge_streamer.protocol.source.inventory import Camera, HardwareEncoder, InventoryAnswer, Part
 
 WITHIN_S: Final = 5.0
 """Opening and closing every camera took under a second where nothing was wrong."""
@@ -28,37 +30,6 @@ _READ_WITHIN_S: Final = 0.2
 _GONE_WITHIN_S: Final = 0.5
 
 
-class CameraMode(msgspec.Struct, frozen=True):
-    """A size that a camera delivers, in pixels, its format, and its rates in pictures a second, highest first."""
-
-    width: int
-    height: int
-    format: str = ""
-    fps: tuple[float, ...] = ()
-
-
-class Camera(msgspec.Struct, frozen=True):
-    """A camera as its driver describes it: libcamera's by `number`, a V4L2 device by `device`."""
-
-    kind: Literal["picamera2", "v4l2"]
-    name: str
-    number: int | None = None
-    device: str = ""
-    modes: tuple[CameraMode, ...] = ()
-
-
-class HardwareEncoder(msgspec.Struct, frozen=True):
-    """An H.264 encoder with the smallest and the largest picture it takes, in pixels; 0 is what it does not say."""
-
-    device: str
-    name: str = ""
-    driver: str = ""
-    min_width: int = 0
-    min_height: int = 0
-    max_width: int = 0
-    max_height: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class Inventory:
     """What answered: `answered` are the parts whose list is complete, `problems` are sentences about the others."""
@@ -69,55 +40,30 @@ class Inventory:
     problems: tuple[str, ...] = ()
 
 
-class _Mode(msgspec.Struct, frozen=True):
-    """A mode of libcamera's, or a size of a V4L2 format, as `sources.inventory` prints either."""
-
-    width: int
-    height: int
-    fps: float | tuple[float, ...] = ()
-    format: str = ""
-    pixel_format: str = ""
-
-    def as_mode(self) -> CameraMode:
-        rates = self.fps if isinstance(self.fps, tuple) else (self.fps,)
-        known = tuple(sorted((rate for rate in rates if rate > 0), reverse=True))
-        return CameraMode(self.width, self.height, self.pixel_format or self.format, known)
-
-
-class _Camera(msgspec.Struct, frozen=True):
-    kind: Literal["picamera2", "v4l2"]
-    number: int | None = None
-    device: str = ""
-    name: str = ""
-    model: str = ""
-    modes: tuple[_Mode, ...] = ()
-    formats: tuple[_Mode, ...] = ()
-
-    def as_camera(self) -> Camera:
-        modes = tuple(mode.as_mode() for mode in (*self.modes, *self.formats))
-        return Camera(self.kind, self.name or self.model, self.number, self.device, modes)
-
-
-class _Answer(msgspec.Struct, frozen=True):
-    cameras: tuple[_Camera, ...] = ()
-    encoders: tuple[HardwareEncoder, ...] = ()
-    errors: tuple[str, ...] = ()
-
-
-def ask_inventory(parts: Sequence[Part], command: Sequence[str] = _COMMAND, within_s: float = WITHIN_S) -> Inventory:
+def ask_inventory(
+    parts: Sequence[Part],
+    command: Sequence[str] = _COMMAND,
+    within_s: float = WITHIN_S,
+    root: Path = Path("/"),
+) -> Inventory:
     """Return what the drivers say of `parts`, each asked by a process of its own at the same time.
 
-    One that has not answered `within_s` seconds is ended, and a problem says so; the others lose nothing.
+    One that has not answered `within_s` seconds is ended, and a problem says so; the others lose nothing. A camera's
+    device is given by a path that survives a restart, where udev gave one; `root` is the folder that `dev` is in.
     """
     ends_at = time.monotonic() + within_s
     asked = {part: _start(command, part) for part in parts}
     answers = {part: _answer_of(child, part, ends_at, within_s) for part, child in asked.items()}
     return Inventory(
-        cameras=tuple(camera.as_camera() for answer in answers.values() for camera in answer.cameras),
+        cameras=tuple(_lasting(camera, root) for answer in answers.values() for camera in answer.cameras),
         encoders=tuple(encoder for answer in answers.values() for encoder in answer.encoders),
         answered=frozenset(part for part, answer in answers.items() if not answer.errors),
         problems=tuple(error for answer in answers.values() for error in answer.errors),
     )
+
+
+def _lasting(camera: Camera, root: Path) -> Camera:
+    return msgspec.structs.replace(camera, device=stable_path(root, camera.device)) if camera.device else camera
 
 
 def _start(command: Sequence[str], part: Part) -> subprocess.Popen[bytes]:
@@ -131,21 +77,21 @@ def _start(command: Sequence[str], part: Part) -> subprocess.Popen[bytes]:
     )
 
 
-def _answer_of(child: subprocess.Popen[bytes], part: Part, ends_at: float, within_s: float) -> _Answer:
+def _answer_of(child: subprocess.Popen[bytes], part: Part, ends_at: float, within_s: float) -> InventoryAnswer:
     try:
         printed, complaints = child.communicate(timeout=max(_READ_WITHIN_S, ends_at - time.monotonic()))
     except subprocess.TimeoutExpired:
-        return _Answer(errors=(f"{part}: no answer within {within_s:g} s, {_end(child)}",))
+        return InventoryAnswer(errors=(f"{part}: no answer within {within_s:g} s, {_end(child)}",))
     return _read_answer(printed, complaints, child.returncode, part)
 
 
-def _read_answer(printed: bytes, complaints: bytes, exit_code: int, part: Part) -> _Answer:
+def _read_answer(printed: bytes, complaints: bytes, exit_code: int, part: Part) -> InventoryAnswer:
     try:
-        return msgspec.json.decode(printed[:MAX_ANSWER_BYTES], type=_Answer)
-    except msgspec.MsgspecError as error:
+        return InventoryAnswer.decode(printed[:MAX_ANSWER_BYTES])
+    except ValueError as error:
         lines = complaints.decode(errors="replace").split("\n")
         reason = next((line for line in reversed(lines) if line.strip()), str(error))[:MAX_REASON_CHARACTERS]
-        return _Answer(errors=(f"{part}: no list (exit code {exit_code}): {reason}",))
+        return InventoryAnswer(errors=(f"{part}: no list (exit code {exit_code}): {reason}",))
 
 
 def _end(child: subprocess.Popen[bytes]) -> str:

@@ -1,7 +1,7 @@
 """Video device nodes and their names, as sysfs tells them: nothing is opened, so nothing is disturbed.
 
 Only the driver knows what a node can do. Here the name says whether it encodes, as a hint for people where the driver
-cannot be asked; no source may rely on it. Called by `device.cameras` and `cli.probe`.
+cannot be asked; no source may rely on it. Called by `cameras`, `inventory` and `cli.probe`.
 """
 
 import re
@@ -12,6 +12,8 @@ from typing import Final
 # Drivers name their encoders: bcm2835-codec-encode, mtk-vcodec-enc, "Qualcomm Venus video encoder". Others make JPEG.
 _IMAGE_ENCODER: Final = re.compile(r"jpe?g|encode_image", re.IGNORECASE)
 _ENCODER: Final = re.compile(r"\benc|encoder", re.IGNORECASE)
+_STABLE_FOLDERS: Final = ("by-id", "by-path")
+"""Folders of /dev/v4l, best first: a name of the camera itself, then one of the USB port that it is in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,18 @@ def _video_device(node: Path) -> VideoDevice:
 def video_class_folder(root: Path) -> Path:
     """Return the folder in which the kernel shows video nodes and subdevices."""
     return root / "sys" / "class" / "video4linux"
+
+
+def stable_path(root: Path, node: str) -> str:
+    """Return udev's link to the video node, which survives a restart and replugging; the node itself without a link.
+
+    60-persistent-v4l.rules links /dev/v4l/by-id/usb-SERIAL-video-index0 to ../../videoN. `root` has `dev` in it.
+    """
+    for folder in _STABLE_FOLDERS:
+        for link in sorted((root / "dev" / "v4l" / folder).glob("*")):
+            if link.is_symlink() and link.readlink().name == Path(node).name:
+                return f"/dev/v4l/{folder}/{link.name}"
+    return node
 
 
 def read_name(node: Path) -> str:

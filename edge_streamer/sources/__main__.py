@@ -94,19 +94,19 @@ def _run_kind(link: Link, request: Request) -> None:
         case PatternOptions():
             from edge_streamer.sources.testpattern.source import run_test_pattern
 
-            run_test_pattern(link, request.outputs)
+            run_test_pattern(link, request.encoded)
         case FileOptions() as options:
             from edge_streamer.sources.file.source import run_file
 
-            run_file(link, request.outputs[0], options)
+            run_file(link, options)
         case CameraOptions() as options:
             from edge_streamer.sources.picamera2.source import run_picamera2
 
-            run_picamera2(link, request.outputs, options)
+            run_picamera2(link, request.encoded, options)
         case V4l2Options() as options:
             from edge_streamer.sources.v4l2.source import run_v4l2
 
-            run_v4l2(link, request.outputs, options)
+            run_v4l2(link, request.encoded, options)
         case _:
             assert_never(request.options)
 

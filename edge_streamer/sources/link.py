@@ -3,8 +3,8 @@
 The link never blocks its encoder: bytes that the kernel does not take are queued up to a limit, and beyond the limit
 whole access units are dropped up to the next key frame; their number is reported when the server reads again. A message
 that was begun is completed before the next, so the server never sees a torn frame. The end of the socket, in either
-direction, raises `SourceStopped`: no source survives its server. Wire format: `media.frame`. Used by `__main__` and the
-kinds.
+direction, raises `SourceStopped`: no source survives its server. Wire format: `protocol.source.messages`. Used by
+`__main__` and the kinds.
 """
 
 import select

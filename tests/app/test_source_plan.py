@@ -19,7 +19,15 @@ from edge_streamer.config.config import (
     StreamConfig,
 )
 from edge_streamer.device.cameras import FoundCamera
-from edge_streamer.protocol.source.request import CameraOptions, Output, Request, V4l2Options, parse_request
+from edge_streamer.protocol.source.encoder_limits import EncoderLimits
+from edge_streamer.protocol.source.request import (
+    CameraOptions,
+    Output,
+    PatternOptions,
+    Request,
+    V4l2Options,
+    parse_request,
+)
 from edge_streamer.services.supervision.spec import SourceSpec
 
 WEBCAM = "/dev/v4l/by-id/usb-cam"
@@ -127,7 +135,7 @@ def test_a_camera_is_told_everything_that_was_written() -> None:
         rotation=180,
         sensor_mode=(2304, 1296),
         buffer_count=4,
-        controls={"AfMode": "Auto", "Gain": [1.0, 2.5]},
+        controls={"AfMode": "Auto", "Gain": (1.0, 2.5)},
     )
 
 
@@ -148,21 +156,22 @@ def test_a_device_is_told_its_path_and_format() -> None:
 def test_a_device_is_opened_at_the_rate_of_its_fastest_stream() -> None:
     slow, fast = DeviceStream(device=WEBCAM, fps=5), DeviceStream(device=WEBCAM, width=640, height=360, fps=15)
     (planned,) = plan({"slow": slow, "fast": fast})
-    assert planned.spec.options["fps"] == 15
+    assert planned.spec.options == V4l2Options(WEBCAM, fps=15)
 
 
 def test_a_pattern_and_a_file_are_told_what_they_know() -> None:
     pattern, file = plan({"p": PatternStream(overlay="{name}"), "f": FileStream(path="/a.mp4", loop=False)})
     assert [json.loads(word) for word in pattern.spec.arguments()[5::2]] == [
+        {},
         {"name": "p", "width": 1280, "height": 720, "fps": 30, "bitrate_bps": 2_000_000, "gop_s": 2.0,
-         "overlay": "{name}"}
+         "encoder": "auto", "overlay": "{name}"},
     ]  # fmt: skip
     assert file.spec.arguments()[3:] == [
         "file",
         "--options",
-        '{"path": "/a.mp4", "loop": false}',
+        '{"path":"/a.mp4","loop":false,"fps":30.0}',
         "--output",
-        '{"name": "f"}',
+        '{"name":"f"}',
     ]
 
 
@@ -204,3 +213,14 @@ def test_a_device_delivers_one_format() -> None:
         "write the same for each"
     )
     plan({**streams, "b": DeviceStream(device="/dev/video8", **SMALL)})
+
+
+def test_cameras_are_told_the_limits_of_the_boards_encoder() -> None:
+    limits = EncoderLimits(
+        kind="v4l2_m2m", max_width=1920, max_height=1920, max_macroblocks_per_s=245_760, max_bitrate_bps=25_000_000
+    )
+    streams = {"csi": CameraStream(), "usb": DeviceStream(device=WEBCAM), "pattern": PatternStream()}
+    csi, usb, pattern = (as_the_child_reads_it(each.spec).options for each in plan_sources(streams, {}, (), limits))
+    assert csi == CameraOptions(encoder_limits=limits)
+    assert usb == V4l2Options(WEBCAM, fps=30, encoder_limits=limits)
+    assert pattern == PatternOptions()

@@ -9,8 +9,9 @@ import pytest
 
 from edge_streamer.cli.probe import ProbeReport, describe_stream, probe
 from edge_streamer.config.config import FileStream
-from edge_streamer.device.inventory import Camera, CameraMode, HardwareEncoder, Inventory, Part
+from edge_streamer.device.inventory import Inventory
 from edge_streamer.device.serial_ports import SerialPort
+from edge_streamer.protocol.source.inventory import Camera, CameraMode, HardwareEncoder, Part
 
 Ask = Callable[[Sequence[Part]], Inventory]
 

@@ -18,10 +18,11 @@ from edge_streamer.config.config import (
     check_encoders,
     check_fits,
 )
-from edge_streamer.config.profiles import Board, Encoder, Profile, boards_with_encoder
+from edge_streamer.config.profiles import Board, Profile, boards_with_encoder
 from edge_streamer.config.toml import read_text
+from edge_streamer.protocol.source.encoder_limits import EncoderLimits
 
-ENCODER = Encoder(
+ENCODER = EncoderLimits(
     kind="v4l2_m2m", max_width=1920, max_height=1920, max_macroblocks_per_s=245_760, max_bitrate_bps=25_000_000
 )
 FULL_HD = EncodedStream(width=1920, height=1080, fps=30)

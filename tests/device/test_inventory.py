@@ -1,26 +1,20 @@
 """The inventory's other end: answers read, garbage told, and a program that hangs ended in time."""
 
-import json
 import sys
 import time
+from pathlib import Path
 
-from edge_streamer.device.inventory import Camera, CameraMode, HardwareEncoder, ask_inventory
+from edge_streamer.device.inventory import ask_inventory
+from edge_streamer.protocol.source.inventory import Camera, CameraMode, HardwareEncoder, InventoryAnswer
 
-LIBCAMERA = {
-    "kind": "picamera2", "number": 0, "id": "/base/soc/i2c0mux/i2c@1/imx708@1a", "model": "imx708",
-    "modes": [
-        {"width": 2304, "height": 1296, "fps": 56.03, "format": "SRGGB10_CSI2P"},
-        {"width": 640, "height": 480, "fps": 0.0, "format": "NV12"},
-    ],
-}  # fmt: skip
-UVC = {
-    "kind": "v4l2", "device": "/dev/v4l/by-id/usb-x", "name": "C920",
-    "formats": [{"pixel_format": "MJPG", "width": 640, "height": 480, "fps": [15.0, 30.0]}],
-}  # fmt: skip
-CODEC = {
-    "device": "/dev/video11", "name": "bcm2835-codec-encode", "driver": "bcm2835-codec",
-    "min_width": 32, "max_width": 1920, "min_height": 32, "max_height": 1920,
-}  # fmt: skip
+IMX708 = Camera(
+    "picamera2",
+    "imx708",
+    0,
+    modes=(CameraMode(2304, 1296, "SRGGB10_CSI2P", (56.03,)), CameraMode(640, 480, "NV12")),
+)
+C920 = Camera("v4l2", "C920", None, "/dev/video2", (CameraMode(640, 480, "MJPG", (30.0, 15.0)),))
+CODEC = HardwareEncoder("/dev/video11", "bcm2835-codec-encode", "bcm2835-codec", 32, 32, 1920, 1920)
 
 
 def program(text: str) -> tuple[str, ...]:
@@ -28,29 +22,35 @@ def program(text: str) -> tuple[str, ...]:
     return (sys.executable, "-c", f"import sys, time, json; part = sys.argv[1]\n{text}")
 
 
-def test_the_answers_of_all_parts_are_put_together() -> None:
+def says(answers: dict[str, InventoryAnswer]) -> tuple[str, ...]:
+    """A program that answers as the inventory program does."""
+    printed = {part: answer.encode().decode() for part, answer in answers.items()}
+    return program(f"print({printed!r}[part])")
+
+
+def test_the_answers_of_all_parts_are_put_together(tmp_path: Path) -> None:
     answers = {
-        "picamera2": {"cameras": [LIBCAMERA], "encoders": [], "errors": []},
-        "v4l2": {"cameras": [UVC], "encoders": [], "errors": []},
-        "encoders": {"cameras": [], "encoders": [CODEC], "errors": []},
+        "picamera2": InventoryAnswer((IMX708,)),
+        "v4l2": InventoryAnswer((C920,)),
+        "encoders": InventoryAnswer(encoders=(CODEC,)),
     }
-    found = ask_inventory(("picamera2", "v4l2", "encoders"), program(f"print(json.dumps({answers!r}[part]))"))
-    assert found.cameras == (
-        Camera(
-            "picamera2",
-            "imx708",
-            0,
-            modes=(CameraMode(2304, 1296, "SRGGB10_CSI2P", (56.03,)), CameraMode(640, 480, "NV12")),
-        ),
-        Camera("v4l2", "C920", None, "/dev/v4l/by-id/usb-x", (CameraMode(640, 480, "MJPG", (30.0, 15.0)),)),
-    )
-    assert found.encoders == (HardwareEncoder(**CODEC),)
+    found = ask_inventory(("picamera2", "v4l2", "encoders"), says(answers), root=tmp_path)
+    assert found.cameras == (IMX708, C920)
+    assert found.encoders == (CODEC,)
     assert found.answered == {"picamera2", "v4l2", "encoders"}
     assert found.problems == ()
 
 
+def test_a_device_is_given_by_its_link_that_lasts(tmp_path: Path) -> None:
+    link = tmp_path / "dev/v4l/by-id/usb-C920-video-index0"
+    link.parent.mkdir(parents=True)
+    link.symlink_to("../../video2")
+    found = ask_inventory(("v4l2",), says({"v4l2": InventoryAnswer((C920,))}), root=tmp_path)
+    assert [camera.device for camera in found.cameras] == ["/dev/v4l/by-id/usb-C920-video-index0"]
+
+
 def test_one_that_hangs_is_ended_and_the_others_lose_nothing() -> None:
-    answer = json.dumps({"cameras": [UVC], "encoders": [], "errors": []})
+    answer = InventoryAnswer((C920,)).encode().decode()
     hangs = program(f"time.sleep(60) if part == 'picamera2' else print({answer!r})")
     started = time.monotonic()
     found = ask_inventory(("picamera2", "v4l2"), hangs, within_s=1.0)
@@ -61,8 +61,7 @@ def test_one_that_hangs_is_ended_and_the_others_lose_nothing() -> None:
 
 
 def test_a_part_that_told_an_error_has_not_answered() -> None:
-    answer = {"cameras": [], "encoders": [], "errors": ["v4l2: OSError: busy"]}
-    found = ask_inventory(("v4l2",), program(f"print(json.dumps({answer!r}))"))
+    found = ask_inventory(("v4l2",), says({"v4l2": InventoryAnswer(errors=("v4l2: OSError: busy",))}))
     assert (found.answered, found.problems) == (frozenset(), ("v4l2: OSError: busy",))
 
 

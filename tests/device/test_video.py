@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_streamer.device.video import VideoDevice, list_video_devices
+from edge_streamer.device.video import VideoDevice, list_video_devices, stable_path
 
 
 def add_node(root: Path, node: str, name: str) -> None:
@@ -63,3 +63,14 @@ def test_names_of_known_encoders_are_recognised(name: str) -> None:
 )
 def test_cameras_converters_and_image_encoders_are_none(name: str) -> None:
     assert not VideoDevice("/dev/video0", name).is_encoder
+
+
+def test_a_node_is_called_by_its_best_link_and_by_itself_without_one(tmp_path: Path) -> None:
+    for folder, name, node in (("by-path", "usb-port", 2), ("by-id", "usb-C920", 2), ("by-path", "other-port", 20)):
+        link = tmp_path / "dev/v4l" / folder / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(f"../../video{node}")
+    (tmp_path / "dev/v4l/by-id/no-link").touch()
+    assert stable_path(tmp_path, "/dev/video2") == "/dev/v4l/by-id/usb-C920"
+    assert stable_path(tmp_path, "/dev/video20") == "/dev/v4l/by-path/other-port"
+    assert stable_path(tmp_path, "/dev/video0") == "/dev/video0"

@@ -1,4 +1,4 @@
-"""What `probe` is told of real drivers: every camera, by the path that stays, with what it offers."""
+"""What `probe` is told of real drivers: every camera by its node, with what it offers."""
 
 import json
 
@@ -14,11 +14,12 @@ def test_cameras_are_listed_with_their_formats(guest: Guest) -> None:
     found = json.loads(ended.output)
     assert (found["encoders"], found["errors"]) == ([], [])
     cameras = {camera["device"]: camera for camera in found["cameras"]}
-    assert set(cameras) == {vivid.DEVICE, loopback.DEVICE}
-    assert cameras[vivid.DEVICE]["name"] == "vivid"
-    assert {"pixel_format": "NV12", "width": 320, "height": 180} in [
-        {key: entry[key] for key in ("pixel_format", "width", "height")} for entry in cameras[vivid.DEVICE]["formats"]
+    vivid_node = guest.run("readlink", "-f", vivid.DEVICE).strip()
+    assert set(cameras) == {vivid_node, loopback.DEVICE}
+    assert cameras[vivid_node]["name"] == "vivid"
+    assert {"format": "NV12", "width": 320, "height": 180} in [
+        {key: entry[key] for key in ("format", "width", "height")} for entry in cameras[vivid_node]["modes"]
     ]
-    assert cameras[loopback.DEVICE]["formats"] == [
-        {"pixel_format": "H264", "width": loopback.WIDTH, "height": loopback.HEIGHT, "fps": [float(loopback.FPS)]}
+    assert cameras[loopback.DEVICE]["modes"] == [
+        {"width": loopback.WIDTH, "height": loopback.HEIGHT, "format": "H264", "fps": [float(loopback.FPS)]}
     ]

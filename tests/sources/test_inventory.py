@@ -1,26 +1,26 @@
 """The program that asks the drivers: one JSON object, whatever they raise or print."""
 
-import json
 import os
 from typing import Any
 
 import pytest
 
+from edge_streamer.protocol.source.inventory import Camera, HardwareEncoder, InventoryAnswer
 from edge_streamer.sources import inventory
 
-CAMERA = {"kind": "picamera2", "number": 0, "model": "imx708"}
-ENCODER = {"device": "/dev/video11"}
+CAMERA = Camera("picamera2", "imx708", 0)
+ENCODER = HardwareEncoder("/dev/video11")
 
 
-def fails() -> list[dict[str, Any]]:
+def fails() -> list[Camera]:
     raise RuntimeError("no camera number 0")
 
 
-def is_not_installed() -> list[dict[str, Any]]:
+def is_not_installed() -> list[Camera]:
     raise ModuleNotFoundError("No module named 'libcamera'")
 
 
-def prints_and_lists() -> list[dict[str, Any]]:
+def prints_and_lists() -> list[Camera]:
     os.write(1, b"[0:12:01] INFO Camera camera_manager.cpp\n")
     return [CAMERA]
 
@@ -28,27 +28,25 @@ def prints_and_lists() -> list[dict[str, Any]]:
 @pytest.fixture
 def parts(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     listed: dict[str, Any] = {
-        "picamera2": ("cameras", prints_and_lists),
-        "v4l2": ("cameras", fails),
-        "encoders": ("encoders", lambda: [ENCODER]),
+        "picamera2": prints_and_lists,
+        "v4l2": fails,
+        "encoders": lambda: [ENCODER],
     }
     monkeypatch.setattr(inventory, "PARTS", listed)
     return listed
 
 
 def test_every_part_is_listed_and_one_that_fails_touches_no_other(parts: dict[str, Any]) -> None:
-    assert inventory.take_inventory(("picamera2", "v4l2", "encoders")) == {
-        "cameras": [CAMERA],
-        "encoders": [ENCODER],
-        "errors": ["v4l2: RuntimeError: no camera number 0"],
-    }
+    assert inventory.take_inventory(("picamera2", "v4l2", "encoders")) == InventoryAnswer(
+        (CAMERA,), (ENCODER,), ("v4l2: RuntimeError: no camera number 0",)
+    )
 
 
 def test_a_library_that_is_missing_is_an_error(parts: dict[str, Any]) -> None:
-    parts["picamera2"] = ("cameras", is_not_installed)
-    assert inventory.take_inventory(("picamera2",))["errors"] == [
-        "picamera2: ModuleNotFoundError: No module named 'libcamera'"
-    ]
+    parts["picamera2"] = is_not_installed
+    assert inventory.take_inventory(("picamera2",)).errors == (
+        "picamera2: ModuleNotFoundError: No module named 'libcamera'",
+    )
 
 
 def test_what_a_library_prints_does_not_spoil_the_json(
@@ -61,7 +59,7 @@ def test_what_a_library_prints_does_not_spoil_the_json(
         os.dup2(standard_output, 1)
         os.close(standard_output)
     printed = capfd.readouterr()
-    assert json.loads(printed.out) == {"cameras": [CAMERA], "encoders": [], "errors": []}
+    assert InventoryAnswer.decode(printed.out.encode()) == InventoryAnswer((CAMERA,))
     assert "camera_manager.cpp" in printed.err
 
 

@@ -19,14 +19,15 @@ import pytest
 from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.source.messages import encode_frame_header, encode_note, encode_snapshot_header
+from edge_streamer.protocol.source.request import AnyOutput, Output
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.services.status import StreamStatus
-from edge_streamer.services.supervision.supervisor import OutputSpec, SourceSupervisor, StreamPolicy
+from edge_streamer.services.supervision.supervisor import SourceSupervisor, StreamPolicy
 from edge_streamer.services.supervision.times import SourceTimes
 from tests.support.frames import frame, key_frame
 from tests.support.loop import turn_until
 
-MAIN = OutputSpec("main", 640, 360, 30.0, 1_000_000, 2.0)
+MAIN = Output("main", 640, 360, 30.0, 1_000_000, 2.0)
 CAN_ALL = encode_note(0, event="ready", encoder="x264", fps=30, can_set_bitrate=True, can_set_fps=True)
 
 
@@ -74,9 +75,9 @@ class Programs:
     """What the supervisor takes for a `SourceSpec`; `started` has the outputs of each start."""
 
     texts: list[str]
-    outputs: tuple[OutputSpec, ...] = (OutputSpec("main", fps=30.0),)
+    outputs: tuple[AnyOutput, ...] = (Output("main", fps=30.0),)
     kind: str = "testpattern"
-    started: list[tuple[OutputSpec, ...]] = field(default_factory=list)
+    started: list[tuple[AnyOutput, ...]] = field(default_factory=list)
 
     @property
     def starts(self) -> int:
@@ -112,7 +113,7 @@ class Supervised:
         self,
         loop: Loop,
         *texts: str,
-        outputs: tuple[OutputSpec, ...] = Programs.outputs,
+        outputs: tuple[AnyOutput, ...] = Programs.outputs,
         policies: tuple[StreamPolicy, ...] = (),
         streams: Sequence[Stream] = (),
         is_started: bool = True,

@@ -1,4 +1,4 @@
-"""The encoded frame, and the bytes by which a source process hands it to the server.
+"""The bytes by which a source process hands frames, notes and pictures to the server, and the commands it is given.
 
 Called by the source processes (`encode_*`) and by the server's supervisor (`SourceParser`). A socketpair carries
 messages towards the server, each a 44-byte header and a body:
@@ -18,6 +18,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 import msgspec
 
 from edge_streamer.codec.frame import MAX_ACCESS_UNIT_BYTES, EncodedFrame
+from edge_streamer.protocol.source.ranges import BITRATE_BPS, FPS
 
 MAX_NOTE_BYTES: Final = 64 << 10
 MAX_SNAPSHOT_BYTES: Final = 16 << 20
@@ -93,7 +94,10 @@ class SourceReady(msgspec.Struct, frozen=True):
 
 
 class SourceChanged(msgspec.Struct, frozen=True):
-    """What a note `changed` says: the bit rate or the frame rate that is in effect now; None is as before."""
+    """What a note `changed` says: the bit rate or the frame rate that is in effect now; None is as before.
+
+    What an encoder makes of a bit rate may lie beside the range of what it was asked for, and ends no source.
+    """
 
     bitrate_bps: Annotated[int, msgspec.Meta(ge=1, le=MAX_COUNT)] | None = None
     fps: _Fps | None = None
@@ -148,13 +152,13 @@ class SourceCommand(msgspec.Struct, frozen=True, omit_defaults=True):
     """A command for a source: `force_key_frame`, `set_bitrate` (bitrate_bps), `set_fps` (fps), `snapshot`, `stop`.
 
     What changes something is answered by a note `changed` or `unsupported`, `snapshot` by a `SourceSnapshot` or
-    `unsupported`.
+    `unsupported`. The numbers have the ranges of a request.
     """
 
     command: str
     output: Annotated[int, msgspec.Meta(ge=0, lt=MAX_OUTPUTS)] = 0
-    bitrate_bps: Annotated[int, msgspec.Meta(ge=1)] | None = None
-    fps: _Fps | None = None
+    bitrate_bps: Annotated[int, BITRATE_BPS] | None = None
+    fps: Annotated[float, FPS] | None = None
 
     def encode(self) -> bytes:
         """Return the command as one JSON line."""

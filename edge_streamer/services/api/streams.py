@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET
 
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
+from edge_streamer.protocol.source.ranges import BITRATE_BPS, FPS, STREAM_NAME_PATTERN
 from edge_streamer.services.api.documents import StreamDocument, stream_document, streams_document
 from edge_streamer.services.http.answers import JSON, DeferredResponse, Respond, ok, refuse
 from edge_streamer.services.http.routes import Answer, Operation, PathParameter, Resource, Route
@@ -20,9 +21,12 @@ from edge_streamer.services.status import TakeStatus
 from edge_streamer.services.supervision.questions import OnChange, OnSnapshot, SourceFailure, StreamChange
 
 STREAMS_PATH: Final = "/api/v1/streams"
-_ALLOWED: Final = "Allowed: bitrate_bps (a whole number, 16000 to 200000000), fps (1 to 240), one of them at least."
+_ALLOWED: Final = (
+    f"Allowed: bitrate_bps (a whole number, {BITRATE_BPS.ge} to {BITRATE_BPS.le}), fps ({FPS.ge} to {FPS.le}), one of "
+    "them at least."
+)
 _SAME_ORIGIN: Final = ("cross-origin-resource-policy", "same-origin")  # no page of elsewhere may show our pictures
-STREAM_NAME: Final = PathParameter("name", "A stream's name.", "[A-Za-z0-9_-]{1,32}")
+STREAM_NAME: Final = PathParameter("name", "A stream's name.", STREAM_NAME_PATTERN)
 _NO_STREAM: Final = {HTTPStatus.NOT_FOUND: "There is no stream of this name."}
 _CHANGE: Final = Annotated[StreamChange, msgspec.Meta(extra_json_schema={"minProperties": 1})]
 _LISTED: Final = {

@@ -5,9 +5,10 @@ Held by the source's supervisor, which owns the child process; nothing here star
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import Final
+
+import msgspec
 
 from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.logs.limits import printable
@@ -20,6 +21,7 @@ from edge_streamer.protocol.source.messages import (
     SourceNote,
     SourceReady,
 )
+from edge_streamer.protocol.source.request import AnyOutput
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.turns import TimeHistogram
 from edge_streamer.services.status import Histogram, StreamStatus
@@ -32,7 +34,7 @@ from edge_streamer.services.supervision.questions import (
     SourceFailure,
     StreamChange,
 )
-from edge_streamer.services.supervision.spec import OutputSpec, StreamPolicy
+from edge_streamer.services.supervision.spec import StreamPolicy
 from edge_streamer.services.supervision.times import HANDOFF_BOUNDS_S, SourceTimes, add_age
 
 SILENCE_FRAMES: Final = 3
@@ -49,7 +51,7 @@ class SourceOutput:
         loop: Loop,
         number: int,
         stream: Stream,
-        spec: OutputSpec,
+        spec: AnyOutput,
         policy: StreamPolicy,
         ask: Callable[[SourceCommand], None],
     ) -> None:
@@ -205,7 +207,7 @@ class SourceOutput:
             self._fps = self.stream.nominal_fps = changed.fps
         if changed.bitrate_bps is not None:
             self._take_bitrate(changed.bitrate_bps, now)
-        self.spec = replace(self.spec, **self.changes.take(changed))
+        self.spec = msgspec.structs.replace(self.spec, **self.changes.take(changed))
 
     def _take_bitrate(self, bitrate_bps: int, now: float) -> None:
         if bitrate_bps != self._bitrate_bps:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from edge_streamer.protocol.source.messages import SourceChanged, SourceCommand
+from edge_streamer.protocol.source.ranges import BITRATE_BPS, FPS
 from edge_streamer.runtime.loop import Loop, Timer
 
 SNAPSHOT_LIMIT_S: Final = 5.0
@@ -34,8 +35,8 @@ class SourceFailure:
 class StreamChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a stream shall be from now on: one of the two at least, within what a source may be started with."""
 
-    bitrate_bps: Annotated[int, msgspec.Meta(ge=16_000, le=200_000_000)] | UnsetType = UNSET
-    fps: Annotated[float, msgspec.Meta(ge=1, le=240)] | UnsetType = UNSET
+    bitrate_bps: Annotated[int, BITRATE_BPS] | UnsetType = UNSET
+    fps: Annotated[float, FPS] | UnsetType = UNSET
 
     def commands(self, output: int) -> list[SourceCommand]:
         """Return what to tell the source."""

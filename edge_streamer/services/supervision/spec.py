@@ -3,44 +3,28 @@
 What becomes of them at run time is `supervisor`'s.
 """
 
-import json
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class OutputSpec:
-    """What one output of a source shall be; 0 or empty means: as the source finds it, or does by itself."""
-
-    name: str
-    width: int = 0
-    height: int = 0
-    fps: float = 0.0
-    bitrate_bps: int = 0
-    gop_s: float = 0.0
-    encoder: str = ""
-    overlay: str = ""
-
-    def to_json(self) -> str:
-        """Return what the child is told: the fields that are set."""
-        return json.dumps({key: value for key, value in asdict(self).items() if value})
+from edge_streamer.protocol.source.request import AnyOutput, Options, Request, command_line
 
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """What to run: `python -m edge_streamer.sources KIND` with the kind's own options and an output per stream."""
+    """What to run: `python -m edge_streamer.sources` with an output per stream and the options of its kind."""
 
-    kind: str
-    outputs: tuple[OutputSpec, ...]
-    options: Mapping[str, Any] = field(default_factory=dict)
+    outputs: tuple[AnyOutput, ...]
+    options: Options
+
+    @property
+    def kind(self) -> str:
+        """The kind of source, which follows from its options: `testpattern`, `file`, `picamera2` or `v4l2`."""
+        return Request(self.outputs, self.options).kind
 
     def arguments(self) -> list[str]:
         """Return the command line, without the socket's number."""
-        outputs = [part for output in self.outputs for part in ("--output", output.to_json())]
-        options = ["--options", json.dumps(dict(self.options))] if self.options else []
-        return [sys.executable, "-m", "edge_streamer.sources", self.kind, *options, *outputs]
+        words = command_line(Request(self.outputs, self.options))
+        return [sys.executable, "-m", "edge_streamer.sources", *words]
 
 
 @dataclass(frozen=True, slots=True)

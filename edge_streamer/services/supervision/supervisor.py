@@ -30,10 +30,10 @@ from edge_streamer.services.supervision.notes import NoteLog, event_of, reason_o
 from edge_streamer.services.supervision.output import SourceOutput
 from edge_streamer.services.supervision.questions import OnChange, OnSnapshot, StreamChange
 from edge_streamer.services.supervision.restarts import WHY_ENDED, RestartBackoff
-from edge_streamer.services.supervision.spec import OutputSpec, SourceSpec, StreamPolicy
+from edge_streamer.services.supervision.spec import SourceSpec, StreamPolicy
 from edge_streamer.services.supervision.times import SourceTimes
 
-__all__ = ["OutputSpec", "SourceSpec", "SourceSupervisor", "StreamPolicy"]
+__all__ = ["SourceSpec", "SourceSupervisor", "StreamPolicy"]
 
 START_LIMIT_S: Final = 10.0
 """A camera and its encoder take a second or two; a child without a first frame by then hangs."""

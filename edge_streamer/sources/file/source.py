@@ -10,7 +10,7 @@ from typing import Final
 from edge_streamer.codec.frame import MAX_ACCESS_UNIT_BYTES, EncodedFrame
 from edge_streamer.codec.h264.nal import SLICES, TYPE_MASK, NalType, nal_headers
 from edge_streamer.protocol.source.messages import MAX_FPS, MIN_FPS
-from edge_streamer.protocol.source.request import FileOptions, Output
+from edge_streamer.protocol.source.request import FileOptions
 from edge_streamer.sources.encoding.jpeg import jpeg_of_key_frame
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.file.clip import Clip, ClipFrame, read_ahead
@@ -30,9 +30,9 @@ _REASONS: Final = {
 }
 
 
-def run_file(link: Link, output: Output, options: FileOptions) -> None:
+def run_file(link: Link, options: FileOptions) -> None:
     """Feed output 0 until the file ends (never, with `loop`) or SourceStopped; SourceError when it is no H.264."""
-    clip = Clip(options.path, output.frame_rate_hz)
+    clip = Clip(options.path, options.raw_rate_hz)
     link.send_note(
         0,
         event="ready",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Final, TypeAlias
 
-from edge_streamer.protocol.source.request import ControlValue
+from edge_streamer.protocol.source.ranges import ControlValue
 from edge_streamer.sources.ending import SourceError
 
 ControlRange: TypeAlias = tuple[Any, Any, Any]
@@ -45,7 +45,7 @@ def _checked(
         )
     if isinstance(least, tuple):
         return _rectangle(name, value, len(least))
-    if isinstance(value, list):
+    if isinstance(value, tuple):
         return tuple(_number(name, item, least, most) for item in value)
     return _number(name, value, least, most)
 
@@ -69,7 +69,7 @@ def _of_enumeration(name: str, value: ControlValue, names: Mapping[str, int]) ->
 
 def _number(name: str, value: ControlValue, least: Any, most: Any) -> bool | int | float:
     allowed = f"control {name} cannot be {value!r} (allowed: {_range_text(least, most)})"
-    if isinstance(value, str | list) or isinstance(value, bool) != isinstance(least, bool):
+    if isinstance(value, str | tuple) or isinstance(value, bool) != isinstance(least, bool):
         raise SourceError(allowed)
     if not _is_in(value, least, most) or (isinstance(least, int) and value != int(value)):
         raise SourceError(allowed)
@@ -86,6 +86,6 @@ def _range_text(least: Any, most: Any) -> str:
 
 def _rectangle(name: str, value: ControlValue, sides: int) -> tuple[int, ...]:
     """Return x, y, width and height (or width and height); where they lie in the sensor libcamera itself corrects."""
-    if isinstance(value, list) and len(value) == sides and all(item >= 0 and item == int(item) for item in value):
+    if isinstance(value, tuple) and len(value) == sides and all(item >= 0 and item == int(item) for item in value):
         return tuple(int(item) for item in value)
     raise SourceError(f"control {name} cannot be {value!r} (allowed: a list of {sides} whole numbers, none negative)")

@@ -3,15 +3,16 @@
 Runs in the main thread. It knows neither the other output nor the camera's health; `source` does.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.protocol.source.request import Output
+from edge_streamer.sources.encoding.hardware_fit import bitrate_misfit, macroblocks_per_s
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.link import Link
-from edge_streamer.sources.picamera2.encoders import EncoderChoice, bitrate_misfit, macroblocks_a_second
+from edge_streamer.sources.picamera2.encoders import EncoderChoice
 from edge_streamer.sources.picamera2.lane import Lane
 from edge_streamer.sources.picamera2.mailbox import FrameEncoded, Mailbox
 from edge_streamer.sources.picamera2.roles import Camera, CameraEncoder
@@ -39,7 +40,7 @@ class CameraFeed:
     @property
     def hardware_macroblocks(self) -> int:
         """What this output takes of the hardware encoder's macroblocks a second."""
-        return macroblocks_a_second(self.output) if self.choice.is_hardware else 0
+        return macroblocks_per_s(self.output) if self.choice.is_hardware else 0
 
     def tell_ready(self) -> None:
         """Say what frames will come."""
@@ -91,8 +92,8 @@ class CameraFeed:
 
     def set_bitrate(self, bitrate_bps: int) -> None:
         """Change the rate without a gap, with an IDR where the encoder must be replaced; SourceError when it cannot."""
-        output = _changed(self.output, bitrate_bps=bitrate_bps)
-        if self.choice.is_hardware and (misfit := bitrate_misfit(bitrate_bps)):
+        output = msgspec.structs.replace(self.output, bitrate_bps=bitrate_bps)
+        if self.choice.is_hardware and (misfit := bitrate_misfit(bitrate_bps, self.choice.limits)):
             raise SourceError(f"the hardware encoder cannot: {misfit}")
         try:
             if self.encoder.set_bitrate_live(bitrate_bps):
@@ -107,8 +108,8 @@ class CameraFeed:
         self._replace(self.with_fps(fps))
 
     def with_fps(self, fps: float) -> Output:
-        """Return what this output would be at another rate; SourceError when there is no such rate."""
-        return _changed(self.output, fps=fps)
+        """Return what this output would be at another rate."""
+        return msgspec.structs.replace(self.output, fps=fps)
 
     def _start(self, choice: EncoderChoice) -> tuple[EncoderChoice, CameraEncoder]:
         encoder = self._make(self.output, choice)
@@ -133,11 +134,3 @@ class CameraFeed:
     def _make(self, output: Output, choice: EncoderChoice) -> CameraEncoder:
         lane = Lane(self._number, output.fps, self._mailbox)
         return self._camera.make_encoder(self._number, output, choice, lane)
-
-
-def _changed(output: Output, **changes: Any) -> Output:
-    """Return `output` with changes that its own limits allow."""
-    try:
-        return msgspec.convert(msgspec.structs.asdict(output) | changes, Output)
-    except msgspec.ValidationError as error:
-        raise SourceError(str(error)) from None

@@ -20,12 +20,15 @@ from picamera2.outputs import Output as PicameraOutput
 from picamera2.platform import Platform, get_platform
 from videodev2 import V4L2_CID_MPEG_VIDEO_BITRATE, VIDIOC_S_CTRL, v4l2_control
 
+from edge_streamer.protocol.source.encoder_limits import EncoderLimits
 from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.drawing.overlay import Overlay
 from edge_streamer.sources.picamera2.clock import capture_instant, read_clocks
 from edge_streamer.sources.picamera2.encoders import EncoderChoice
 from edge_streamer.sources.picamera2.lane import Lane
 from edge_streamer.sources.picamera2.roles import CameraEncoder
+from edge_streamer.sources.v4l2.kernel import LinuxKernel
+from edge_streamer.sources.v4l2.m2m import limits_of
 
 HARDWARE_DEVICE: Final = Path("/dev/video11")  # the node of bcm2835-codec that encodes; picamera2 opens no other
 HARDWARE_PROFILE: Final = "main"  # entropy coding costs the hardware nothing, and every player reads it
@@ -41,6 +44,11 @@ def hardware_absence() -> str:
     if get_platform() is Platform.PISP:
         return "a Raspberry Pi 5 has no H.264 encoder"
     return "" if HARDWARE_DEVICE.exists() else f"there is no {HARDWARE_DEVICE}"
+
+
+def limits_of_device() -> EncoderLimits | None:
+    """Return what the hardware encoder says of its limits; None where there is none, or it does not say."""
+    return limits_of(LinuxKernel(), str(HARDWARE_DEVICE))
 
 
 def make_encoder(output: Output, choice: EncoderChoice, lane: Lane, strip: "Strip | None") -> CameraEncoder:

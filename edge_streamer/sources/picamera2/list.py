@@ -6,34 +6,26 @@ Run it in a process of its own: it opens each camera for a moment, and imports a
 from collections.abc import Iterator
 from typing import Any
 
+from edge_streamer.protocol.source.inventory import Camera, CameraMode
 from edge_streamer.sources.picamera2.log import silence
 from edge_streamer.sources.picamera2.modes import SensorMode
 
 
-def list_libcamera_cameras() -> list[dict[str, Any]]:
-    """Return kind, number, id, model and modes (width, height, fps, format) of each camera; [] without picamera2.
-
-    A camera that is in use has no modes.
-    """
+def list_libcamera_cameras() -> list[Camera]:
+    """Return each camera by its number, with its modes; none of one that is in use. [] without picamera2."""
     silence()
     try:
         from picamera2 import Picamera2
     except ImportError:
         return []
     return [
-        {
-            "kind": "picamera2",
-            "number": number,
-            "id": info["Id"],
-            "model": str(info.get("Model", "")),
-            "modes": [_described(mode) for mode in _modes(number)],
-        }
+        Camera("picamera2", str(info.get("Model", "")), number, modes=tuple(_listed(mode) for mode in _modes(number)))
         for number, info in enumerate(Picamera2.global_camera_info())
     ]
 
 
-def _described(mode: SensorMode) -> dict[str, Any]:
-    return {"width": mode.width, "height": mode.height, "fps": mode.fps, "format": mode.format}
+def _listed(mode: SensorMode) -> CameraMode:
+    return CameraMode(mode.width, mode.height, mode.format, (mode.fps,) if mode.fps > 0 else ())
 
 
 def _modes(number: int) -> tuple[SensorMode, ...]:

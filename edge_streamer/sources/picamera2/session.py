@@ -8,9 +8,10 @@ from typing import Final, assert_never
 
 from edge_streamer.protocol.source.messages import SourceCommand
 from edge_streamer.protocol.source.request import Output
+from edge_streamer.sources.encoding.hardware_fit import hardware_misfit
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.link import Link
-from edge_streamer.sources.picamera2.encoders import EncoderChoice, hardware_misfit
+from edge_streamer.sources.picamera2.encoders import EncoderChoice
 from edge_streamer.sources.picamera2.feed import CameraFeed
 from edge_streamer.sources.picamera2.health import StallWatch
 from edge_streamer.sources.picamera2.mailbox import CameraEvent, FrameEncoded, Mailbox, SnapshotEnded, ThreadDied
@@ -115,7 +116,7 @@ class CameraSession:
         feed = self._feeds[number]
         others = [other for other in self._feeds if other is not feed]
         used = sum(other.hardware_macroblocks for other in others)
-        if feed.choice.is_hardware and (misfit := hardware_misfit(feed.with_fps(fps), used)):
+        if feed.choice.is_hardware and (misfit := hardware_misfit(feed.with_fps(fps), used, feed.choice.limits)):
             raise SourceError(f"the hardware encoder cannot: {misfit}")
         self._camera.set_fps(max([fps, *(other.output.fps for other in others)]))
         feed.set_fps(fps)

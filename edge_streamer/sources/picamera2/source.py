@@ -30,14 +30,14 @@ def run_picamera2(link: Link, outputs: tuple[Output, ...], options: CameraOption
     ImportError without picamera2.
     """
     quieten()
-    from edge_streamer.sources.picamera2.h264 import hardware_absence
+    from edge_streamer.sources.picamera2.h264 import hardware_absence, limits_of_device
     from edge_streamer.sources.picamera2.rig import CameraRig
 
     mailbox = Mailbox()
     hear_threads_die(mailbox)
     camera: CameraRig | None = None
     try:
-        choices = choose_encoders(outputs, hardware_absence())
+        choices = choose_encoders(outputs, hardware_absence(), options.encoder_limits or limits_of_device())
         camera = CameraRig(outputs, options)
         if not camera.is_flipped_as_asked:
             link.send_note(0, event="warning", text=f"the camera {camera.model} cannot flip its picture as configured")

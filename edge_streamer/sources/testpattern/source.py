@@ -99,10 +99,10 @@ class _Feed:
                 self._is_key_frame_asked = True
             case SourceCommand(command="snapshot"):
                 self._is_snapshot_asked = True  # after the next frame, which it does not make late
-            case SourceCommand(command="set_bitrate", bitrate_bps=int()):
-                self._change(command.command, bitrate_bps=command.bitrate_bps)
-            case SourceCommand(command="set_fps", fps=float()):
-                self._change(command.command, fps=command.fps)
+            case SourceCommand(command="set_bitrate", bitrate_bps=int(bitrate_bps)):
+                self._change(command.command, bitrate_bps=bitrate_bps)
+            case SourceCommand(command="set_fps", fps=float(fps)):
+                self._change(command.command, fps=fps)
             case _:
                 self._refuse(command.command, "unknown, or its value is missing")
 
@@ -113,15 +113,15 @@ class _Feed:
             self._overlay.draw(memoryview(luma), luma.line_size, wall_ns)
         return picture
 
-    def _change(self, command: str, **values: int | float | None) -> None:
+    def _change(self, command: str, **values: int | float) -> None:
         """Change to a new rate, or go on as before: the running encoder is closed once the new one has opened."""
+        output = msgspec.structs.replace(self._output, **values)
         try:
-            output = msgspec.convert(msgspec.structs.asdict(self._output) | values, Output)
             if "fps" in values:
                 self._encoder.set_fps(output.fps)
             else:
                 self._encoder.set_bitrate(output.bitrate_bps)
-        except (msgspec.ValidationError, SourceError) as error:
+        except SourceError as error:
             self._refuse(command, str(error))
             return
         if output.fps != self._output.fps:

@@ -62,15 +62,23 @@ class ChosenEncoder:
 
     encoder: Encoder
     reason: str
+    is_hardware: bool = False
 
 
-def open_encoder(kernel: Kernel, output: Output, *, prefers_nv12: bool) -> ChosenEncoder:
-    """Open the encoder that `output.encoder` asks for; SourceError names what was looked for and not found."""
+def open_encoder(kernel: Kernel, output: Output, *, prefers_nv12: bool, misfit: str = "") -> ChosenEncoder:
+    """Open the encoder that `output.encoder` asks for; SourceError names what was looked for and not found.
+
+    `misfit` is why the board's encoder cannot make this output, as its hardware profile says; empty where it can.
+    """
     if output.encoder == "software":
         return ChosenEncoder(SoftwareEncoder(output), "software was asked for")
+    if misfit and output.encoder == "hardware":
+        raise SourceError(f"{output.name} does not fit the hardware encoder: {misfit}")
+    if misfit:
+        return ChosenEncoder(SoftwareEncoder(output), f"the hardware encoder does not fit: {misfit}")
     encoder, refusals = _open_hardware(kernel, output, prefers_nv12=prefers_nv12)
     if encoder is not None:
-        return ChosenEncoder(encoder, f"{encoder.device_path} encodes H.264 in hardware")
+        return ChosenEncoder(encoder, f"{encoder.device_path} encodes H.264 in hardware", is_hardware=True)
     looked = f"looked for /dev/video* with H264 out and NV12 or YU12 in: {'; '.join(refusals) or 'there is none'}"
     if output.encoder == "hardware":
         raise SourceError(f"encoder = hardware, but no encoder of the kernel takes this stream ({looked})")

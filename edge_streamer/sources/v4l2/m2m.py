@@ -12,13 +12,13 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Final
 
 import av
 
 from edge_streamer.codec.h264.unit_reader import AccessUnitReader, TornPictureError
-from edge_streamer.protocol.source.request import Output
+from edge_streamer.protocol.source.encoder_limits import MOST_MACROBLOCKS_PER_S, EncoderLimits, macroblocks
+from edge_streamer.protocol.source.request import Output, as_ratio
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.v4l2 import abi
 from edge_streamer.sources.v4l2.abi import BufferFlags, BufferType, Capabilities, Control, PixelFormat
@@ -76,6 +76,32 @@ def find_encoders(kernel: Kernel) -> Iterator[EncoderNode]:
             device.close()
         if node is not None:
             yield node
+
+
+def limits_of(kernel: Kernel, path: str) -> EncoderLimits | None:
+    """Return what the encoder at `path` says of its limits; None when it is none, or does not say.
+
+    V4L2 has no word for macroblocks a second: the limit is H.264's own.
+    """
+    try:
+        device = Device(kernel, path)
+    except OSError:
+        return None
+    try:
+        node, bitrate_bps = _encoder_node(device), device.control_range(Control.BITRATE)
+    except OSError:
+        return None
+    finally:
+        device.close()
+    if node is None or bitrate_bps is None:
+        return None
+    return EncoderLimits(
+        kind="v4l2_m2m",
+        max_width=node.size.max_width,
+        max_height=node.size.max_height,
+        max_macroblocks_per_s=MOST_MACROBLOCKS_PER_S,
+        max_bitrate_bps=bitrate_bps.maximum,
+    )
 
 
 def _encoder_node(device: Device) -> EncoderNode | None:
@@ -165,7 +191,7 @@ class M2mEncoder:
 
     def set_fps(self, fps: float) -> None:
         """Say at which rate pictures come; the key-frame interval stays the same in seconds."""
-        rate_hz = Fraction(fps).limit_denominator(1001)
+        rate_hz = as_ratio(fps)
         with explained(self.device_path, f"rate of {fps:g} fps"):
             self._device.set_rate(self._picture_type, rate_hz)
             self._set_gop(max(1, round(self._output.gop_s * fps)))
@@ -215,8 +241,7 @@ class M2mEncoder:
         device.set_nearest(Control.HEADER_MODE, abi.HEADER_MODE_JOINED_WITH_1ST_FRAME)
         device.set_nearest(Control.REPEAT_SEQ_HEADER, 1)
         device.set_nearest(Control.PREPEND_SPSPPS_TO_IDR, 1)
-        macroblocks = -(-output.width // 16) * -(-output.height // 16)
-        if macroblocks * output.frame_rate_hz > LEVEL_4_0_MACROBLOCKS_HZ:
+        if macroblocks(output.width, output.height) * output.frame_rate_hz > LEVEL_4_0_MACROBLOCKS_HZ:
             device.set_nearest(Control.H264_LEVEL, LEVEL_4_2)
         self._set_gop(output.gop_frames)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from edge_streamer.protocol.source.request import Output, V4l2Options
+from edge_streamer.protocol.source.request import Output, V4l2Options, as_ratio
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.v4l2.abi import BufferType, Capabilities, PixelFormat, fourcc_name
 from edge_streamer.sources.v4l2.device import Device, RateRange, SizeRange
@@ -84,7 +84,8 @@ def choose_format(modes: Sequence[Mode], outputs: Sequence[Output], options: V4l
 def capture_rate_hz(outputs: Sequence[Output], options: V4l2Options) -> Fraction:
     """Return the rate that the camera must deliver: the fastest output's, or that of the options; slower outputs leave
     frames out."""
-    return max(Fraction(options.fps).limit_denominator(1001), *(output.frame_rate_hz for output in outputs))
+    rates_hz = [output.frame_rate_hz for output in outputs]
+    return max(rates_hz) if options.fps is None else max(as_ratio(options.fps), *rates_hz)
 
 
 def is_rate(rate_hz: Fraction, wanted_hz: Fraction) -> bool:

@@ -4,16 +4,18 @@ Every buffer becomes one picture, and every output scales it when a frame of the
 thread, and no queue but the encoder's own. Driven by `source`.
 """
 
-from collections.abc import Sequence
-from fractions import Fraction
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import av
+import msgspec
 
 from edge_streamer.codec.h264.unit_reader import TornPictureError
+from edge_streamer.protocol.source.encoder_limits import EncoderLimits
 from edge_streamer.protocol.source.messages import SourceCommand
 from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.drawing.overlay import overlay_of
+from edge_streamer.sources.encoding.hardware_fit import hardware_misfit, macroblocks_per_s
 from edge_streamer.sources.encoding.jpeg import jpeg_of_picture
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.link import Link
@@ -34,13 +36,19 @@ _SMPTE_170M: Final = 6  # matrix_coefficients of ITU-T H.273 table 4: what webca
 class RawPipeline:
     """From one camera's buffers to the access units of all outputs."""
 
-    def __init__(self, link: Link, kernel: Kernel, camera: Camera, outputs: Sequence[Output]) -> None:
-        """Open the outputs' encoders; SourceError when one cannot be had."""
+    def __init__(
+        self, link: Link, kernel: Kernel, camera: Camera, outputs: Sequence[Output], limits: EncoderLimits | None
+    ) -> None:
+        """Open the outputs' encoders; SourceError when one cannot be had. `limits` are the board's encoder's, if known:
+        without them the devices alone say what they take."""
         self._camera = camera
         self._reader = PictureReader(camera.picture)
+        self._limits = limits
         self._feeds: list[_Feed] = []
         try:
-            self._feeds += (_Feed(link, kernel, camera, number, output) for number, output in enumerate(outputs))
+            for number, output in enumerate(outputs):
+                misfit = hardware_misfit(output, self._used_beside(number), limits)
+                self._feeds.append(_Feed(link, kernel, camera, number, output, misfit))
         except SourceError:
             self.close()
             raise
@@ -74,7 +82,13 @@ class RawPipeline:
 
     def obey(self, command: SourceCommand) -> None:
         """Do what the server asks of one output, or say why not."""
-        self._feeds[command.output].obey(command)
+        feed, used = self._feeds[command.output], self._used_beside(command.output)
+        feed.obey(command, lambda output: hardware_misfit(output, used, self._limits) if feed.is_hardware else "")
+
+    def _used_beside(self, number: int) -> int:
+        """Return the hardware's macroblocks a second that the other outputs take."""
+        others = (feed for place, feed in enumerate(self._feeds) if place != number)
+        return sum(macroblocks_per_s(feed.output) for feed in others if feed.is_hardware)
 
     def close(self) -> None:
         """Close the encoders."""
@@ -83,15 +97,15 @@ class RawPipeline:
 
 
 class _Feed:
-    """One output."""
+    """One output; `misfit` is why the board's encoder cannot make it, empty where it can."""
 
-    def __init__(self, link: Link, kernel: Kernel, camera: Camera, number: int, output: Output) -> None:
+    def __init__(self, link: Link, kernel: Kernel, camera: Camera, number: int, output: Output, misfit: str) -> None:
         self._link, self._camera = link, camera
-        self._number, self._output = number, output
+        self._number, self.output = number, output
         self._overlay = overlay_of(output)
         is_nv12 = camera.picture.pixel_format == PixelFormat.NV12
-        chosen = open_encoder(kernel, output, prefers_nv12=is_nv12)
-        self.encoder, self._reason = chosen.encoder, chosen.reason
+        chosen = open_encoder(kernel, output, prefers_nv12=is_nv12, misfit=misfit)
+        self.encoder, self.is_hardware, self._reason = chosen.encoder, chosen.is_hardware, chosen.reason
         self._scaler = Scaler(output.width, output.height, self.encoder.pixel_format)
         self._pace = FramePace(output.fps, float(camera.rate_hz))
         self._is_key_frame_asked = False
@@ -106,9 +120,9 @@ class _Feed:
             encoder=self.encoder.name,
             encoder_reason=self._reason[:MAX_REASON_CHARACTERS],
             camera=self._camera.device.name,
-            width=self._output.width,
-            height=self._output.height,
-            fps=self._output.fps,
+            width=self.output.width,
+            height=self.output.height,
+            fps=self.output.fps,
             can_force_key_frame=self.encoder.can_force_key_frame,
             can_set_bitrate=self.encoder.can_set_bitrate,
             can_set_fps=True,
@@ -135,35 +149,44 @@ class _Feed:
         for unit in self.encoder.collect():
             self._link.send_frame(self._number, encoded_frame(unit.data, unit.captured_ns, unit.is_key_frame))
 
-    def obey(self, command: SourceCommand) -> None:
-        """Do what the server asks, or say why not."""
+    def obey(self, command: SourceCommand, misfit_of: Callable[[Output], str]) -> None:
+        """Do what the server asks, or say why not; `misfit_of` says why this output's encoder cannot be another one."""
         try:
-            self._obey(command)
+            self._obey(command, misfit_of)
         except SourceError as refusal:
             self._refuse(command.command, str(refusal))
 
-    def _obey(self, command: SourceCommand) -> None:
+    def _obey(self, command: SourceCommand, misfit_of: Callable[[Output], str]) -> None:
         match command:
             case SourceCommand(command="force_key_frame") if self.encoder.can_force_key_frame:
                 self._is_key_frame_asked = True
             case SourceCommand(command="snapshot"):
                 self._is_snapshot_asked = True
             case SourceCommand(command="set_bitrate", bitrate_bps=int(bitrate_bps)):
+                output = self._fitting(misfit_of, bitrate_bps=bitrate_bps)
                 in_effect = self.encoder.set_bitrate(bitrate_bps)
+                self.output = output
                 self._link.send_note(self._number, event="changed", bitrate_bps=in_effect)
             case SourceCommand(command="set_fps", fps=float(fps)):
-                self._set_fps(fps)
+                self._set_fps(self._fitting(misfit_of, fps=fps))
             case _:
                 raise SourceError("neither the camera nor its encoder can do it")
 
-    def _set_fps(self, fps: float) -> None:
+    def _fitting(self, misfit_of: Callable[[Output], str], **changes: float) -> Output:
+        """Return the output with these changes; SourceError when the board's encoder cannot make it."""
+        output = msgspec.structs.replace(self.output, **changes)
+        if misfit := misfit_of(output):
+            raise SourceError(f"the hardware encoder cannot: {misfit}")
+        return output
+
+    def _set_fps(self, output: Output) -> None:
         """Leave frames out; the outputs share the camera's own rate, which cannot change while it streams."""
-        rate_hz = Fraction(fps).limit_denominator(1001)
-        if rate_hz > self._camera.rate_hz * (1 + RATE_TOLERANCE):
+        if output.frame_rate_hz > self._camera.rate_hz * (1 + RATE_TOLERANCE):
             raise SourceError(f"the camera was opened at {float(self._camera.rate_hz):g} fps: no more can be had")
-        self.encoder.set_fps(fps)
-        self._pace = FramePace(fps, float(self._camera.rate_hz))
-        self._link.send_note(self._number, event="changed", fps=fps)
+        self.encoder.set_fps(output.fps)
+        self.output = output
+        self._pace = FramePace(output.fps, float(self._camera.rate_hz))
+        self._link.send_note(self._number, event="changed", fps=output.fps)
 
     def _send_snapshot(self, own: av.VideoFrame, jpeg: bytes) -> None:
         """The camera's own JPEG is the best there is, where it shows what this output shows."""

@@ -10,6 +10,7 @@ import time
 from contextlib import ExitStack, closing
 from typing import Final, Protocol
 
+from edge_streamer.protocol.source.encoder_limits import EncoderLimits
 from edge_streamer.protocol.source.messages import SourceCommand
 from edge_streamer.protocol.source.request import Output, V4l2Options
 from edge_streamer.sources.link import Link
@@ -55,7 +56,7 @@ def run_v4l2(link: Link, outputs: tuple[Output, ...], options: V4l2Options, kern
         link.send_note(0, event="warning", text=warning)
     with ExitStack() as opened:
         camera = opened.enter_context(closing(Camera(kernel, outputs, options)))
-        pipeline = opened.enter_context(closing(_open_pipeline(link, kernel, camera, outputs)))
+        pipeline = opened.enter_context(closing(_open_pipeline(link, kernel, camera, outputs, options.encoder_limits)))
         wake = opened.enter_context(closing(select.epoll()))
         for fd in (camera.fd, *pipeline.wake_fds):
             wake.register(fd, select.EPOLLIN)
@@ -64,10 +65,12 @@ def run_v4l2(link: Link, outputs: tuple[Output, ...], options: V4l2Options, kern
         _feed(link, camera, pipeline, wake.fileno())
 
 
-def _open_pipeline(link: Link, kernel: Kernel, camera: Camera, outputs: tuple[Output, ...]) -> Pipeline:
+def _open_pipeline(
+    link: Link, kernel: Kernel, camera: Camera, outputs: tuple[Output, ...], limits: EncoderLimits | None
+) -> Pipeline:
     if camera.picture.pixel_format == PixelFormat.H264:
         return NativePipeline(link, kernel, camera, outputs[0])
-    return RawPipeline(link, kernel, camera, outputs)
+    return RawPipeline(link, kernel, camera, outputs, limits)
 
 
 def _feed(link: Link, camera: Camera, pipeline: Pipeline, wake_fd: int) -> None:

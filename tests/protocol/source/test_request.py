@@ -9,10 +9,12 @@ from edge_streamer.protocol.source.request import (
     KINDS,
     CameraOptions,
     FileOptions,
+    FileOutput,
     Output,
     PatternOptions,
     Request,
     V4l2Options,
+    command_line,
     parse_request,
 )
 
@@ -31,7 +33,7 @@ def test_outputs_keep_their_order_and_options_belong_to_the_kind():
         "a",
     ]
     asked = parse_request("file", ['{"name": "clip"}'], '{"path": "/a b.mp4", "loop": false}', 5)
-    assert asked == Request((Output("clip"),), FileOptions("/a b.mp4", loop=False), 5)
+    assert asked == Request((FileOutput("clip"),), FileOptions("/a b.mp4", loop=False), 5)
     assert FileOptions("x").loop
 
 
@@ -39,7 +41,7 @@ def test_a_camera_needs_no_options_and_takes_all_of_them():
     assert parse_request("picamera2", [], "{}", None).options == CameraOptions(
         camera=0, hflip=False, vflip=False, rotation=0, sensor_mode=None, buffer_count=6, controls={}
     )
-    controls = {"AfMode": "Continuous", "AeEnable": True, "LensPosition": 1.5, "AwbMode": 2, "ColourGains": [1.5, 2.0]}
+    controls = {"AfMode": "Continuous", "AeEnable": True, "LensPosition": 1.5, "AwbMode": 2, "ColourGains": (1.5, 2.0)}
     options = {
         "camera": 1, "hflip": True, "vflip": True, "rotation": 180, "sensor_mode": (2304, 1296), "buffer_count": 4,
         "controls": controls,
@@ -59,6 +61,37 @@ def test_an_output_says_its_encoder_and_its_overlay():
     assert (asked.outputs[0].encoder, asked.outputs[0].overlay) == ("software", "%H {name}")
 
 
+EVERYTHING_OF_A_CAMERA = CameraOptions(
+    camera=1, hflip=True, vflip=True, rotation=180, sensor_mode=(2304, 1296), buffer_count=4,
+    controls={"AfMode": "Continuous", "AeEnable": True, "LensPosition": 1.5, "AwbMode": 2, "ColourGains": (1.5, 2.0)},
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request((Output(),), PatternOptions()),
+        Request((Output("a"), Output("b", 64, 4096, 29.97, 25_000, 0.5, "software", "%H {name}")), PatternOptions()),
+        Request((FileOutput("clip"),), FileOptions('/a "b".mp4', loop=False, fps=25.0)),
+        Request((Output(), Output("sub", 640, 360)), EVERYTHING_OF_A_CAMERA),
+        Request((Output(encoder="hardware"),), V4l2Options("/dev/v4l/by-id/ü", "mjpeg", 12.5)),
+    ],
+    ids=lambda request_: request_.kind,
+)
+def test_a_command_line_is_read_back_as_the_request_it_was_made_of(request_):
+    kind, option, options, *outputs = command_line(request_)
+    assert (kind, option, outputs[::2]) == (request_.kind, "--options", ["--output"] * len(request_.outputs))
+    assert parse_request(kind, outputs[1::2], options, None) == request_
+
+
+def test_what_a_file_shows_is_the_files():
+    clip = FileOutput("clip")
+    assert (clip.width, clip.height, clip.fps, clip.bitrate_bps) == (0, 0, 0, 0)
+    assert Request((clip,), FileOptions("x")).encoded == ()
+    assert Request((Output(),), PatternOptions()).encoded == (Output(),)
+    assert FileOptions("x", fps=29.97).raw_rate_hz == Fraction(2997, 100)
+
+
 def test_the_kinds_are_those_of_the_command_line():
     assert KINDS == ("testpattern", "file", "picamera2", "v4l2")
 
@@ -72,6 +105,8 @@ def test_the_kinds_are_those_of_the_command_line():
         ("file", [], "{}", "--options {}: Object missing required field `path`"),
         ("file", [], '{"path": "x", "lop": 1}', "unknown field `lop`"),
         ("file", [], '{"path": ""}', "length >= 1"),
+        ("file", [], '{"path": "x", "fps": 0}', "fps"),
+        ("file", ['{"width": 640}'], '{"path": "x"}', "unknown field `width`"),
         ("testpattern", [], '{"path": "x"}', "unknown field `path`"),
         ("testpattern", [], "{", "--options {: "),
         ("testpattern", ['{"encoder": "gpu"}'], "{}", "Invalid enum value 'gpu'"),
@@ -96,7 +131,11 @@ def test_the_kinds_are_those_of_the_command_line():
         ("testpattern", ['{"hight": 4}'], "{}", "unknown field `hight`"),
         ("testpattern", ['{"width": 641}'], "{}", "multiple of 2.*width"),
         ("testpattern", ['{"height": 62}'], "{}", "height"),
+        ("testpattern", ['{"width": 4098}'], "{}", "width"),
         ("testpattern", ['{"fps": 0}'], "{}", "fps"),
+        ("testpattern", ['{"fps": 121}'], "{}", "fps"),
+        ("testpattern", ['{"bitrate_bps": 24999}'], "{}", "bitrate_bps"),
+        ("testpattern", ['{"name": "a b"}'], "{}", "name"),
         ("testpattern", ['{"bitrate_bps": 1e9}'], "{}", "bitrate_bps"),
         ("testpattern", ['{"gop_s": 0}'], "{}", "gop_s"),
         ("testpattern", ['{"name": ""}'], "{}", "name"),

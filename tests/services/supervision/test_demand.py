@@ -2,8 +2,9 @@
 
 import pytest
 
+from edge_streamer.protocol.source.request import FileOutput
 from edge_streamer.services.supervision.restarts import FIRST_BACKOFF_S
-from edge_streamer.services.supervision.spec import OutputSpec, StreamPolicy
+from edge_streamer.services.supervision.spec import StreamPolicy
 from edge_streamer.services.supervision.supervisor import STOP_WITHIN_S, SURVEY_INTERVAL_S
 from tests.support.frames import key_frame
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, turn_until
@@ -200,7 +201,7 @@ BOTH = f"send(KEY, {SUB!r})\nwhile server.recv(1) == b'x': send(FRAME, {SUB!r})"
 
 
 def test_a_child_runs_while_one_of_its_streams_is_wanted(supervise, clock):
-    source = supervise(BOTH, outputs=(OutputSpec("main"), OutputSpec("sub")), policies=ON_DEMAND * 2)
+    source = supervise(BOTH, outputs=(FileOutput("main"), FileOutput("sub")), policies=ON_DEMAND * 2)
     source.streams[1].on_wanted()
     viewer = Viewer()
     source.streams[1].join(viewer, clock.now)
@@ -213,7 +214,7 @@ def test_a_child_runs_while_one_of_its_streams_is_wanted(supervise, clock):
 
 def test_a_child_of_a_stream_that_is_not_on_demand_runs_always(supervise, clock):
     source = supervise(
-        BOTH, outputs=(OutputSpec("main"), OutputSpec("sub")), policies=(StreamPolicy(on_demand=True), StreamPolicy())
+        BOTH, outputs=(FileOutput("main"), FileOutput("sub")), policies=(StreamPolicy(on_demand=True), StreamPolicy())
     )
     source.wait_for_frames(1)
     run(source, clock, 60.0)

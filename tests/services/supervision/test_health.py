@@ -5,10 +5,11 @@ import pytest
 from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.source.messages import encode_note
+from edge_streamer.protocol.source.request import FileOutput
 from edge_streamer.services.metrics import table as metrics_table
 from edge_streamer.services.status import Histogram, RestartReason
 from edge_streamer.services.supervision.restarts import FIRST_BACKOFF_S
-from edge_streamer.services.supervision.spec import OutputSpec, StreamPolicy
+from edge_streamer.services.supervision.spec import StreamPolicy
 from edge_streamer.services.supervision.supervisor import START_LIMIT_S, SURVEY_INTERVAL_S
 from tests.support.frames import annex_b, key_frame
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, turn_until
@@ -86,7 +87,7 @@ def test_a_stream_that_was_given_up_comes_back_whole(supervise, clock):
 def test_each_stream_has_its_own_patience(supervise, clock):
     source = supervise(
         "os._exit(1)",
-        outputs=(OutputSpec("main"), OutputSpec("sub")),
+        outputs=(FileOutput("main"), FileOutput("sub")),
         policies=(StreamPolicy(give_up_after_s=30.0), StreamPolicy(give_up_after_s=10.0)),
     )
     wait_until_given_up(source, clock, 12.0)

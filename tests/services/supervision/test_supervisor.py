@@ -1,6 +1,5 @@
 """The supervisor with real child processes: tiny programs that send bytes made here, on a clock turned by hand."""
 
-import json
 import signal
 import time
 
@@ -9,6 +8,7 @@ import pytest
 from edge_streamer.app.app import LEAVE_WITHIN_S
 from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.logs.limits import BURST_LINES
+from edge_streamer.protocol.source.request import FileOutput, Output
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.services.supervision.restarts import FIRST_BACKOFF_S, LONGEST_BACKOFF_S
 from edge_streamer.services.supervision.supervisor import (
@@ -16,8 +16,6 @@ from edge_streamer.services.supervision.supervisor import (
     SECOND_LOOK_S,
     START_LIMIT_S,
     STOP_WITHIN_S,
-    OutputSpec,
-    SourceSpec,
 )
 from tests.support.frames import key_frame
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, take_faults, turn_until
@@ -47,7 +45,7 @@ def test_frames_reach_their_stream_and_notes_the_status(supervise):
 
 def test_a_frame_goes_to_the_stream_of_its_output(supervise):
     second = message(key_frame(0), output=1)
-    source = supervise(f"send(KEY, {second!r}, {second!r}); wait()", outputs=(OutputSpec("main"), OutputSpec("sub")))
+    source = supervise(f"send(KEY, {second!r}, {second!r}); wait()", outputs=(FileOutput("main"), FileOutput("sub")))
     turn_until(source.loop, lambda: source.streams[1].counters.frames)
     assert [stream.counters.frames for stream in source.streams] == [1, 2]
 
@@ -65,7 +63,7 @@ def test_the_hand_over_is_measured_for_each_stream(supervise, clock):
     late = key_frame(0)
     stamped = EncodedFrame(late.data, True, 0, late.wall_ns, sent_ns=round((clock.now - 0.03) * 1e9))
     sent = message(stamped, output=1)
-    source = supervise(f"send(KEY, {sent!r}); wait()", outputs=(OutputSpec("main"), OutputSpec("sub")))
+    source = supervise(f"send(KEY, {sent!r}); wait()", outputs=(FileOutput("main"), FileOutput("sub")))
     turn_until(source.loop, lambda: source.streams[1].counters.frames)
     assert [status.frame_handoff.counts[-1] for status in source.supervisor.statuses()] == [0, 1]
 
@@ -324,7 +322,7 @@ def test_one_of_two_outputs_that_falls_silent_is_found(supervise, clock):
     sub = message(key_frame(0), output=1)
     source = supervise(
         f"send(KEY, {sub!r})\nwhile True: time.sleep(0.002); send(FRAME)",
-        outputs=(OutputSpec("main", fps=30.0), OutputSpec("sub", fps=30.0)),
+        outputs=(Output("main", fps=30.0), Output("sub", fps=30.0)),
     )
     turn_until(source.loop, lambda: source.streams[1].counters.frames)
     for _ in range(3):
@@ -530,17 +528,3 @@ def test_complaints_are_logged_with_the_streams_name(supervise, caplog):
     source = supervise("sys.stderr.write('lens cap is on\\n')")
     source.wait_for_end()
     assert 'source complains streams=main text="lens cap is on"' in caplog.text
-
-
-# --- the command line
-
-
-def test_the_command_line_names_the_kind_its_options_and_what_is_set_of_its_outputs():
-    outputs = (OutputSpec("main", 1280, 720, 30, 2_000_000, 2.0), OutputSpec("clip"))
-    module, kind, *arguments = SourceSpec("file", outputs, {"path": "a.mp4", "loop": True}).arguments()[2:]
-    assert (module, kind) == ("edge_streamer.sources", "file")
-    values = dict(zip(arguments[::2], map(json.loads, arguments[1::2]), strict=True))
-    assert arguments[::2] == ["--options", "--output", "--output"]
-    assert values["--options"] == {"path": "a.mp4", "loop": True}
-    assert json.loads(arguments[3])["bitrate_bps"] == 2_000_000
-    assert json.loads(arguments[5]) == {"name": "clip"}

@@ -11,7 +11,7 @@ import av
 import pytest
 
 from edge_streamer.protocol.source.messages import SourceCommand, SourceNote
-from edge_streamer.protocol.source.request import FileOptions, Output
+from edge_streamer.protocol.source.request import FileOptions
 from edge_streamer.sources.ending import SourceError, SourceStopped
 from edge_streamer.sources.file import source as file_module
 from edge_streamer.sources.file.source import run_file
@@ -90,7 +90,7 @@ def test_without_a_loop_it_says_that_it_ended(start_source, make_clip):
     ("command", "reason"),
     [
         (SourceCommand("force_key_frame"), "a file's key frames are where they are"),
-        (SourceCommand("set_bitrate", bitrate_bps=1), "a file is copied, not encoded"),
+        (SourceCommand("set_bitrate", bitrate_bps=100_000), "a file is copied, not encoded"),
         (SourceCommand("set_fps", fps=5.0), "a file has its own time stamps"),
         (SourceCommand("dance"), "unknown"),
     ],
@@ -156,7 +156,7 @@ def test_a_snapshot_that_cannot_be_made_is_a_reason(make_clip, monkeypatch):
     link = ShortLink(SourceCommand("snapshot"))
     monkeypatch.setattr(file_module, "jpeg_of_key_frame", refuse)
     with pytest.raises(SourceStopped):
-        run_file(link, Output(), FileOptions(make_clip("same.mp4")))
+        run_file(link, FileOptions(make_clip("same.mp4")))
     assert {"event": "unsupported", "command": "snapshot", "reason": "no picture"} in link.notes
 
 

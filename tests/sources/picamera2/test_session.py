@@ -3,6 +3,7 @@ import time
 import msgspec
 import pytest
 
+from edge_streamer.protocol.source.encoder_limits import EncoderLimits
 from edge_streamer.protocol.source.messages import SourceCommand, SourceReady
 from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.ending import SourceError, SourceStopped
@@ -13,7 +14,10 @@ from edge_streamer.sources.picamera2.session import CameraSession
 from edge_streamer.sources.timing.schedule import media_time_of
 from tests.support.camera_doubles import FakeCamera, FakeLink
 
-HARDWARE = EncoderChoice(is_hardware=True, reason="auto: it is there")
+PI = EncoderLimits(
+    kind="v4l2_m2m", max_width=1920, max_height=1920, max_macroblocks_per_s=245_760, max_bitrate_bps=25_000_000
+)
+HARDWARE = EncoderChoice(is_hardware=True, reason="auto: it is there", limits=PI)
 SOFTWARE = EncoderChoice(is_hardware=False, reason="as configured")
 MAIN = Output("main", 1280, 720, 30.0)
 SUB = Output("sub", 640, 360, 15.0, 400_000)
@@ -150,9 +154,7 @@ def test_bit_rates_that_an_encoder_cannot_do_are_refused(start):
     lab = start(HARDWARE)
     [(output, note)] = lab.turn({"command": "set_bitrate", "output": 1, "bitrate_bps": 26_000_000})
     assert (output, note["command"]) == (1, "set_bitrate")
-    assert "25000 to 25000000 bit/s" in note["reason"]
-    [(_, note)] = lab.turn({"command": "set_bitrate", "bitrate_bps": 5})
-    assert note["event"] == "unsupported"
+    assert "more than its 25000000 bit/s" in note["reason"]
     lab.camera.encoders[0].refusal = OSError(34, "Numerical result out of range")
     [(_, note)] = lab.turn({"command": "set_bitrate", "bitrate_bps": 1_000_000})
     assert "refused 1000000 bit/s: [Errno 34]" in note["reason"]
@@ -172,7 +174,7 @@ def test_a_rate_of_one_output_leaves_the_other_alone_and_the_sensor_follows_the_
 def test_rates_that_cannot_be_are_refused_and_all_goes_on(lab):
     before = dict(lab.camera.encoders)
     assert lab.turn({"command": "set_fps", "fps": 61.0}) == unsupported(0, "set_fps", "the camera gives at most 60 fps")
-    [(_, note)] = lab.turn({"command": "set_fps", "fps": 241.0})
+    [(_, note)] = lab.turn({"command": "set_fps", "fps": 120.0})
     assert note["event"] == "unsupported"
     assert lab.camera.encoders == before
 

@@ -45,7 +45,7 @@ def exits(monkeypatch):
 def install(monkeypatch, exits):
     def install(make_camera):
         rig = types.SimpleNamespace(CameraRig=make_camera)
-        h264 = types.SimpleNamespace(hardware_absence=lambda: "there is no /dev/video11")
+        h264 = types.SimpleNamespace(hardware_absence=lambda: "there is no /dev/video11", limits_of_device=lambda: None)
         monkeypatch.setitem(sys.modules, "edge_streamer.sources.picamera2.rig", rig)
         monkeypatch.setitem(sys.modules, "edge_streamer.sources.picamera2.h264", h264)
 
@@ -89,7 +89,7 @@ def test_an_encoder_that_is_not_there_is_told_before_a_camera_is_opened(install,
     install(cameras(made))
     with pytest.raises(_Exited):
         run_picamera2(link, (Output(encoder="hardware"),), CameraOptions())
-    assert "there is no /dev/video11; boards that have one" in link.notes[0][1]["reason"]
+    assert "there is no /dev/video11; write encoder" in link.notes[0][1]["reason"]
     assert made == []
 
 

@@ -69,3 +69,13 @@ def test_the_camera_is_not_opened_for_more_than_a_look(kernel):
     chosen(kernel)
     [camera] = kernel.devices.values()
     assert camera.names() == []
+
+
+def test_a_stream_that_the_profile_says_is_too_much_is_not_tried_in_hardware(kernel):
+    kernel.plug(11, StandInCodec())
+    choice = open_encoder(kernel, Output(), prefers_nv12=True, misfit="it is too much")
+    choice.encoder.close()
+    assert (choice.encoder.name, choice.is_hardware) == ("libx264", False)
+    assert choice.reason == "the hardware encoder does not fit: it is too much"
+    with pytest.raises(SourceError, match="main does not fit the hardware encoder: it is too much"):
+        open_encoder(kernel, Output(encoder="hardware"), prefers_nv12=True, misfit="it is too much")

@@ -2,33 +2,26 @@
 
 import errno
 
+from edge_streamer.protocol.source.inventory import Camera, CameraMode, HardwareEncoder
 from edge_streamer.sources.v4l2.abi import PixelFormat
 from edge_streamer.sources.v4l2.list import list_v4l2_cameras, list_v4l2_encoders
 from tests.support.v4l2.stand_in import Offer, StandInCamera, StandInKernel
 from tests.support.v4l2.stand_in_codec import StandInCodec
 
 
-def test_cameras_are_listed_by_a_path_that_lasts(tmp_path):
+def test_cameras_are_listed_by_their_nodes(tmp_path):
     kernel = StandInKernel(tmp_path)
     offers = [Offer(PixelFormat.MJPEG, {(1280, 720): (30, 15), (640, 480): (30,)})]
-    link = kernel.plug(2, StandInCamera(offers), by_id="usb-046d_Webcam-video-index0")
-    node = kernel.plug(10, StandInCamera([Offer(PixelFormat.YUYV, {(320, 240): ()})], name="Other"))
+    kernel.plug(2, StandInCamera(offers), by_id="usb-046d_Webcam-video-index0")
+    kernel.plug(10, StandInCamera([Offer(PixelFormat.YUYV, {(320, 240): ()})], name="Other"))
     assert list_v4l2_cameras(kernel) == [
-        {
-            "kind": "v4l2",
-            "device": link,
-            "name": "Stand-in Webcam",
-            "formats": [
-                {"pixel_format": "MJPG", "width": 1280, "height": 720, "fps": [30.0, 15.0]},
-                {"pixel_format": "MJPG", "width": 640, "height": 480, "fps": [30.0]},
-            ],
-        },
-        {
-            "kind": "v4l2",
-            "device": node,
-            "name": "Other",
-            "formats": [{"pixel_format": "YUYV", "width": 320, "height": 240, "fps": []}],
-        },
+        Camera(
+            "v4l2",
+            "Stand-in Webcam",
+            device=str(tmp_path / "dev/video2"),
+            modes=(CameraMode(1280, 720, "MJPG", (30.0, 15.0)), CameraMode(640, 480, "MJPG", (30.0,))),
+        ),
+        Camera("v4l2", "Other", device=str(tmp_path / "dev/video10"), modes=(CameraMode(320, 240, "YUYV"),)),
     ]
     assert not kernel.contexts
 
@@ -54,15 +47,7 @@ def test_encoders_are_listed_with_their_limits(tmp_path):
     kernel = StandInKernel(tmp_path)
     path = kernel.plug(11, StandInCodec())
     assert list_v4l2_encoders(kernel) == [
-        {
-            "device": path,
-            "name": "bcm2835-codec-encode",
-            "driver": "bcm2835-codec",
-            "min_width": 32,
-            "max_width": 1920,
-            "min_height": 32,
-            "max_height": 1920,
-        }
+        HardwareEncoder(path, "bcm2835-codec-encode", "bcm2835-codec", 32, 32, 1920, 1920)
     ]
 
 

@@ -12,12 +12,13 @@ from fractions import Fraction
 import av
 import pytest
 
+from edge_streamer.protocol.source.encoder_limits import EncoderLimits
 from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.v4l2 import m2m as v4l2_m2m
 from edge_streamer.sources.v4l2.abi import BufferFlags, Control, PixelFormat
 from edge_streamer.sources.v4l2.device import SizeRange
-from edge_streamer.sources.v4l2.m2m import EncoderNode, M2mEncoder, find_encoders
+from edge_streamer.sources.v4l2.m2m import EncoderNode, M2mEncoder, find_encoders, limits_of
 from tests.support.frame_number import read_frame_number
 from tests.support.v4l2.recording import numbered_pictures
 from tests.support.v4l2.stand_in import Offer, StandInCamera, StandInKernel
@@ -279,4 +280,23 @@ def test_encoders_are_found_among_all_nodes(machine):
     assert list(find_encoders(machine)) == [
         EncoderNode(path, "bcm2835-codec-encode", "bcm2835-codec", size, inputs, is_mplane=True)
     ]
+    assert not machine.contexts
+
+
+def test_the_device_says_its_limits(machine):
+    path = machine.plug(11, StandInCodec())
+    assert limits_of(machine, path) == EncoderLimits(
+        kind="v4l2_m2m", max_width=1920, max_height=1920, max_macroblocks_per_s=16_711_680, max_bitrate_bps=25_000_000
+    )
+    assert not machine.contexts
+
+
+def test_what_is_no_encoder_says_none(machine):
+    silent = StandInCodec()
+    silent.errors["ENUM_FMT"] = [errno.ENOTTY]
+    camera = StandInCamera([Offer(PixelFormat.YUYV, {(640, 480): (30,)})])
+    without_rate = StandInCodec()
+    del without_rate.controls[Control.BITRATE]
+    paths = [machine.plug(number, device) for number, device in enumerate((silent, camera, without_rate))]
+    assert [limits_of(machine, path) for path in (*paths, "/dev/video9")] == [None] * 4
     assert not machine.contexts

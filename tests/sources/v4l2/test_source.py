@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from edge_streamer.protocol.source.encoder_limits import EncoderLimits
 from edge_streamer.protocol.source.messages import SourceCommand, SourceNote, SourceReady
 from edge_streamer.protocol.source.request import Output, V4l2Options
 from edge_streamer.sources.ending import SourceStopped
@@ -230,3 +231,37 @@ def test_an_overlay_keeps_the_camera_from_encoding_itself(kernel):
 def test_a_template_that_cannot_be_used_is_said(kernel):
     device = kernel.plug(0, camera_of(PixelFormat.YUYV))
     assert "overlay" in failure(kernel, device, Output(width=320, height=240, overlay="{no}"))
+
+
+def limits(**changes):
+    small = {"max_width": 1920, "max_height": 1920, "max_macroblocks_per_s": 9000 + 1200, "max_bitrate_bps": 900_000}
+    return EncoderLimits(kind="v4l2_m2m", **small | changes)
+
+
+def test_the_board_encoder_makes_what_its_profile_says_and_software_the_rest(kernel):
+    kernel.plug(11, StandInCodec())
+    link = run(kernel, camera_of(PixelFormat.YUYV), MAIN, SUB, limits=limits(max_macroblocks_per_s=9000))
+    main, sub = link.notes_of("ready")
+    assert main["encoder"].startswith("bcm2835-codec")
+    assert sub["encoder"].startswith("libx264")
+    assert "macroblocks a second beside 9000 of the other stream, and it does 9000 for all" in sub["encoder_reason"]
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        (SourceCommand("set_fps", 1, fps=30.0), "2400 macroblocks a second beside 9000 of the other stream"),
+        (SourceCommand("set_bitrate", 1, bitrate_bps=900_001), "900001 bit/s is more than its 900000 bit/s"),
+    ],
+)
+@pytest.mark.parametrize("has_codec", [True, False])
+def test_a_change_that_the_board_encoder_cannot_make_is_refused(kernel, has_codec, command, reason):
+    if has_codec:
+        kernel.plug(11, StandInCodec())
+    link = run(kernel, camera_of(PixelFormat.YUYV), MAIN, SUB, commands={2: command}, limits=limits())
+    if has_codec:
+        [refusal] = link.notes_of("unsupported")
+        assert refusal["reason"].startswith("the hardware encoder cannot: ")
+        assert reason in refusal["reason"]
+    else:
+        assert link.notes_of("changed")

@@ -63,13 +63,13 @@ class RecordingLink:
         return [values for _, values in self.notes if values["event"] == event]
 
 
-def run(kernel, camera, *outputs, enough=FILM_FRAMES, commands=None, pixel_format="auto", lost=()):
+def run(kernel, camera, *outputs, enough=FILM_FRAMES, commands=None, pixel_format="auto", lost=(), limits=None):
     """Plug the camera in, run the source on it until `enough` frames of output 0 came, and return what it sent."""
     device = kernel.plug(0, camera, by_id="usb-Stand-in")
     link = RecordingLink(lambda link: len(link.frames[0]) >= enough, commands)
     link.lost_outputs.update(lost)
     with pytest.raises(SourceStopped):
-        run_v4l2(link, outputs or (MAIN,), V4l2Options(device, pixel_format), kernel)
+        run_v4l2(link, outputs or (MAIN,), V4l2Options(device, pixel_format, encoder_limits=limits), kernel)
     assert not kernel.contexts, "a device was left open"
     return link
 
