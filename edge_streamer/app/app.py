@@ -23,13 +23,12 @@ from edge_streamer.app.reload_plan import InEffect, ReloadOutcome, plan_reload
 from edge_streamer.app.reload_reader import Loaded, Reloader
 from edge_streamer.app.running_sources import RunningSources
 from edge_streamer.app.settings import access_rules, authorizer_maker, limits_in_effect, rtsp_settings
-from edge_streamer.config.config import ListenAddress
 from edge_streamer.device.health import BoardSensors
 from edge_streamer.device.systemd import NO_SOCKETS, Notifier, Sockets
 from edge_streamer.logs.events import ServiceStarted, ServiceStopping, log_event
 from edge_streamer.logs.journal import new_log_handler
 from edge_streamer.media.registry import StreamRegistry
-from edge_streamer.runtime.address import bracketed
+from edge_streamer.runtime.address import ListenAddress, bracketed
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.tcp.listener_group import ListenerGroup
 from edge_streamer.services.api.openapi import ApiDescription

@@ -5,12 +5,10 @@ error messages and to `docs/configuration.md`. A mistake is a `ConfigError` of o
 This module opens no socket and starts nothing. Called by `cli` and `app`; services are given plain values, never this.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -40,6 +38,14 @@ from edge_streamer.config.toml import (
     shown,
     write_tables,
 )
+from edge_streamer.runtime.address import (
+    ALLOWED_ADDRESS,
+    LISTEN_EXTRA,
+    PORT_RANGE_EXTRA,
+    Listen,
+    ListenAddress,
+    PortRange,
+)
 
 __all__ = [
     "DEFAULT_STREAMS",
@@ -54,11 +60,9 @@ __all__ = [
     "FileStream",
     "HttpConfig",
     "LinkConfig",
-    "ListenAddress",
     "MulticastConfig",
     "Overrides",
     "PatternStream",
-    "PortRange",
     "RtspConfig",
     "StreamConfig",
     "build_config",
@@ -68,100 +72,8 @@ __all__ = [
     "users_path",
 ]
 
-MAX_LISTENERS: Final = 16
 INHERITED_NAMES: Final = ("rtsp", "http")
 """What socket units may call what they listen on for us (`device.systemd`)."""
-
-
-_ADDRESS: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Za-z:.%_-]+)\]|(?P<v4>[0-9.]+)):(?P<port>[0-9]{1,5})")
-_ALLOWED_ADDRESS: Final = (
-    "ADDR:PORT with a literal address (host names are not looked up), IPv6 in brackets, "
-    "port 0 to 65535 (0 takes any free one)"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class ListenAddress:
-    """Where a listener is bound: a literal IPv4 or IPv6 address and a port, 0 for any free one."""
-
-    host: str
-    port: int
-
-    def __post_init__(self) -> None:
-        ip_address(self.host)
-        if not 0 <= self.port <= 65535:
-            raise ValueError(f"no port: {self.port}")
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @property
-    def is_loopback(self) -> bool:
-        """True when nothing outside this machine can reach it."""
-        return ip_address(self.host).is_loopback
-
-    def to_toml(self) -> str:
-        """Return `ADDR:PORT`."""
-        return str(self)
-
-    @classmethod
-    def from_toml(cls, value: object) -> "ListenAddress":
-        """Return the address of `ADDR:PORT`; ValueError when it is none."""
-        match = _ADDRESS.fullmatch(value) if isinstance(value, str) else None
-        if match is None:
-            raise ValueError("not ADDR:PORT")
-        address = ip_address(match["v6"] or match["v4"])
-        if (address.version == 6) != (match["v6"] is not None):
-            raise ValueError("brackets are for IPv6 only")
-        return cls(str(address), int(match["port"]))
-
-
-@dataclass(frozen=True, slots=True)
-class PortRange:
-    """UDP ports for media, `first` and `last` included: whole pairs, RTP even and RTCP the next odd one."""
-
-    first: int
-    last: int
-
-    def __post_init__(self) -> None:
-        is_range = 1024 <= self.first < self.last <= 65535
-        if not is_range or self.first % 2 != 0 or self.last % 2 != 1:
-            raise ValueError("not a range of port pairs")
-
-    @property
-    def as_range(self) -> range:
-        """Every port of it."""
-        return range(self.first, self.last + 1)
-
-    def to_toml(self) -> list[int]:
-        """Return `[FIRST, LAST]`."""
-        return [self.first, self.last]
-
-    @classmethod
-    def from_toml(cls, value: object) -> "PortRange":
-        """Return the range of `[FIRST, LAST]`; ValueError when it is none."""
-        match value:
-            case [int() as first, int() as last]:
-                return cls(first, last)
-            case _:
-                raise ValueError("not [FIRST, LAST]")
-
-
-Listen: TypeAlias = tuple[ListenAddress, ...]
-
-
-def _read_listen(value: object) -> Listen:
-    addresses = [value] if isinstance(value, str) else value
-    if not isinstance(addresses, list) or not 1 <= len(addresses) <= MAX_LISTENERS:
-        raise ValueError("not a list of addresses")
-    return tuple(ListenAddress.from_toml(address) for address in addresses)
-
-
-_LISTEN: Final = {"read": _read_listen, "allowed": f"{_ALLOWED_ADDRESS}, or a list of 1 to {MAX_LISTENERS} of these"}
-_UDP_PORTS: Final = {
-    "read": PortRange.from_toml,
-    "allowed": "[FIRST, LAST], both 1024 to 65535, FIRST even and LAST odd (RTP and RTCP come in pairs)",
-}
 
 
 class RtspConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -171,7 +83,7 @@ class RtspConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Listen,
         Meta(
             description="Addresses the RTSP server listens on. Beyond loopback only with users or `anonymous = true`.",
-            extra=_LISTEN,
+            extra=LISTEN_EXTRA,
         ),
     ] = (ListenAddress("127.0.0.1", 8554),)
     transports: Annotated[
@@ -225,7 +137,7 @@ class RtspConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         PortRange,
         Meta(
             description="UDP ports that media is sent from, first and last included; open them in the firewall.",
-            extra=_UDP_PORTS,
+            extra=PORT_RANGE_EXTRA,
         ),
     ] = PortRange(50000, 50999)
 
@@ -237,7 +149,7 @@ class HttpConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Listen,
         Meta(
             description="Addresses the HTTP server listens on. Beyond loopback only with users or `anonymous = true`.",
-            extra=_LISTEN,
+            extra=LISTEN_EXTRA,
         ),
     ] = (ListenAddress("127.0.0.1", 8080),)
     max_connections: Annotated[int, Meta(description="Open HTTP connections.", ge=1, le=10_000)] = 64
@@ -372,7 +284,7 @@ def _listen(written: Listen, overrides: Overrides, name: str, typed: str | None)
     try:
         return (ListenAddress.from_toml(typed),)
     except ValueError:
-        raise ConfigError(f"--{name}: {shown(typed)} is not allowed; allowed: {_ALLOWED_ADDRESS}") from None
+        raise ConfigError(f"--{name}: {shown(typed)} is not allowed; allowed: {ALLOWED_ADDRESS}") from None
 
 
 def _check_reachability(config: Config) -> None:

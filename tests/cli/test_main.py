@@ -14,9 +14,10 @@ import pytest
 from edge_streamer.app.source_plan import PlannedSource
 from edge_streamer.cli import main as cli
 from edge_streamer.cli.main import main
-from edge_streamer.config.config import Config, ListenAddress
+from edge_streamer.config.config import Config
 from edge_streamer.device.cameras import FoundCamera
 from edge_streamer.device.systemd import Sockets
+from edge_streamer.runtime.address import ListenAddress
 
 
 class RecordedApp(ModuleType):

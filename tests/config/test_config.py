@@ -17,15 +17,14 @@ from edge_streamer.config.config import (
     ConfigError,
     DeviceStream,
     FileStream,
-    ListenAddress,
     Overrides,
-    PortRange,
     build_config,
     load_config,
     users_path,
 )
 from edge_streamer.config.profiles import Board, Profile, find_profiles, load_profile, profile_folders
 from edge_streamer.config.toml import read_text
+from edge_streamer.runtime.address import ListenAddress
 from tests.tools.configuration_docs import MISTAKES, PAGE, render_page
 
 FOLDER = Path("/etc/edge_streamer")
@@ -124,41 +123,6 @@ def test_the_examples_on_the_page_load() -> None:
     assert list(config.streams) == ["main", "sub", "door"]
     assert config.cameras == {0: CameraConfig(rotation=180, controls={"AfMode": "Continuous", "ExposureValue": -0.5})}
     assert [source.spec.kind for source in plan_sources(config.streams, config.cameras, ())] == ["picamera2", "v4l2"]
-
-
-@pytest.mark.parametrize("text", ["127.0.0.1:8554", "0.0.0.0:0", "[::1]:1", "[2001:db8::7]:65535", "[fe80::1%eth0]:80"])
-def test_an_address_is_written_as_it_is_read(text: str) -> None:
-    assert str(ListenAddress.from_toml(text)) == text
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", ":8554", "8554", "127.0.0.1", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:x", "256.0.0.1:1", "::1:8554",
-     "[127.0.0.1]:1", "[::1]", "localhost:1", "*:1", "127.0.0.1:1 ", "[::1%a\nb]:1", "127.0.0.1:\u0661", 8554, None],
-)  # fmt: skip
-def test_what_is_no_literal_address_is_refused(text: object) -> None:
-    with pytest.raises(ValueError):
-        ListenAddress.from_toml(text)
-
-
-def test_an_impossible_address_or_range_cannot_be_built() -> None:
-    for impossible in (
-        lambda: ListenAddress("localhost", 1),
-        lambda: ListenAddress("::1", 65536),
-        lambda: PortRange(1000, 2001),
-        lambda: PortRange(2000, 2000),
-        lambda: PortRange(2000, 65537),
-    ):
-        with pytest.raises(ValueError):
-            impossible()
-
-
-@pytest.mark.parametrize(
-    ("host", "is_loopback"),
-    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("0.0.0.0", False), ("::", False), ("192.0.2.1", False)],
-)
-def test_loopback_is_what_other_machines_cannot_reach(host: str, is_loopback: bool) -> None:
-    assert ListenAddress(host, 1).is_loopback is is_loopback
 
 
 def test_listen_takes_one_or_a_list_and_any_free_port_twice() -> None:
