@@ -22,7 +22,7 @@ from edge_streamer.accounts.login_failures import LoginFailures
 from edge_streamer.app.reload_plan import InEffect, ReloadOutcome, plan_reload
 from edge_streamer.app.reload_reader import Loaded, Reloader
 from edge_streamer.app.running_sources import RunningSources
-from edge_streamer.app.settings import access_rules, authorizer_maker, limits_in_effect, rtsp_settings
+from edge_streamer.app.settings import access_rules, authorizer_maker, limits_in_effect
 from edge_streamer.device.health import BoardSensors
 from edge_streamer.device.systemd import NO_SOCKETS, Notifier, Sockets
 from edge_streamer.logs.events import ServiceStarted, ServiceStopping, log_event
@@ -42,6 +42,7 @@ from edge_streamer.services.http.service import HttpService
 from edge_streamer.services.live.routes import LiveRoutes
 from edge_streamer.services.metrics.exposition import MetricsExposition, ServiceCollector
 from edge_streamer.services.rtsp.service import RtspService
+from edge_streamer.services.rtsp.settings import group_addresses
 from edge_streamer.services.status import Histogram, Limit, ServiceStatus
 from edge_streamer.services.unit_reports import UnitReporter, UnitState
 from edge_streamer.services.web.page import PageRoutes
@@ -108,7 +109,9 @@ class App:
         self._rtsp = RtspService(
             loop,
             self._streams,
-            rtsp_settings(config, running.places),
+            config.rtsp,
+            groups=group_addresses(config.multicast, running.places),
+            dead_after_s=config.link.dead_after_s,
             new_authorizer=authorizer_maker(config),
             login_failures=self._login_failures,
         )
@@ -121,8 +124,7 @@ class App:
             loop,
             self._http_routes(),
             self._access,
-            max_connections=config.http.max_connections,
-            max_connections_per_address=config.http.max_connections_per_address,
+            config.http,
         )
         self._rtsp_addresses: list[tuple[str, int]] = []
         self._http_addresses: list[tuple[str, int]] = []
@@ -214,12 +216,11 @@ class App:
         config = plan.after.config
         if config.users.warning:
             log.warning("%s", config.users.warning)
-        self._rtsp.apply(rtsp_settings(config, plan.after.places), authorizer_maker(config))
+        self._rtsp.apply(config.rtsp, group_addresses(config.multicast, plan.after.places), authorizer_maker(config))
         self._access.apply(access_rules(config))
         if (config.auth, config.users) != (before.auth, before.users):
             self._live.close()  # nobody could kick a browser whose user is gone; the others' pages log in again
-        gate = self._http.gate
-        gate.total, gate.per_address = config.http.max_connections, config.http.max_connections_per_address
+        self._http.apply(config.http)
         self._sources.apply(plan)
         return plan.outcome
 

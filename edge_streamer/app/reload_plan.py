@@ -21,9 +21,9 @@ import msgspec
 
 from edge_streamer.app.source_plan import PlannedSource
 from edge_streamer.config.config import Config
-from edge_streamer.config.multicast import group_places
 from edge_streamer.config.streams import DecidedStream
 from edge_streamer.services.api.reload import ReloadOutcome
+from edge_streamer.services.rtsp.settings import group_places
 
 __all__ = ["RESTART_KEYS", "InEffect", "Place", "ReloadOutcome", "ReloadPlan", "device_of", "plan_reload"]
 

@@ -14,9 +14,7 @@ from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.digest import Algorithm, LoginRules
 from edge_streamer.protocol.http.auth import HttpAuthenticator
 from edge_streamer.protocol.rtsp.server.auth import ALLOW_ALL, Authorizer, LoginAuthorizer
-from edge_streamer.runtime.udp.multicast import GroupAddress
 from edge_streamer.services.http.access import AccessRules
-from edge_streamer.services.rtsp.settings import RtspSettings
 from edge_streamer.services.status import Limit, LimitValue
 from edge_streamer.services.supervision.spec import StreamPolicy
 
@@ -43,31 +41,6 @@ def _encoder_bps(stream: StreamConfig) -> int:
             return 0
         case _:
             return stream.bitrate_bps
-
-
-def rtsp_settings(config: Config, places: Mapping[str, tuple[str, int]]) -> RtspSettings:
-    """Return what the RTSP service is told; `places` are address and RTP port of the streams' multicast groups."""
-    rtsp = config.rtsp
-    return RtspSettings(
-        transports=tuple(rtsp.transports),
-        session_timeout_s=rtsp.session_timeout_s,
-        max_sessions=rtsp.max_sessions,
-        max_sessions_per_address=rtsp.max_sessions_per_address,
-        max_connections=rtsp.max_connections,
-        max_connections_per_address=rtsp.max_connections_per_address,
-        setup_within_s=rtsp.setup_within_s,
-        max_pending_describes=rtsp.max_pending_describes,
-        max_header_bytes=rtsp.max_header_bytes,
-        max_body_bytes=rtsp.max_body_bytes,
-        udp_ports=(rtsp.udp_ports.first, rtsp.udp_ports.last),
-        groups=_multicast_groups(config, places),
-        dead_after_s=config.link.dead_after_s,
-    )
-
-
-def _multicast_groups(config: Config, places: Mapping[str, tuple[str, int]]) -> Mapping[str, GroupAddress]:
-    multicast = config.multicast
-    return {name: GroupAddress(*place, multicast.ttl, multicast.interface or "") for name, place in places.items()}
 
 
 def limits_in_effect(config: Config) -> Mapping[str, LimitValue]:

@@ -1,23 +1,25 @@
 """What the operator asked for, as one frozen `Config`: built-in defaults <- hardware profile <- file <- command line.
 
-The structs below are the contract: their annotations give every key's meaning, unit and range to the checks, to the
-error messages and to `docs/configuration.md`. A mistake is a `ConfigError` of one line that begins with the key's path.
-This module opens no socket and starts nothing. Called by `cli` and `app`; services are given plain values, never this.
+A section is a struct that lies with the code which goes by it (`services.rtsp.settings` is `[rtsp]`); this module
+composes them. Their annotations give every key's meaning, unit and range to the checks, to the error messages and to
+`docs/configuration.md`. A mistake is a `ConfigError` of one line that begins with the key's path. This module opens no
+socket and starts nothing. Called by `cli` and `app`.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from edge_streamer.accounts.settings import AuthSettings
 from edge_streamer.accounts.users import Users
-from edge_streamer.config.auth import AuthConfig, load_users, path_of_users, read_auth
+from edge_streamer.config.auth import load_users, path_of_users, read_auth
 from edge_streamer.config.cameras import CameraConfig, camera_tables, read_cameras
 from edge_streamer.config.encoder_limits import check_encoders, check_fits
-from edge_streamer.config.multicast import MulticastConfig, check_multicast
+from edge_streamer.config.multicast import check_multicast
 from edge_streamer.config.profiles import Profile
 from edge_streamer.config.streams import (
     DEFAULT_STREAMS,
@@ -38,18 +40,13 @@ from edge_streamer.config.toml import (
     shown,
     write_tables,
 )
-from edge_streamer.runtime.address import (
-    ALLOWED_ADDRESS,
-    LISTEN_EXTRA,
-    PORT_RANGE_EXTRA,
-    Listen,
-    ListenAddress,
-    PortRange,
-)
+from edge_streamer.media.settings import LinkSettings
+from edge_streamer.runtime.address import ALLOWED_ADDRESS, Listen, ListenAddress
+from edge_streamer.services.http.settings import HttpSettings
+from edge_streamer.services.rtsp.settings import MulticastSettings, RtspSettings
 
 __all__ = [
     "DEFAULT_STREAMS",
-    "AuthConfig",
     "AutoStream",
     "CameraConfig",
     "CameraStream",
@@ -58,12 +55,8 @@ __all__ = [
     "DeviceStream",
     "EncodedStream",
     "FileStream",
-    "HttpConfig",
-    "LinkConfig",
-    "MulticastConfig",
     "Overrides",
     "PatternStream",
-    "RtspConfig",
     "StreamConfig",
     "build_config",
     "check_encoders",
@@ -76,113 +69,17 @@ INHERITED_NAMES: Final = ("rtsp", "http")
 """What socket units may call what they listen on for us (`device.systemd`)."""
 
 
-class RtspConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[rtsp]`: the RTSP server and its limits."""
-
-    listen: Annotated[
-        Listen,
-        Meta(
-            description="Addresses the RTSP server listens on. Beyond loopback only with users or `anonymous = true`.",
-            extra=LISTEN_EXTRA,
-        ),
-    ] = (ListenAddress("127.0.0.1", 8554),)
-    transports: Annotated[
-        frozenset[Literal["tcp", "udp", "multicast"]],
-        Meta(
-            description="How media may travel: `tcp` is interleaved in the RTSP connection, `udp` is unicast, "
-            "`multicast` is once for all viewers, to where `[multicast]` says.",
-            min_length=1,
-            extra={"allowed": 'a list of "tcp", "udp" and "multicast", at least one'},
-        ),
-    ] = frozenset({"tcp", "udp"})
-    session_timeout_s: Annotated[
-        int,
-        Meta(
-            description="Session time-out that viewers are told, in seconds (RFC 2326 section 12.37).",
-            ge=10,
-            le=3600,
-        ),
-    ] = 60
-    max_sessions: Annotated[int, Meta(description="Sessions at the same time, all viewers.", ge=1, le=10_000)] = 64
-    max_sessions_per_address: Annotated[
-        int,
-        Meta(
-            description="Sessions at the same time from one IP address, of IPv6 from one /64 network.", ge=1, le=10_000
-        ),
-    ] = 16
-    max_connections: Annotated[
-        int, Meta(description="Open RTSP connections, with or without a session.", ge=1, le=10_000)
-    ] = 256
-    max_connections_per_address: Annotated[
-        int,
-        Meta(description="Open RTSP connections from one IP address, of IPv6 from one /64 network.", ge=1, le=10_000),
-    ] = 64
-    setup_within_s: Annotated[
-        int,
-        Meta(
-            description="A connection is closed after this many seconds without a session; each answered DESCRIBE or "
-            "SETUP begins them anew.",
-            ge=2,
-            le=300,
-        ),
-    ] = 10
-    max_pending_describes: Annotated[
-        int, Meta(description="DESCRIBEs that wait at the same time for a stream's first picture.", ge=1, le=10_000)
-    ] = 32
-    max_header_bytes: Annotated[
-        int, Meta(description="Bytes of a request up to its blank line.", ge=1024, le=65_536)
-    ] = 16_384
-    max_body_bytes: Annotated[int, Meta(description="Bytes of a request's body.", ge=0, le=65_536)] = 65_536
-    udp_ports: Annotated[
-        PortRange,
-        Meta(
-            description="UDP ports that media is sent from, first and last included; open them in the firewall.",
-            extra=PORT_RANGE_EXTRA,
-        ),
-    ] = PortRange(50000, 50999)
-
-
-class HttpConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[http]`: metrics, health and status."""
-
-    listen: Annotated[
-        Listen,
-        Meta(
-            description="Addresses the HTTP server listens on. Beyond loopback only with users or `anonymous = true`.",
-            extra=LISTEN_EXTRA,
-        ),
-    ] = (ListenAddress("127.0.0.1", 8080),)
-    max_connections: Annotated[int, Meta(description="Open HTTP connections.", ge=1, le=10_000)] = 64
-    max_connections_per_address: Annotated[
-        int,
-        Meta(description="Open HTTP connections from one IP address, of IPv6 from one /64 network.", ge=1, le=10_000),
-    ] = 32
-
-
-class LinkConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[link]`: when a viewer that does not take its media counts as dead."""
-
-    dead_after_s: Annotated[
-        float,
-        Meta(
-            description="A viewer loses nothing across a stall shorter than this, in seconds, and is ended after it.",
-            ge=2,
-            le=60,
-        ),
-    ] = 8.0
-
-
 class Config(Struct, frozen=True, kw_only=True):
     """Everything the service was told, checked; `streams` in the order they were written, `cameras` by number.
 
     `users` is what the file of users says; empty where there is none.
     """
 
-    rtsp: RtspConfig
-    http: HttpConfig
-    link: LinkConfig
-    auth: AuthConfig
-    multicast: MulticastConfig
+    rtsp: RtspSettings
+    http: HttpSettings
+    link: LinkSettings
+    auth: AuthSettings
+    multicast: MulticastSettings
     streams: dict[str, StreamConfig]
     cameras: dict[int, CameraConfig]
     users: Users
@@ -196,11 +93,11 @@ class Config(Struct, frozen=True, kw_only=True):
 
 
 SECTIONS: Final[Mapping[str, type[Struct]]] = {
-    "rtsp": RtspConfig,
-    "http": HttpConfig,
-    "link": LinkConfig,
-    "auth": AuthConfig,
-    "multicast": MulticastConfig,
+    "rtsp": RtspSettings,
+    "http": HttpSettings,
+    "link": LinkSettings,
+    "auth": AuthSettings,
+    "multicast": MulticastSettings,
 }
 
 
@@ -225,16 +122,16 @@ def build_config(tables: Mapping[str, Any], *, profile: Profile | None, override
     """Return the configuration of parsed TOML `tables`; `folder` is what relative paths are relative to."""
     check_keys(tables, [*SECTIONS, "streams", "cameras"])
     _check_inherited(overrides.inherited)
-    rtsp = read_struct(tables.get("rtsp", {}), RtspConfig, "rtsp")
-    http = read_struct(tables.get("http", {}), HttpConfig, "http")
+    rtsp = read_struct(tables.get("rtsp", {}), RtspSettings, "rtsp")
+    http = read_struct(tables.get("http", {}), HttpSettings, "http")
     auth = read_auth(tables.get("auth", {}), folder)
     streams = read_streams(tables.get("streams"), _inherited_streams(profile), folder)
     config = Config(
         rtsp=msgspec.structs.replace(rtsp, listen=_listen(rtsp.listen, overrides, "rtsp", overrides.rtsp)),
         http=msgspec.structs.replace(http, listen=_listen(http.listen, overrides, "http", overrides.http)),
-        link=read_struct(tables.get("link", {}), LinkConfig, "link"),
+        link=read_struct(tables.get("link", {}), LinkSettings, "link"),
         auth=auth,
-        multicast=read_struct(tables.get("multicast", {}), MulticastConfig, "multicast"),
+        multicast=read_struct(tables.get("multicast", {}), MulticastSettings, "multicast"),
         streams=streams,
         cameras=read_cameras(tables.get("cameras", {}), _used_cameras(streams.values())),
         users=load_users(auth),
