@@ -22,7 +22,7 @@ from edge_streamer.accounts.login_failures import LoginFailures
 from edge_streamer.app.reload_plan import InEffect, ReloadOutcome, plan_reload
 from edge_streamer.app.reload_reader import Loaded, Reloader
 from edge_streamer.app.running_sources import RunningSources
-from edge_streamer.app.settings import access_rules, authorizer_maker, limits_in_effect
+from edge_streamer.app.settings import access_rules, authorizer_maker
 from edge_streamer.device.health import BoardSensors
 from edge_streamer.device.systemd import NO_SOCKETS, Notifier, Sockets
 from edge_streamer.logs.events import ServiceStarted, ServiceStopping, log_event
@@ -39,11 +39,12 @@ from edge_streamer.services.api.streams import StreamRoutes
 from edge_streamer.services.http.access import HttpAccess
 from edge_streamer.services.http.router import HttpRoutes
 from edge_streamer.services.http.service import HttpService
+from edge_streamer.services.limits import DESCRIPTORS, limits_in_effect
 from edge_streamer.services.live.routes import LiveRoutes
 from edge_streamer.services.metrics.exposition import MetricsExposition, ServiceCollector
 from edge_streamer.services.rtsp.service import RtspService
 from edge_streamer.services.rtsp.settings import group_addresses
-from edge_streamer.services.status import Histogram, Limit, ServiceStatus
+from edge_streamer.services.status import Histogram, ServiceStatus
 from edge_streamer.services.unit_reports import UnitReporter, UnitState
 from edge_streamer.services.web.page import PageRoutes
 
@@ -283,7 +284,7 @@ class App:
             rtsp_protocol_errors=counters.protocol_errors,
             rtsp_auth_failures=self._login_failures.counts["rtsp"],
             http_auth_failures=self._login_failures.counts["http"],
-            limits=limits_in_effect(config),
+            limits=limits_in_effect(config.rtsp, config.http),
             limits_reached=self._limits_reached(),
             connections_open={"rtsp": self._rtsp.gate.open, "http": self._http.gate.open},
             sent_bytes=traffic.sent_bytes,
@@ -298,15 +299,15 @@ class App:
         """What systemd is told: a status of all sessions ten times a second would be too much."""
         return UnitState(self._sources.statuses(), self._rtsp.sessions.count, self._sources.stuck())
 
-    def _limits_reached(self) -> Mapping[Limit, int]:
+    def _limits_reached(self) -> Mapping[str, int]:
         rtsp, http = self._rtsp.gate.refused, self._http.gate.refused
         return {
             **self._rtsp.sessions.counters.limits_reached,
-            Limit.RTSP_CONNECTIONS: rtsp["total"],
-            Limit.RTSP_CONNECTIONS_PER_ADDRESS: rtsp["per_address"],
-            Limit.HTTP_CONNECTIONS: http["total"],
-            Limit.HTTP_CONNECTIONS_PER_ADDRESS: http["per_address"],
-            Limit.DESCRIPTORS: rtsp["descriptors"] + http["descriptors"],
+            "rtsp.max_connections": rtsp["total"],
+            "rtsp.max_connections_per_address": rtsp["per_address"],
+            "http.max_connections": http["total"],
+            "http.max_connections_per_address": http["per_address"],
+            DESCRIPTORS: rtsp["descriptors"] + http["descriptors"],
         }
 
 

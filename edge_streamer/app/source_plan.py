@@ -22,8 +22,9 @@ from edge_streamer.config.streams import (
     PatternStream,
     StreamConfig,
 )
-from edge_streamer.config.toml import ConfigError, fields_of
+from edge_streamer.config.toml import ConfigError
 from edge_streamer.device.cameras import FoundCamera
+from edge_streamer.services.marks import fields_of
 from edge_streamer.services.supervision.spec import OutputSpec, SourceSpec
 
 STREAMS_A_CAMERA: Final = 2

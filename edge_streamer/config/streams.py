@@ -14,7 +14,8 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
-from edge_streamer.config.toml import ConfigError, expect_table, fields_of, read_struct, shown, shown_key
+from edge_streamer.config.toml import ConfigError, expect_table, read_struct, shown, shown_key
+from edge_streamer.services.marks import fields_of
 
 MAX_STREAMS: Final = 16
 MAX_CAMERA_NUMBER: Final = 63

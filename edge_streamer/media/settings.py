@@ -14,5 +14,6 @@ class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             description="A viewer loses nothing across a stall shorter than this, in seconds, and is ended after it.",
             ge=2,
             le=60,
+            extra={"restart_only": True},
         ),
     ] = 8.0

@@ -20,7 +20,8 @@ from edge_streamer.config.config import (
     FileStream,
     PatternStream,
 )
-from edge_streamer.config.toml import allowed, description, fields_of, write_value
+from edge_streamer.config.toml import allowed, description, write_value
+from edge_streamer.services.marks import extra_of, fields_of
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "configuration.md"
 BEGIN: Final = "<!-- configuration reference: begin (generated, do not edit) -->"
@@ -194,10 +195,14 @@ def main() -> None:
 
 def _render_table(title: str, struct_type: type[Struct]) -> str:
     rows = [
-        f"| `{key}` | {_default(field)} | {allowed(field)} | {description(field)} |"
+        f"| `{key}` | {_default(field)} | {allowed(field)} | {description(field)}{_marks(field)} |"
         for key, field in fields_of(struct_type).items()
     ]
     return "\n".join([f"### {title}", "", "| Key | Default | Allowed | Meaning |", "|---|---|---|---|", *rows, ""])
+
+
+def _marks(field: inspect.Field) -> str:
+    return " A change waits for a restart." if extra_of(field).get("restart_only") else ""
 
 
 def _default(field: inspect.Field) -> str:

@@ -14,11 +14,18 @@ class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Listen,
         Meta(
             description="Addresses the HTTP server listens on. Beyond loopback only with users or `anonymous = true`.",
-            extra=LISTEN_EXTRA,
+            extra={**LISTEN_EXTRA, "restart_only": True},
         ),
     ] = (ListenAddress("127.0.0.1", 8080),)
-    max_connections: Annotated[int, Meta(description="Open HTTP connections.", ge=1, le=10_000)] = 64
+    max_connections: Annotated[
+        int, Meta(description="Open HTTP connections.", ge=1, le=10_000, extra={"limit": "counted"})
+    ] = 64
     max_connections_per_address: Annotated[
         int,
-        Meta(description="Open HTTP connections from one IP address, of IPv6 from one /64 network.", ge=1, le=10_000),
+        Meta(
+            description="Open HTTP connections from one IP address, of IPv6 from one /64 network.",
+            ge=1,
+            le=10_000,
+            extra={"limit": "counted"},
+        ),
     ] = 32

@@ -27,7 +27,7 @@ class RtspSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Listen,
         Meta(
             description="Addresses the RTSP server listens on. Beyond loopback only with users or `anonymous = true`.",
-            extra=LISTEN_EXTRA,
+            extra={**LISTEN_EXTRA, "restart_only": True},
         ),
     ] = (ListenAddress("127.0.0.1", 8554),)
     transports: Annotated[
@@ -45,21 +45,35 @@ class RtspSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             description="Session time-out that viewers are told, in seconds (RFC 2326 section 12.37).",
             ge=10,
             le=3600,
+            extra={"restart_only": True, "limit": "shown"},
         ),
     ] = 60
-    max_sessions: Annotated[int, Meta(description="Sessions at the same time, all viewers.", ge=1, le=10_000)] = 64
+    max_sessions: Annotated[
+        int, Meta(description="Sessions at the same time, all viewers.", ge=1, le=10_000, extra={"limit": "counted"})
+    ] = 64
     max_sessions_per_address: Annotated[
         int,
         Meta(
-            description="Sessions at the same time from one IP address, of IPv6 from one /64 network.", ge=1, le=10_000
+            description="Sessions at the same time from one IP address, of IPv6 from one /64 network.",
+            ge=1,
+            le=10_000,
+            extra={"limit": "counted"},
         ),
     ] = 16
     max_connections: Annotated[
-        int, Meta(description="Open RTSP connections, with or without a session.", ge=1, le=10_000)
+        int,
+        Meta(
+            description="Open RTSP connections, with or without a session.", ge=1, le=10_000, extra={"limit": "counted"}
+        ),
     ] = 256
     max_connections_per_address: Annotated[
         int,
-        Meta(description="Open RTSP connections from one IP address, of IPv6 from one /64 network.", ge=1, le=10_000),
+        Meta(
+            description="Open RTSP connections from one IP address, of IPv6 from one /64 network.",
+            ge=1,
+            le=10_000,
+            extra={"limit": "counted"},
+        ),
     ] = 64
     setup_within_s: Annotated[
         int,
@@ -68,22 +82,29 @@ class RtspSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             "SETUP begins them anew.",
             ge=2,
             le=300,
+            extra={"limit": "counted"},
         ),
     ] = 10
     max_pending_describes: Annotated[
-        int, Meta(description="DESCRIBEs that wait at the same time for a stream's first picture.", ge=1, le=10_000)
+        int,
+        Meta(
+            description="DESCRIBEs that wait at the same time for a stream's first picture.",
+            ge=1,
+            le=10_000,
+            extra={"limit": "counted"},
+        ),
     ] = 32
     max_header_bytes: Annotated[
-        int, Meta(description="Bytes of a request up to its blank line.", ge=1024, le=65_536)
+        int, Meta(description="Bytes of a request up to its blank line.", ge=1024, le=65_536, extra={"limit": "shown"})
     ] = DEFAULT_LIMITS.max_header_bytes
-    max_body_bytes: Annotated[int, Meta(description="Bytes of a request's body.", ge=0, le=65_536)] = (
-        DEFAULT_LIMITS.max_body_bytes
-    )
+    max_body_bytes: Annotated[
+        int, Meta(description="Bytes of a request's body.", ge=0, le=65_536, extra={"limit": "shown"})
+    ] = DEFAULT_LIMITS.max_body_bytes
     udp_ports: Annotated[
         PortRange,
         Meta(
             description="UDP ports that media is sent from, first and last included; open them in the firewall.",
-            extra=PORT_RANGE_EXTRA,
+            extra={**PORT_RANGE_EXTRA, "restart_only": True, "limit": "counted"},
         ),
     ] = PortRange(50000, 50999)
 
@@ -122,6 +143,7 @@ class MulticastSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
             extra={
                 "read": _read_network,
                 "allowed": 'a multicast network such as "239.255.42.0/24" or "ff15::42:0/120", not 224.0.0.0/24',
+                "restart_only": True,
             },
         ),
     ] = "239.255.42.0/24"  # administratively scoped, site-local (RFC 2365 section 6.1)
@@ -132,10 +154,17 @@ class MulticastSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
             ge=1024,
             le=65534,
             multiple_of=2,
+            extra={"restart_only": True},
         ),
     ] = 51000
     ttl: Annotated[
-        int, Meta(description="How far packets go: 1 stays in this network, each router takes one.", ge=1, le=255)
+        int,
+        Meta(
+            description="How far packets go: 1 stays in this network, each router takes one.",
+            ge=1,
+            le=255,
+            extra={"restart_only": True},
+        ),
     ] = 1
     interface: (
         Annotated[
@@ -143,7 +172,7 @@ class MulticastSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
             Meta(
                 description="The network device to send from, such as `eth0`. Left out: as the routing table says.",
                 pattern=r"\A[^\s/\x00]{1,15}\Z",
-                extra={"allowed": "the name of a network device, 1 to 15 characters"},
+                extra={"allowed": "the name of a network device, 1 to 15 characters", "restart_only": True},
             ),
         ]
         | None
