@@ -18,8 +18,11 @@ from typing import Final
 from edge_streamer.accounts.users import UserError
 from edge_streamer.app.source_plan import PlannedSource, plan_sources
 from edge_streamer.cli.users import add_user_commands
-from edge_streamer.config.config import Config, ConfigError, Overrides, check_encoders, load_config
+from edge_streamer.config.config import Config
+from edge_streamer.config.encoder_limits import check_encoders
+from edge_streamer.config.load import Overrides, load_config
 from edge_streamer.config.profiles import Profile, select_profile
+from edge_streamer.config.toml import ConfigError
 from edge_streamer.device.board import read_board
 from edge_streamer.device.cameras import find_cameras
 from edge_streamer.device.systemd import NO_SOCKETS, Sockets, inherited_sockets

@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 
 from edge_streamer.app.source_plan import decide_source
-from edge_streamer.config.config import Overrides, load_config
+from edge_streamer.config.load import Overrides, load_config
 from edge_streamer.config.profiles import Profile, Sensor, load_sensors, select_profile
 from edge_streamer.config.streams import CameraStream, DecidedStream, DeviceStream, FileStream, StreamConfig
 from edge_streamer.device.board import BoardIdentity, read_board

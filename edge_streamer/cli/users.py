@@ -22,7 +22,7 @@ from edge_streamer.accounts.users import (
     read_users,
     shown_path,
 )
-from edge_streamer.config.config import users_path
+from edge_streamer.config.load import users_path
 
 EXIT_OK: Final = 0
 

@@ -109,11 +109,6 @@ class PortRange:
         if not is_range or self.first % 2 != 0 or self.last % 2 != 1:
             raise ValueError("not a range of port pairs")
 
-    @property
-    def as_range(self) -> range:
-        """Every port of it."""
-        return range(self.first, self.last + 1)
-
     def to_toml(self) -> list[int]:
         """Return `[FIRST, LAST]`."""
         return [self.first, self.last]

@@ -7,7 +7,8 @@ import pytest
 
 from edge_streamer.app.reload_plan import RESTART_KEYS, InEffect, ReloadPlan, device_of, plan_reload
 from edge_streamer.app.source_plan import PlannedSource, plan_sources
-from edge_streamer.config.config import SECTIONS, Config, Overrides, build_config
+from edge_streamer.config.config import SECTIONS, Config
+from edge_streamer.config.load import Overrides, build_config
 from edge_streamer.config.toml import read_text
 from edge_streamer.device.cameras import FoundCamera
 

@@ -9,15 +9,8 @@ import pytest
 
 from edge_streamer.app.source_plan import PlannedSource, decide_source, plan_sources
 from edge_streamer.config.cameras import CameraConfig
-from edge_streamer.config.config import (
-    AutoStream,
-    CameraStream,
-    ConfigError,
-    DeviceStream,
-    FileStream,
-    PatternStream,
-    StreamConfig,
-)
+from edge_streamer.config.streams import AutoStream, CameraStream, DeviceStream, FileStream, PatternStream, StreamConfig
+from edge_streamer.config.toml import ConfigError
 from edge_streamer.device.cameras import FoundCamera
 from edge_streamer.protocol.source.request import CameraOptions, Output, Request, V4l2Options, parse_request
 from edge_streamer.services.supervision.spec import SourceSpec

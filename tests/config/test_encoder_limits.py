@@ -4,22 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from edge_streamer.config.config import (
+from edge_streamer.config.encoder_limits import check_encoders, check_fits
+from edge_streamer.config.load import Overrides, build_config
+from edge_streamer.config.profiles import Board, Encoder, Profile, boards_with_encoder
+from edge_streamer.config.streams import (
     AutoStream,
     CameraStream,
-    ConfigError,
     DeviceStream,
     EncodedStream,
     FileStream,
-    Overrides,
     PatternStream,
     StreamConfig,
-    build_config,
-    check_encoders,
-    check_fits,
 )
-from edge_streamer.config.profiles import Board, Encoder, Profile, boards_with_encoder
-from edge_streamer.config.toml import read_text
+from edge_streamer.config.toml import ConfigError, read_text
 
 ENCODER = Encoder(
     kind="v4l2_m2m", max_width=1920, max_height=1920, max_macroblocks_per_s=245_760, max_bitrate_bps=25_000_000

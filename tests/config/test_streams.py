@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_streamer.config.config import (
+from edge_streamer.config.streams import (
+    DEFAULT_STREAMS,
     AutoStream,
     CameraStream,
-    ConfigError,
     DeviceStream,
     FileStream,
     PatternStream,
     StreamConfig,
+    read_streams,
 )
-from edge_streamer.config.streams import DEFAULT_STREAMS, read_streams
+from edge_streamer.config.toml import ConfigError
 
 
 def read(name: str = "main", **table: Any) -> StreamConfig:

@@ -1,7 +1,6 @@
-"""The configuration reference, written from the structs of `edge_streamer.config.config`, and the mistakes it
-documents.
+"""The configuration reference, written from the structs that `Config` is made of, and the mistakes it documents.
 
-`tests/config/test_config.py` fails when `docs/configuration.md` says anything else, and makes each mistake below.
+`tests/config/test_load.py` fails when `docs/configuration.md` says anything else, and makes each mistake below.
 Regenerate with `python -m tests.tools.configuration_docs`.
 """
 
@@ -11,15 +10,9 @@ from typing import Final
 
 from msgspec import NODEFAULT, Struct, inspect
 
-from edge_streamer.config.config import (
-    SECTIONS,
-    AutoStream,
-    CameraConfig,
-    CameraStream,
-    DeviceStream,
-    FileStream,
-    PatternStream,
-)
+from edge_streamer.config.cameras import CameraConfig
+from edge_streamer.config.config import SECTIONS
+from edge_streamer.config.streams import AutoStream, CameraStream, DeviceStream, FileStream, PatternStream
 from edge_streamer.config.toml import allowed, description, write_value
 from edge_streamer.services.marks import extra_of, fields_of
 
