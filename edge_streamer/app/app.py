@@ -1,16 +1,14 @@
-"""The composition root: a `Config` becomes a loop with sources, streams and services on it, and one exit code.
+"""The composition root: a `Config` becomes a loop with sources, streams and services on it.
 
-The one module that may import everything; nothing imports it but the command line. What is decided here is who knows
-whom, the order of start and end, and what people see first: the URLs to open.
+The one module that may import everything; nothing imports it but `app.run`. What is decided here is who knows whom, the
+order of start and end, and what people see first: the URLs to open.
 """
 
-import gc
 import logging
 import os
 import resource
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -26,7 +24,6 @@ from edge_streamer.app.settings import access_rules, authorizer_maker
 from edge_streamer.device.health import BoardSensors
 from edge_streamer.device.systemd import NO_SOCKETS, Notifier, Sockets
 from edge_streamer.logs.events import ServiceStarted, ServiceStopping, log_event
-from edge_streamer.logs.journal import new_log_handler
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.runtime.address import ListenAddress, bracketed
 from edge_streamer.runtime.loop import Loop
@@ -50,47 +47,10 @@ from edge_streamer.services.web.page import PageRoutes
 
 log = logging.getLogger(__name__)
 
-EXIT_OK: Final = 0
-EXIT_CANNOT_RUN: Final = 1
 LEAVE_WITHIN_S: Final = 1.5
 """Sources that have not ended by then are left to the end of their socketpair and to SIGKILL already sent."""
-GC_THRESHOLD: Final = (20_000, 50, 100)
-"""Neither frames nor viewers leave cycles, only faults and reloads do: to look for some after every 700 objects, which
-is Python's way, takes 4 % of the CPU of one viewer."""
 FLUSH_S: Final = 0.2
 """What BYE and last replies get to leave; who does not read them by then will not read them later."""
-
-
-def run(load: Callable[[], Loaded], *, inherited: Sockets = NO_SOCKETS, log_level: str = "info") -> int:
-    """Serve what `load` reads, now and at each reload, until SIGTERM or SIGINT; return the exit code.
-
-    ConfigError when the configuration has a mistake at the start. Where `inherited` has sockets of a service's name
-    (systemd's), those are served in place of its addresses.
-    """
-    config, sources = load()
-    _set_up_logging(log_level)
-    if config.users.warning:
-        log.warning("%s", config.users.warning)
-    loop = Loop()
-    app = App(loop, InEffect.from_start(config, sources), load, inherited)
-    try:
-        app.start()
-    except OSError as error:
-        print(f"edge-streamer: {error}", file=sys.stderr)
-        app.close()
-        return EXIT_CANNOT_RUN
-    app.print_welcome()
-    gc.collect()
-    gc.freeze()  # what lives from start to end need not be looked through again and again
-    gc.set_threshold(*GC_THRESHOLD)
-    loop.run()
-    app.close()
-    return EXIT_OK
-
-
-def _set_up_logging(level: str) -> None:
-    """Log to standard error; to nobody when that was closed at our start, because its number is then anybody's."""
-    logging.basicConfig(level=level.upper(), handlers=[new_log_handler(sys.stderr, os.environ)])
 
 
 class App:

@@ -1,7 +1,7 @@
-"""The command line: argv -> Config -> `app.run()`, `check`, `probe` and `user`; exit codes.
+"""The command line: argv -> Config -> `app.run.run()`, `check`, `probe` and `user`; exit codes.
 
     0  done, or the service ended as it was told to
-    1  the service could not run (`app` says why)
+    1  the service could not run (`app.run` says why)
     2  the command line or the configuration is wrong: one line on standard error says what and what to do
 
 `app` is imported when it is needed, so that `check` and `probe` answer on a machine where it could not start.
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _serve(arguments: argparse.Namespace) -> int:
     inherited = _inherited()
-    from edge_streamer.app.app import run
+    from edge_streamer.app.run import run
 
     return run(partial(_load_all, arguments, inherited), inherited=inherited, log_level=arguments.log_level)
 
