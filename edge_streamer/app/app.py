@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from edge_streamer import __version__
 from edge_streamer.accounts.login_failures import LoginFailures
-from edge_streamer.app.reload_plan import InEffect, ReloadOutcome, plan_reload
+from edge_streamer.app.reload_plan import InEffect, plan_reload
 from edge_streamer.app.reload_reader import Loaded, Reloader
 from edge_streamer.app.running_sources import RunningSources
 from edge_streamer.app.settings import access_rules, authorizer_maker
@@ -29,7 +29,7 @@ from edge_streamer.runtime.address import ListenAddress, bracketed
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.tcp.listener_group import ListenerGroup
 from edge_streamer.services.api.openapi import ApiDescription
-from edge_streamer.services.api.reload import ControlRoutes, OnReloaded
+from edge_streamer.services.api.reload import ControlRoutes
 from edge_streamer.services.api.sessions import SessionRoutes
 from edge_streamer.services.api.status import StatusRoutes
 from edge_streamer.services.api.streams import StreamRoutes
@@ -41,7 +41,7 @@ from edge_streamer.services.live.routes import LiveRoutes
 from edge_streamer.services.metrics.exposition import MetricsExposition, ServiceCollector
 from edge_streamer.services.rtsp.service import RtspService
 from edge_streamer.services.rtsp.settings import group_addresses
-from edge_streamer.services.status import Histogram, ServiceStatus
+from edge_streamer.services.status import Histogram, OnReloaded, ReloadOutcome, ServiceStatus
 from edge_streamer.services.unit_reports import UnitReporter, UnitState
 from edge_streamer.services.web.page import PageRoutes
 

@@ -22,11 +22,9 @@ import msgspec
 from edge_streamer.app.source_plan import PlannedSource
 from edge_streamer.config.config import SECTIONS, Config
 from edge_streamer.config.streams import DecidedStream
-from edge_streamer.services.api.reload import ReloadOutcome
 from edge_streamer.services.marks import keys_marked
 from edge_streamer.services.rtsp.settings import group_places
-
-__all__ = ["RESTART_KEYS", "InEffect", "Place", "ReloadOutcome", "ReloadPlan", "device_of", "plan_reload"]
+from edge_streamer.services.status import ReloadOutcome
 
 RESTART_KEYS: Final = keys_marked(SECTIONS, "restart_only", True)
 _SECTIONS: Final = tuple(dict.fromkeys(key.partition(".")[0] for key in RESTART_KEYS))

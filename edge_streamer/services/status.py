@@ -165,3 +165,20 @@ class ServiceStatus:
 
 TakeStatus: TypeAlias = Callable[[], ServiceStatus]
 """Returns the status of now, made anew with each call."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadOutcome:
+    """What a reload came to: `error` is the configuration's mistake in one line, and empty when it was applied.
+
+    `changed` are the streams that were added, removed or replaced, or that a camera's other stream made pause;
+    `needs_restart` are the keys that are other than they were and wait for a restart of the service.
+    """
+
+    error: str = ""
+    changed: tuple[str, ...] = ()
+    needs_restart: tuple[str, ...] = ()
+
+
+OnReloaded: TypeAlias = Callable[[ReloadOutcome], None]
+"""Is called once with what a reload came to."""
