@@ -1,4 +1,4 @@
-"""What an operator may say of logging in: the section `[auth]`. The file of users itself is `accounts.users`'s."""
+"""What an operator may say of logging in: the section `[auth]`. The file of users itself is `accounts.users_file`'s."""
 
 from ipaddress import ip_network
 from typing import Annotated, Final, Literal

@@ -1,6 +1,6 @@
 """The `[auth]` table of a file, and the users in the file that it names: read, with one-line errors for people.
 
-Called by `config`. The section itself is `accounts.settings`, the file of users `accounts.users`'s.
+Called by `config`. The section itself is `accounts.settings`, the file of users `accounts.users_file`'s.
 """
 
 import os
@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from edge_streamer.accounts.settings import AuthSettings
-from edge_streamer.accounts.users import UserError, Users, default_users_path, read_users, shown_path
+from edge_streamer.accounts.users import UserError, Users
+from edge_streamer.accounts.users_file import default_users_path, read_users, shown_path
 from edge_streamer.config.toml import ConfigError, read_struct
 
 
