@@ -7,24 +7,28 @@ protocol folder.
     app/          who knows whom. app: all parts on one loop; run: start and exit code; source_plan: which process feeds
                   which streams, here `auto` becomes a camera or the test pattern; settings: configuration -> services;
                   reload_plan, reload_reader, running_sources: a changed configuration while the service runs
-    config/       text -> one frozen Config. load: files, profile and command line; checks: what takes two tables to
-                  check; config and a file for each table; encoder_limits; profiles: boards; toml: one-line errors
+    config/       text -> one frozen Config. config: its tables, most of them the `settings` of the folder that they
+                  belong to, and streams, cameras; load: files, profile and command line; checks: what takes two tables
+                  to check; auth: the users of a file; encoder_limits; profiles: boards; toml: one-line errors
     services/     what the appliance does with streams
       rtsp/           sessions: which may begin (`max_sessions`), how each ends; service: listeners and clocks;
-                      connection: one client; playback: one session's viewing; settings: the table `[rtsp]`, each key
-                      with its range; transports/: a file for each way that media leaves
+                      connection: one client; playback: one session's viewing; settings: the tables `[rtsp]` and
+                      `[multicast]`, each key with its range; transports/: a file for each way that media leaves
       supervision/    source processes. life: the table of a source's states, which decides that it is started again;
                       restarts: after how long; supervisor: does what the table says; output: one stream that it feeds;
                       questions: snapshots and changes; spec: what to start
-      http/           HTTP without knowledge of a path: service, router, routes, answers, access (who may ask)
+      http/           HTTP without knowledge of a path: service, router, routes, answers, access (who may ask),
+                      settings (`[http]`)
       api/            `/api/v1`, `/healthz`, `/metrics`; documents: their JSON; openapi: their description
       web/, live/     the page; its live pictures over WebSocket
       metrics/        table: every metric; exposition, text: how a scrape is written
+      marks, limits   what is marked at a key: that it waits for a restart, that it is a limit; which limits there are
       status          what is known of everything, as values: API, metrics and logs are made of it
       unit_reports    what systemd is told
-    media/        stream: fan-out of frames; clock, key_frames, peak_rate, budget: arithmetic; registry: stream by path
+    media/        stream: fan-out of frames; clock, key_frames, peak_rate, budget: arithmetic; registry: stream by path;
+                  settings (`[link]`)
     device/       this machine: board, cameras and their inventory, health, serial ports, systemd
-    accounts/     who may log in: users (names, roles), users_file, login_failures
+    accounts/     who may log in: users (names, roles), users_file, login_failures, settings (`[auth]`)
     runtime/      the only sockets, selectors, child processes and clocks. loop; children; tcp/: listener, connection,
                   write_queue, dead_peer; udp/: a socket pair for a session, a multicast sender
     protocol/     sans-IO: bytes and `now` in, values and bytes out

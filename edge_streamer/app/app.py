@@ -1,16 +1,14 @@
-"""The composition root: a `Config` becomes a loop with sources, streams and services on it, and one exit code.
+"""The composition root: a `Config` becomes a loop with sources, streams and services on it.
 
-The one module that may import everything; nothing imports it but the command line. What is decided here is who knows
-whom, the order of start and end, and what people see first: the URLs to open.
+The one module that may import everything; nothing imports it but `app.run`. What is decided here is who knows whom, the
+order of start and end, and what people see first: the URLs to open.
 """
 
-import gc
 import logging
 import os
 import resource
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -19,77 +17,40 @@ from typing import Any, Final
 
 from edge_streamer import __version__
 from edge_streamer.accounts.login_failures import LoginFailures
-from edge_streamer.app.reload_plan import InEffect, ReloadOutcome, plan_reload
+from edge_streamer.app.reload_plan import InEffect, plan_reload
 from edge_streamer.app.reload_reader import Loaded, Reloader
 from edge_streamer.app.running_sources import RunningSources
-from edge_streamer.app.settings import access_rules, authorizer_maker, limits_in_effect, rtsp_settings
-from edge_streamer.config.config import ListenAddress
+from edge_streamer.app.settings import access_rules, authorizer_maker
 from edge_streamer.device.health import BoardSensors
 from edge_streamer.device.systemd import NO_SOCKETS, Notifier, Sockets
 from edge_streamer.logs.events import ServiceStarted, ServiceStopping, log_event
-from edge_streamer.logs.journal import new_log_handler
 from edge_streamer.media.registry import StreamRegistry
-from edge_streamer.runtime.address import bracketed
+from edge_streamer.runtime.address import ListenAddress, bracketed
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.tcp.listener_group import ListenerGroup
 from edge_streamer.services.api.openapi import ApiDescription
-from edge_streamer.services.api.reload import ControlRoutes, OnReloaded
+from edge_streamer.services.api.reload import ControlRoutes
 from edge_streamer.services.api.sessions import SessionRoutes
 from edge_streamer.services.api.status import StatusRoutes
 from edge_streamer.services.api.streams import StreamRoutes
 from edge_streamer.services.http.access import HttpAccess
 from edge_streamer.services.http.router import HttpRoutes
 from edge_streamer.services.http.service import HttpService
+from edge_streamer.services.limits import DESCRIPTORS, limits_in_effect
 from edge_streamer.services.live.routes import LiveRoutes
 from edge_streamer.services.metrics.exposition import MetricsExposition, ServiceCollector
 from edge_streamer.services.rtsp.service import RtspService
-from edge_streamer.services.status import Histogram, Limit, ServiceStatus
+from edge_streamer.services.rtsp.settings import group_addresses
+from edge_streamer.services.status import Histogram, OnReloaded, ReloadOutcome, ServiceStatus
 from edge_streamer.services.unit_reports import UnitReporter, UnitState
 from edge_streamer.services.web.page import PageRoutes
 
 log = logging.getLogger(__name__)
 
-EXIT_OK: Final = 0
-EXIT_CANNOT_RUN: Final = 1
 LEAVE_WITHIN_S: Final = 1.5
 """Sources that have not ended by then are left to the end of their socketpair and to SIGKILL already sent."""
-GC_THRESHOLD: Final = (20_000, 50, 100)
-"""Neither frames nor viewers leave cycles, only faults and reloads do: to look for some after every 700 objects, which
-is Python's way, takes 4 % of the CPU of one viewer."""
 FLUSH_S: Final = 0.2
 """What BYE and last replies get to leave; who does not read them by then will not read them later."""
-
-
-def run(load: Callable[[], Loaded], *, inherited: Sockets = NO_SOCKETS, log_level: str = "info") -> int:
-    """Serve what `load` reads, now and at each reload, until SIGTERM or SIGINT; return the exit code.
-
-    ConfigError when the configuration has a mistake at the start. Where `inherited` has sockets of a service's name
-    (systemd's), those are served in place of its addresses.
-    """
-    config, sources = load()
-    _set_up_logging(log_level)
-    if config.users.warning:
-        log.warning("%s", config.users.warning)
-    loop = Loop()
-    app = App(loop, InEffect.from_start(config, sources), load, inherited)
-    try:
-        app.start()
-    except OSError as error:
-        print(f"edge-streamer: {error}", file=sys.stderr)
-        app.close()
-        return EXIT_CANNOT_RUN
-    app.print_welcome()
-    gc.collect()
-    gc.freeze()  # what lives from start to end need not be looked through again and again
-    gc.set_threshold(*GC_THRESHOLD)
-    loop.run()
-    app.close()
-    return EXIT_OK
-
-
-def _set_up_logging(level: str) -> None:
-    """Log to standard error; to nobody when that was closed at our start, because its number is then anybody's."""
-    logging.basicConfig(level=level.upper(), handlers=[new_log_handler(sys.stderr, os.environ)])
 
 
 class App:
@@ -109,7 +70,9 @@ class App:
         self._rtsp = RtspService(
             loop,
             self._streams,
-            rtsp_settings(config, running.places),
+            config.rtsp,
+            groups=group_addresses(config.multicast, running.places),
+            dead_after_s=config.link.dead_after_s,
             new_authorizer=authorizer_maker(config),
             login_failures=self._login_failures,
         )
@@ -122,8 +85,7 @@ class App:
             loop,
             self._http_routes(),
             self._access,
-            max_connections=config.http.max_connections,
-            max_connections_per_address=config.http.max_connections_per_address,
+            config.http,
         )
         self._rtsp_addresses: list[tuple[str, int]] = []
         self._http_addresses: list[tuple[str, int]] = []
@@ -215,12 +177,11 @@ class App:
         config = plan.after.config
         if config.users.warning:
             log.warning("%s", config.users.warning)
-        self._rtsp.apply(rtsp_settings(config, plan.after.places), authorizer_maker(config))
+        self._rtsp.apply(config.rtsp, group_addresses(config.multicast, plan.after.places), authorizer_maker(config))
         self._access.apply(access_rules(config))
         if (config.auth, config.users) != (before.auth, before.users):
             self._live.close()  # nobody could kick a browser whose user is gone; the others' pages log in again
-        gate = self._http.gate
-        gate.total, gate.per_address = config.http.max_connections, config.http.max_connections_per_address
+        self._http.apply(config.http)
         self._sources.apply(plan)
         return plan.outcome
 
@@ -283,7 +244,7 @@ class App:
             rtsp_protocol_errors=counters.protocol_errors,
             rtsp_auth_failures=self._login_failures.counts["rtsp"],
             http_auth_failures=self._login_failures.counts["http"],
-            limits=limits_in_effect(config),
+            limits=limits_in_effect(config.rtsp, config.http),
             limits_reached=self._limits_reached(),
             connections_open={"rtsp": self._rtsp.gate.open, "http": self._http.gate.open},
             sent_bytes=traffic.sent_bytes,
@@ -298,15 +259,15 @@ class App:
         """What systemd is told: a status of all sessions ten times a second would be too much."""
         return UnitState(self._sources.statuses(), self._rtsp.sessions.count, self._sources.stuck())
 
-    def _limits_reached(self) -> Mapping[Limit, int]:
+    def _limits_reached(self) -> Mapping[str, int]:
         rtsp, http = self._rtsp.gate.refused, self._http.gate.refused
         return {
             **self._rtsp.sessions.counters.limits_reached,
-            Limit.RTSP_CONNECTIONS: rtsp["total"],
-            Limit.RTSP_CONNECTIONS_PER_ADDRESS: rtsp["per_address"],
-            Limit.HTTP_CONNECTIONS: http["total"],
-            Limit.HTTP_CONNECTIONS_PER_ADDRESS: http["per_address"],
-            Limit.DESCRIPTORS: rtsp["descriptors"] + http["descriptors"],
+            "rtsp.max_connections": rtsp["total"],
+            "rtsp.max_connections_per_address": rtsp["per_address"],
+            "http.max_connections": http["total"],
+            "http.max_connections_per_address": http["per_address"],
+            DESCRIPTORS: rtsp["descriptors"] + http["descriptors"],
         }
 
 

@@ -20,25 +20,14 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from edge_streamer.app.source_plan import PlannedSource
-from edge_streamer.config.config import Config
-from edge_streamer.config.multicast import group_places
+from edge_streamer.config.config import SECTIONS, Config
 from edge_streamer.config.streams import DecidedStream
 from edge_streamer.protocol.source.request import CameraOptions, V4l2Options
-from edge_streamer.services.api.reload import ReloadOutcome
+from edge_streamer.services.marks import keys_marked
+from edge_streamer.services.rtsp.settings import group_places
+from edge_streamer.services.status import ReloadOutcome
 
-__all__ = ["RESTART_KEYS", "InEffect", "Place", "ReloadOutcome", "ReloadPlan", "device_of", "plan_reload"]
-
-RESTART_KEYS: Final = (
-    "rtsp.listen",
-    "rtsp.session_timeout_s",
-    "rtsp.udp_ports",
-    "http.listen",
-    "link.dead_after_s",
-    "multicast.network",
-    "multicast.first_port",
-    "multicast.ttl",
-    "multicast.interface",
-)
+RESTART_KEYS: Final = keys_marked(SECTIONS, "restart_only", True)
 _SECTIONS: Final = tuple(dict.fromkeys(key.partition(".")[0] for key in RESTART_KEYS))
 
 Place: TypeAlias = tuple[str, int]

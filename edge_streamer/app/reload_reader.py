@@ -9,13 +9,12 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from edge_streamer.app.reload_plan import ReloadOutcome
 from edge_streamer.app.source_plan import PlannedSource
 from edge_streamer.config.config import Config
 from edge_streamer.config.toml import ConfigError
 from edge_streamer.logs.events import ConfigurationReloaded, ReloadRefused, log_event
 from edge_streamer.runtime.loop import Loop
-from edge_streamer.services.api.reload import OnReloaded
+from edge_streamer.services.status import OnReloaded, ReloadOutcome
 
 log = logging.getLogger(__name__)
 

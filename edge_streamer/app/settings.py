@@ -3,9 +3,8 @@
 Called by `app`, at the start and at every reload. It starts nothing and keeps nothing.
 """
 
-import resource
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from edge_streamer.accounts.users import Role
 from edge_streamer.config.config import Config
@@ -14,10 +13,7 @@ from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.digest import Algorithm, LoginRules
 from edge_streamer.protocol.http.auth import HttpAuthenticator
 from edge_streamer.protocol.rtsp.server.auth import ALLOW_ALL, Authorizer, LoginAuthorizer
-from edge_streamer.runtime.udp.multicast import GroupAddress
 from edge_streamer.services.http.access import AccessRules
-from edge_streamer.services.rtsp.settings import RtspSettings
-from edge_streamer.services.status import Limit, LimitValue
 from edge_streamer.services.supervision.spec import StreamPolicy
 
 
@@ -43,51 +39,6 @@ def _encoder_bps(stream: StreamConfig) -> int:
             return 0
         case _:
             return stream.bitrate_bps
-
-
-def rtsp_settings(config: Config, places: Mapping[str, tuple[str, int]]) -> RtspSettings:
-    """Return what the RTSP service is told; `places` are address and RTP port of the streams' multicast groups."""
-    rtsp = config.rtsp
-    return RtspSettings(
-        transports=tuple(rtsp.transports),
-        session_timeout_s=rtsp.session_timeout_s,
-        max_sessions=rtsp.max_sessions,
-        max_sessions_per_address=rtsp.max_sessions_per_address,
-        max_connections=rtsp.max_connections,
-        max_connections_per_address=rtsp.max_connections_per_address,
-        setup_within_s=rtsp.setup_within_s,
-        max_pending_describes=rtsp.max_pending_describes,
-        max_header_bytes=rtsp.max_header_bytes,
-        max_body_bytes=rtsp.max_body_bytes,
-        udp_ports=(rtsp.udp_ports.first, rtsp.udp_ports.last),
-        groups=_multicast_groups(config, places),
-        dead_after_s=config.link.dead_after_s,
-    )
-
-
-def _multicast_groups(config: Config, places: Mapping[str, tuple[str, int]]) -> Mapping[str, GroupAddress]:
-    multicast = config.multicast
-    return {name: GroupAddress(*place, multicast.ttl, multicast.interface or "") for name, place in places.items()}
-
-
-def limits_in_effect(config: Config) -> Mapping[str, LimitValue]:
-    """Return what metrics and API show of limits, by configuration key."""
-    rtsp, http = config.rtsp, config.http
-    return {
-        Limit.SESSIONS: rtsp.max_sessions,
-        Limit.SESSIONS_PER_ADDRESS: rtsp.max_sessions_per_address,
-        Limit.RTSP_CONNECTIONS: rtsp.max_connections,
-        Limit.RTSP_CONNECTIONS_PER_ADDRESS: rtsp.max_connections_per_address,
-        Limit.SETUP_WITHIN: rtsp.setup_within_s,
-        Limit.PENDING_DESCRIBES: rtsp.max_pending_describes,
-        Limit.UDP_PORTS: rtsp.udp_ports.to_toml(),
-        Limit.HTTP_CONNECTIONS: http.max_connections,
-        Limit.HTTP_CONNECTIONS_PER_ADDRESS: http.max_connections_per_address,
-        Limit.DESCRIPTORS: resource.getrlimit(resource.RLIMIT_NOFILE)[0],
-        "rtsp.max_header_bytes": rtsp.max_header_bytes,
-        "rtsp.max_body_bytes": rtsp.max_body_bytes,
-        "rtsp.session_timeout_s": rtsp.session_timeout_s,
-    }
 
 
 def _login_rules(config: Config) -> LoginRules:

@@ -8,19 +8,19 @@ only wants to know that there is one.
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from edge_streamer.config.cameras import CameraConfig
 from edge_streamer.config.streams import (
+    AutoStream,
     CameraStream,
     DecidedStream,
     DeviceStream,
     FileStream,
     PatternStream,
     StreamConfig,
-    decide_source,
 )
 from edge_streamer.config.toml import ConfigError
 from edge_streamer.device.cameras import FoundCamera
@@ -34,11 +34,13 @@ from edge_streamer.protocol.source.request import (
     PatternOptions,
     V4l2Options,
 )
+from edge_streamer.services.marks import fields_of
 from edge_streamer.services.supervision.spec import SourceSpec
 
 STREAMS_A_CAMERA: Final = 2
 """libcamera scales a picture into `main` and `lores` at once; a V4L2 camera gives one, which is scaled once at most."""
 
+_Encoded = TypeVar("_Encoded", PatternStream, CameraStream, DeviceStream)
 _Kind = TypeVar("_Kind", CameraStream, DeviceStream)
 _Camera = TypeVar("_Camera", CameraStream, DeviceStream)
 
@@ -72,6 +74,22 @@ def plan_sources(
         *(_pattern_source(name, stream) for name, stream in decided.items() if isinstance(stream, PatternStream)),
         *(_file_source(name, stream) for name, stream in decided.items() if isinstance(stream, FileStream)),
     )
+
+
+def decide_source(stream: StreamConfig, found: Sequence[FoundCamera]) -> DecidedStream:
+    """Return `stream` with a definite source: `auto` becomes a camera of those `found`, or the test pattern."""
+    if not isinstance(stream, AutoStream):
+        return stream
+    if any(camera.kind == "picamera2" and camera.number == stream.camera for camera in found):
+        return _as_kind(stream, CameraStream)
+    usb = next((camera for camera in found if camera.kind == "v4l2"), None)
+    return _as_kind(stream, DeviceStream, device=usb.device) if usb else _as_kind(stream, PatternStream)
+
+
+def _as_kind(stream: AutoStream, struct_type: type[_Encoded], **own: Any) -> _Encoded:
+    taken = fields_of(struct_type).keys() - {"source"}
+    shared = {key: value for key, value in msgspec.structs.asdict(stream).items() if key in taken}
+    return struct_type(**shared, **own)
 
 
 def _groups(

@@ -1,7 +1,7 @@
-"""The command line: argv -> Config -> `app.run()`, `check`, `probe` and `user`; exit codes.
+"""The command line: argv -> Config -> `app.run.run()`, `check`, `probe` and `user`; exit codes.
 
     0  done, or the service ended as it was told to
-    1  the service could not run (`app` says why)
+    1  the service could not run (`app.run` says why)
     2  the command line or the configuration is wrong: one line on standard error says what and what to do
 
 `app` is imported when it is needed, so that `check` and `probe` answer on a machine where it could not start.
@@ -18,11 +18,15 @@ from typing import Final
 from edge_streamer.accounts.users import UserError
 from edge_streamer.app.source_plan import PlannedSource, plan_sources
 from edge_streamer.cli.users import add_user_commands
-from edge_streamer.config.config import Config, ConfigError, ListenAddress, Overrides, check_encoders, load_config
+from edge_streamer.config.config import Config
+from edge_streamer.config.encoder_limits import check_encoders
+from edge_streamer.config.load import Overrides, load_config
 from edge_streamer.config.profiles import Profile, select_profile
+from edge_streamer.config.toml import ConfigError
 from edge_streamer.device.board import read_board
 from edge_streamer.device.cameras import find_cameras
 from edge_streamer.device.systemd import NO_SOCKETS, Sockets, inherited_sockets
+from edge_streamer.runtime.address import ListenAddress
 
 EXIT_OK: Final = 0
 EXIT_USAGE: Final = 2
@@ -41,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _serve(arguments: argparse.Namespace) -> int:
     inherited = _inherited()
-    from edge_streamer.app.app import run
+    from edge_streamer.app.run import run
 
     return run(partial(_load_all, arguments, inherited), inherited=inherited, log_level=arguments.log_level)
 

@@ -14,16 +14,10 @@ from typing import Final
 
 import msgspec
 
-from edge_streamer.config.config import Overrides, load_config
+from edge_streamer.app.source_plan import decide_source
+from edge_streamer.config.load import Overrides, load_config
 from edge_streamer.config.profiles import Facts, Profile, load_sensors, select_profile
-from edge_streamer.config.streams import (
-    CameraStream,
-    DecidedStream,
-    DeviceStream,
-    FileStream,
-    StreamConfig,
-    decide_source,
-)
+from edge_streamer.config.streams import CameraStream, DecidedStream, DeviceStream, FileStream, StreamConfig
 from edge_streamer.device.board import BoardIdentity, read_board
 from edge_streamer.device.cameras import FoundCamera, FoundSensor, find_cameras, find_sensors
 from edge_streamer.device.inventory import Inventory, ask_inventory

@@ -11,18 +11,9 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from edge_streamer.accounts.users import (
-    MAX_PASSWORD_CHARACTERS,
-    Role,
-    UserError,
-    Users,
-    change_users,
-    check_name,
-    new_user,
-    read_users,
-    shown_path,
-)
-from edge_streamer.config.config import users_path
+from edge_streamer.accounts.users import MAX_PASSWORD_CHARACTERS, Role, UserError, Users, check_name, new_user
+from edge_streamer.accounts.users_file import change_users, read_users, shown_path
+from edge_streamer.config.load import users_path
 
 EXIT_OK: Final = 0
 

@@ -1,263 +1,24 @@
-"""What the operator asked for, as one frozen `Config`: built-in defaults <- hardware profile <- file <- command line.
+"""What the operator asked for, as one frozen `Config`, and its TOML.
 
-The structs below are the contract: their annotations give every key's meaning, unit and range to the checks, to the
-error messages and to `docs/configuration.md`. A mistake is a `ConfigError` of one line that begins with the key's path.
-This module opens no socket and starts nothing. Called by `cli` and `app`; services are given plain values, never this.
+A section is a struct that lies with the code which goes by it (`services.rtsp.settings` is `[rtsp]`); this module
+composes them. Their annotations give every key's meaning, unit and range to the checks, to the error messages and to
+`docs/configuration.md`. `config.load` makes a `Config`; `app` hands its parts on.
 """
 
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from ipaddress import ip_address
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Final
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from edge_streamer.accounts.settings import AuthSettings
 from edge_streamer.accounts.users import Users
-from edge_streamer.config.auth import AuthConfig, load_users, path_of_users, read_auth
-from edge_streamer.config.cameras import CameraConfig, camera_tables, read_cameras
-from edge_streamer.config.encoder_limits import check_encoders, check_fits
-from edge_streamer.config.multicast import MulticastConfig, check_multicast
-from edge_streamer.config.profiles import Profile
-from edge_streamer.config.streams import (
-    DEFAULT_STREAMS,
-    AutoStream,
-    CameraStream,
-    DeviceStream,
-    EncodedStream,
-    FileStream,
-    PatternStream,
-    StreamConfig,
-    read_streams,
-)
-from edge_streamer.config.toml import (
-    ConfigError,
-    check_keys,
-    read_file,
-    read_struct,
-    shown,
-    write_tables,
-)
-
-__all__ = [
-    "DEFAULT_STREAMS",
-    "AuthConfig",
-    "AutoStream",
-    "CameraConfig",
-    "CameraStream",
-    "Config",
-    "ConfigError",
-    "DeviceStream",
-    "EncodedStream",
-    "FileStream",
-    "HttpConfig",
-    "LinkConfig",
-    "ListenAddress",
-    "MulticastConfig",
-    "Overrides",
-    "PatternStream",
-    "PortRange",
-    "RtspConfig",
-    "StreamConfig",
-    "build_config",
-    "check_encoders",
-    "check_fits",
-    "load_config",
-    "users_path",
-]
-
-MAX_LISTENERS: Final = 16
-INHERITED_NAMES: Final = ("rtsp", "http")
-"""What socket units may call what they listen on for us (`device.systemd`)."""
-
-
-_ADDRESS: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Za-z:.%_-]+)\]|(?P<v4>[0-9.]+)):(?P<port>[0-9]{1,5})")
-_ALLOWED_ADDRESS: Final = (
-    "ADDR:PORT with a literal address (host names are not looked up), IPv6 in brackets, "
-    "port 0 to 65535 (0 takes any free one)"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class ListenAddress:
-    """Where a listener is bound: a literal IPv4 or IPv6 address and a port, 0 for any free one."""
-
-    host: str
-    port: int
-
-    def __post_init__(self) -> None:
-        ip_address(self.host)
-        if not 0 <= self.port <= 65535:
-            raise ValueError(f"no port: {self.port}")
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-    @property
-    def is_loopback(self) -> bool:
-        """True when nothing outside this machine can reach it."""
-        return ip_address(self.host).is_loopback
-
-    def to_toml(self) -> str:
-        """Return `ADDR:PORT`."""
-        return str(self)
-
-    @classmethod
-    def from_toml(cls, value: object) -> "ListenAddress":
-        """Return the address of `ADDR:PORT`; ValueError when it is none."""
-        match = _ADDRESS.fullmatch(value) if isinstance(value, str) else None
-        if match is None:
-            raise ValueError("not ADDR:PORT")
-        address = ip_address(match["v6"] or match["v4"])
-        if (address.version == 6) != (match["v6"] is not None):
-            raise ValueError("brackets are for IPv6 only")
-        return cls(str(address), int(match["port"]))
-
-
-@dataclass(frozen=True, slots=True)
-class PortRange:
-    """UDP ports for media, `first` and `last` included: whole pairs, RTP even and RTCP the next odd one."""
-
-    first: int
-    last: int
-
-    def __post_init__(self) -> None:
-        is_range = 1024 <= self.first < self.last <= 65535
-        if not is_range or self.first % 2 != 0 or self.last % 2 != 1:
-            raise ValueError("not a range of port pairs")
-
-    @property
-    def as_range(self) -> range:
-        """Every port of it."""
-        return range(self.first, self.last + 1)
-
-    def to_toml(self) -> list[int]:
-        """Return `[FIRST, LAST]`."""
-        return [self.first, self.last]
-
-    @classmethod
-    def from_toml(cls, value: object) -> "PortRange":
-        """Return the range of `[FIRST, LAST]`; ValueError when it is none."""
-        match value:
-            case [int() as first, int() as last]:
-                return cls(first, last)
-            case _:
-                raise ValueError("not [FIRST, LAST]")
-
-
-Listen: TypeAlias = tuple[ListenAddress, ...]
-
-
-def _read_listen(value: object) -> Listen:
-    addresses = [value] if isinstance(value, str) else value
-    if not isinstance(addresses, list) or not 1 <= len(addresses) <= MAX_LISTENERS:
-        raise ValueError("not a list of addresses")
-    return tuple(ListenAddress.from_toml(address) for address in addresses)
-
-
-_LISTEN: Final = {"read": _read_listen, "allowed": f"{_ALLOWED_ADDRESS}, or a list of 1 to {MAX_LISTENERS} of these"}
-_UDP_PORTS: Final = {
-    "read": PortRange.from_toml,
-    "allowed": "[FIRST, LAST], both 1024 to 65535, FIRST even and LAST odd (RTP and RTCP come in pairs)",
-}
-
-
-class RtspConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[rtsp]`: the RTSP server and its limits."""
-
-    listen: Annotated[
-        Listen,
-        Meta(
-            description="Addresses the RTSP server listens on. Beyond loopback only with users or `anonymous = true`.",
-            extra=_LISTEN,
-        ),
-    ] = (ListenAddress("127.0.0.1", 8554),)
-    transports: Annotated[
-        frozenset[Literal["tcp", "udp", "multicast"]],
-        Meta(
-            description="How media may travel: `tcp` is interleaved in the RTSP connection, `udp` is unicast, "
-            "`multicast` is once for all viewers, to where `[multicast]` says.",
-            min_length=1,
-            extra={"allowed": 'a list of "tcp", "udp" and "multicast", at least one'},
-        ),
-    ] = frozenset({"tcp", "udp"})
-    session_timeout_s: Annotated[
-        int,
-        Meta(
-            description="Session time-out that viewers are told, in seconds (RFC 2326 section 12.37).",
-            ge=10,
-            le=3600,
-        ),
-    ] = 60
-    max_sessions: Annotated[int, Meta(description="Sessions at the same time, all viewers.", ge=1, le=10_000)] = 64
-    max_sessions_per_address: Annotated[
-        int,
-        Meta(
-            description="Sessions at the same time from one IP address, of IPv6 from one /64 network.", ge=1, le=10_000
-        ),
-    ] = 16
-    max_connections: Annotated[
-        int, Meta(description="Open RTSP connections, with or without a session.", ge=1, le=10_000)
-    ] = 256
-    max_connections_per_address: Annotated[
-        int,
-        Meta(description="Open RTSP connections from one IP address, of IPv6 from one /64 network.", ge=1, le=10_000),
-    ] = 64
-    setup_within_s: Annotated[
-        int,
-        Meta(
-            description="A connection is closed after this many seconds without a session; each answered DESCRIBE or "
-            "SETUP begins them anew.",
-            ge=2,
-            le=300,
-        ),
-    ] = 10
-    max_pending_describes: Annotated[
-        int, Meta(description="DESCRIBEs that wait at the same time for a stream's first picture.", ge=1, le=10_000)
-    ] = 32
-    max_header_bytes: Annotated[
-        int, Meta(description="Bytes of a request up to its blank line.", ge=1024, le=65_536)
-    ] = 16_384
-    max_body_bytes: Annotated[int, Meta(description="Bytes of a request's body.", ge=0, le=65_536)] = 65_536
-    udp_ports: Annotated[
-        PortRange,
-        Meta(
-            description="UDP ports that media is sent from, first and last included; open them in the firewall.",
-            extra=_UDP_PORTS,
-        ),
-    ] = PortRange(50000, 50999)
-
-
-class HttpConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[http]`: metrics, health and status."""
-
-    listen: Annotated[
-        Listen,
-        Meta(
-            description="Addresses the HTTP server listens on. Beyond loopback only with users or `anonymous = true`.",
-            extra=_LISTEN,
-        ),
-    ] = (ListenAddress("127.0.0.1", 8080),)
-    max_connections: Annotated[int, Meta(description="Open HTTP connections.", ge=1, le=10_000)] = 64
-    max_connections_per_address: Annotated[
-        int,
-        Meta(description="Open HTTP connections from one IP address, of IPv6 from one /64 network.", ge=1, le=10_000),
-    ] = 32
-
-
-class LinkConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[link]`: when a viewer that does not take its media counts as dead."""
-
-    dead_after_s: Annotated[
-        float,
-        Meta(
-            description="A viewer loses nothing across a stall shorter than this, in seconds, and is ended after it.",
-            ge=2,
-            le=60,
-        ),
-    ] = 8.0
+from edge_streamer.config.cameras import CameraConfig, camera_tables
+from edge_streamer.config.streams import StreamConfig
+from edge_streamer.config.toml import write_tables
+from edge_streamer.media.settings import LinkSettings
+from edge_streamer.services.http.settings import HttpSettings
+from edge_streamer.services.rtsp.settings import MulticastSettings, RtspSettings
 
 
 class Config(Struct, frozen=True, kw_only=True):
@@ -266,11 +27,11 @@ class Config(Struct, frozen=True, kw_only=True):
     `users` is what the file of users says; empty where there is none.
     """
 
-    rtsp: RtspConfig
-    http: HttpConfig
-    link: LinkConfig
-    auth: AuthConfig
-    multicast: MulticastConfig
+    rtsp: RtspSettings
+    http: HttpSettings
+    link: LinkSettings
+    auth: AuthSettings
+    multicast: MulticastSettings
     streams: dict[str, StreamConfig]
     cameras: dict[int, CameraConfig]
     users: Users
@@ -284,115 +45,9 @@ class Config(Struct, frozen=True, kw_only=True):
 
 
 SECTIONS: Final[Mapping[str, type[Struct]]] = {
-    "rtsp": RtspConfig,
-    "http": HttpConfig,
-    "link": LinkConfig,
-    "auth": AuthConfig,
-    "multicast": MulticastConfig,
+    "rtsp": RtspSettings,
+    "http": HttpSettings,
+    "link": LinkSettings,
+    "auth": AuthSettings,
+    "multicast": MulticastSettings,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Overrides:
-    """What stands over the file: `ADDR:PORT` as typed on the command line, None for not given; over both stands where
-    systemd listens for us already, by the name that its socket unit gives (FileDescriptorName=)."""
-
-    rtsp: str | None = None
-    http: str | None = None
-    inherited: Mapping[str, Listen] = field(default_factory=dict)
-
-
-def load_config(path: Path | None, *, profile: Profile | None, overrides: Overrides) -> Config:
-    """Return the effective configuration; without `path` that of no file. ConfigError for the first mistake."""
-    tables = {} if path is None else read_file(path)
-    folder = Path.cwd() if path is None else path.absolute().parent
-    return build_config(tables, profile=profile, overrides=overrides, folder=folder)
-
-
-def build_config(tables: Mapping[str, Any], *, profile: Profile | None, overrides: Overrides, folder: Path) -> Config:
-    """Return the configuration of parsed TOML `tables`; `folder` is what relative paths are relative to."""
-    check_keys(tables, [*SECTIONS, "streams", "cameras"])
-    _check_inherited(overrides.inherited)
-    rtsp = read_struct(tables.get("rtsp", {}), RtspConfig, "rtsp")
-    http = read_struct(tables.get("http", {}), HttpConfig, "http")
-    auth = read_auth(tables.get("auth", {}), folder)
-    streams = read_streams(tables.get("streams"), _inherited_streams(profile), folder)
-    config = Config(
-        rtsp=msgspec.structs.replace(rtsp, listen=_listen(rtsp.listen, overrides, "rtsp", overrides.rtsp)),
-        http=msgspec.structs.replace(http, listen=_listen(http.listen, overrides, "http", overrides.http)),
-        link=read_struct(tables.get("link", {}), LinkConfig, "link"),
-        auth=auth,
-        multicast=read_struct(tables.get("multicast", {}), MulticastConfig, "multicast"),
-        streams=streams,
-        cameras=read_cameras(tables.get("cameras", {}), _used_cameras(streams.values())),
-        users=load_users(auth),
-    )
-    _check_reachability(config)
-    _check_listeners(config)
-    check_encoders(config.streams, profile)
-    if "multicast" in config.rtsp.transports:
-        check_multicast(config.multicast, len(config.streams), config.rtsp.udp_ports.as_range)
-    return config
-
-
-def users_path(path: Path | None) -> Path:
-    """Return the file of users that the configuration at `path` (None: no file) names, or the one for who names none.
-
-    ConfigError when that much of the configuration cannot be read; the rest of it may still be unfinished.
-    """
-    tables = {} if path is None else read_file(path)
-    folder = Path.cwd() if path is None else path.absolute().parent
-    return path_of_users(read_auth(tables.get("auth", {}), folder))
-
-
-def _inherited_streams(profile: Profile | None) -> Mapping[str, Mapping[str, object]]:
-    return profile.streams if profile and profile.streams else DEFAULT_STREAMS
-
-
-def _used_cameras(streams: Iterable[StreamConfig]) -> frozenset[int]:
-    """The numbers of the cameras that are written, and those that `auto` may become."""
-    return frozenset(stream.camera for stream in streams if isinstance(stream, AutoStream | CameraStream))
-
-
-def _check_inherited(inherited: Iterable[str]) -> None:
-    """A socket that nobody accepts from would let its clients wait for ever."""
-    for name in inherited:
-        if name not in INHERITED_NAMES:
-            raise ConfigError(
-                f"systemd hands over a socket called {shown(name)} that nothing here serves; allowed as "
-                f"FileDescriptorName= of its unit: {', '.join(INHERITED_NAMES)}"
-            )
-
-
-def _listen(written: Listen, overrides: Overrides, name: str, typed: str | None) -> Listen:
-    if name in overrides.inherited:
-        return overrides.inherited[name]
-    if typed is None:
-        return written
-    try:
-        return (ListenAddress.from_toml(typed),)
-    except ValueError:
-        raise ConfigError(f"--{name}: {shown(typed)} is not allowed; allowed: {_ALLOWED_ADDRESS}") from None
-
-
-def _check_reachability(config: Config) -> None:
-    """Where nobody has to log in, what other machines can reach is opened only by a written decision."""
-    if config.auth.anonymous or config.users:
-        return
-    for section, listen in (("rtsp", config.rtsp.listen), ("http", config.http.listen)):
-        for address in listen:
-            if not address.is_loopback:
-                raise ConfigError(
-                    f"{section}.listen: {address} can be reached from other machines and nobody has to log in; add a "
-                    "user (edge-streamer user add NAME), or listen on 127.0.0.1 or [::1] only, or write anonymous = "
-                    "true under [auth] in the configuration file"
-                )
-
-
-def _check_listeners(config: Config) -> None:
-    seen: set[ListenAddress] = set()
-    for section, listen in (("rtsp", config.rtsp.listen), ("http", config.http.listen)):
-        for address in listen:
-            if address.port != 0 and address in seen:
-                raise ConfigError(f"{section}.listen: {address} is written twice; give each listener a port of its own")
-            seen.add(address)

@@ -1,21 +1,20 @@
-"""The `[streams.<name>]` tables: what each kind of source may be told, and what `auto` becomes where it runs.
+"""The `[streams.<name>]` tables: what each kind of source may be told.
 
 The structs are part of the contract that `config` describes; `config` alone calls `read_streams` and hands the rest
-on. What a board's encoder can make is `encoder_limits`', which streams share a process is `source_plan`'s, and what a
-stream is at run time (fan-out, key frames, write budget) is `media`'s.
+on. What a board's encoder can make is `encoder_limits`', what `auto` becomes and which streams share a process is
+`app.source_plan`'s, and what a stream is at run time (fan-out, key frames, write budget) is `media`'s.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Formatter
-from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta, Struct
 
-from edge_streamer.config.toml import ConfigError, expect_table, fields_of, read_struct, shown, shown_key
-from edge_streamer.device.cameras import FoundCamera
+from edge_streamer.config.toml import ConfigError, expect_table, read_struct, shown, shown_key
 from edge_streamer.protocol.source.ranges import (
     BITRATE_BPS,
     CAMERA_NUMBER,
@@ -27,6 +26,7 @@ from edge_streamer.protocol.source.ranges import (
     CameraFormat,
     EncoderName,
 )
+from edge_streamer.services.marks import fields_of
 
 MAX_STREAMS: Final = 16
 
@@ -233,7 +233,6 @@ _STREAM_TYPES: Final[dict[str, type[StreamConfig]]] = {
     "v4l2": DeviceStream,
     "file": FileStream,
 }
-_Encoded = TypeVar("_Encoded", PatternStream, CameraStream, DeviceStream)
 
 DEFAULT_STREAMS: Final[Mapping[str, Mapping[str, object]]] = {
     "main": {},
@@ -256,22 +255,6 @@ def read_streams(
     if len(tables) > MAX_STREAMS:
         raise ConfigError(f"streams: {len(tables)} streams are not allowed; allowed: up to {MAX_STREAMS}")
     return {name: _read_stream(name, table, inherited.get(name, {}), folder) for name, table in tables.items()}
-
-
-def decide_source(stream: StreamConfig, found: Sequence[FoundCamera]) -> DecidedStream:
-    """Return `stream` with a definite source: `auto` becomes a camera of those `found`, or the test pattern."""
-    if not isinstance(stream, AutoStream):
-        return stream
-    if any(camera.kind == "picamera2" and camera.number == stream.camera for camera in found):
-        return _as_kind(stream, CameraStream)
-    usb = next((camera for camera in found if camera.kind == "v4l2"), None)
-    return _as_kind(stream, DeviceStream, device=usb.device) if usb else _as_kind(stream, PatternStream)
-
-
-def _as_kind(stream: AutoStream, struct_type: type[_Encoded], **own: Any) -> _Encoded:
-    taken = fields_of(struct_type).keys() - {"source"}
-    shared = {key: value for key, value in msgspec.structs.asdict(stream).items() if key in taken}
-    return struct_type(**shared, **own)
 
 
 def _read_stream(name: str, table: object, inherited: Mapping[str, object], folder: Path) -> StreamConfig:

@@ -5,7 +5,7 @@ It knows keys, types and ranges, all read from the struct's own annotations; it 
 
 A struct's field carries `Annotated[..., msgspec.Meta(description=..., ge=..., le=...)]`. Two entries of
 `Meta(extra=...)` say what annotations cannot: `allowed` (the words for it) and `read` (a function that returns the
-field's value for a TOML value, or raises ValueError).
+field's value for a TOML value, or raises ValueError). `services.marks` has the other entries.
 """
 
 import difflib
@@ -17,6 +17,8 @@ from typing import Any, Final, Protocol, TypeVar, get_type_hints, runtime_checka
 
 import msgspec
 from msgspec import inspect
+
+from edge_streamer.services.marks import extra_of, fields_of, unwrapped
 
 MAX_FILE_BYTES: Final = 1 << 20
 """A configuration is a page of text; a wrong path must not be read into memory for ever (`--config /dev/zero`)."""
@@ -103,23 +105,16 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f' did you mean "{matches[0]}"?' if matches else ""
 
 
-def fields_of(struct_type: type[msgspec.Struct]) -> dict[str, inspect.Field]:
-    """Return the fields of a struct by key, in the order they are written down."""
-    info = inspect.type_info(struct_type)
-    assert isinstance(info, inspect.StructType)
-    return {field.name: field for field in info.fields}
-
-
 def description(field: inspect.Field) -> str:
     """Return a field's `Meta(description=...)`."""
-    _, metadata = _bare(field.type)
+    _, metadata = unwrapped(field.type)
     return str((metadata.extra_json_schema or {})["description"]) if metadata else ""
 
 
 def allowed(field: inspect.Field, found: object = None) -> str:
     """Return what may be written for `field` in words; says the type too unless `found` has it already."""
-    bare, metadata = _bare(field.type)
-    extra = _extra(metadata)
+    bare, _ = unwrapped(field.type)
+    extra = extra_of(field)
     if "allowed" in extra:
         return str(extra["allowed"])
     match bare:
@@ -190,25 +185,11 @@ def _escaped(character: str) -> str:
 
 
 def _read_value(value: object, hint: Any, field: inspect.Field, path: str) -> object:
-    _, metadata = _bare(field.type)
-    read = _extra(metadata).get("read")
+    read = extra_of(field).get("read")
     try:
         return read(value) if read else msgspec.convert(value, hint)
     except ValueError:  # what `read` raises; msgspec's ValidationError is one too
         raise ConfigError(f"{path}: {shown(value)} is not allowed; allowed: {allowed(field, value)}") from None
-
-
-def _bare(field_type: inspect.Type) -> tuple[inspect.Type, inspect.Metadata | None]:
-    """Take `| None` and the metadata off a type; return both."""
-    if isinstance(field_type, inspect.UnionType):
-        field_type = next(each for each in field_type.types if not isinstance(each, inspect.NoneType))
-    if isinstance(field_type, inspect.Metadata):
-        return field_type.type, field_type
-    return field_type, None
-
-
-def _extra(metadata: inspect.Metadata | None) -> dict[str, Any]:
-    return (metadata.extra if metadata else None) or {}
 
 
 def _range(number: inspect.IntType | inspect.FloatType, kind: str) -> str:

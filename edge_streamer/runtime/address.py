@@ -1,12 +1,25 @@
-"""Socket addresses as the rest of the code wants them: a host without port, brackets or IPv4-in-IPv6 dress."""
+"""Addresses and ports: those of sockets, as the rest of the code wants them, and those that an operator writes.
 
+A socket's address loses port, brackets and its IPv4-in-IPv6 form (`host_of`, `undressed`). `ListenAddress` and
+`PortRange` are values of settings sections and know their own TOML.
+"""
+
+import re
 import socket
-from ipaddress import IPv6Address
-from typing import Any, Final
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from typing import Any, Final, TypeAlias
 
 _MAPPED: Final = "::ffff:"
 _IPV6_NETWORK: Final = -1 << 64
 _IPV6_LOOPBACK: Final = "::1"
+
+MAX_LISTENERS: Final = 16
+_ADDRESS: Final = re.compile(r"(?:\[(?P<v6>[0-9A-Za-z:.%_-]+)\]|(?P<v4>[0-9.]+)):(?P<port>[0-9]{1,5})")
+ALLOWED_ADDRESS: Final = (
+    "ADDR:PORT with a literal address (host names are not looked up), IPv6 in brackets, "
+    "port 0 to 65535 (0 takes any free one)"
+)
 
 
 def family_of(host: str) -> socket.AddressFamily:
@@ -46,3 +59,87 @@ def with_port(sockaddr: Any, port: int) -> Any:
 def bracketed(host: str) -> str:
     """Return `host` as it stands in a URL."""
     return f"[{host}]" if ":" in host else host
+
+
+@dataclass(frozen=True, slots=True)
+class ListenAddress:
+    """Where a listener is bound: a literal IPv4 or IPv6 address and a port, 0 for any free one."""
+
+    host: str
+    port: int
+
+    def __post_init__(self) -> None:
+        ip_address(self.host)
+        if not 0 <= self.port <= 65535:
+            raise ValueError(f"no port: {self.port}")
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_loopback(self) -> bool:
+        """True when nothing outside this machine can reach it."""
+        return ip_address(self.host).is_loopback
+
+    def to_toml(self) -> str:
+        """Return `ADDR:PORT`."""
+        return str(self)
+
+    @classmethod
+    def from_toml(cls, value: object) -> "ListenAddress":
+        """Return the address of `ADDR:PORT`; ValueError when it is none."""
+        match = _ADDRESS.fullmatch(value) if isinstance(value, str) else None
+        if match is None:
+            raise ValueError("not ADDR:PORT")
+        address = ip_address(match["v6"] or match["v4"])
+        if (address.version == 6) != (match["v6"] is not None):
+            raise ValueError("brackets are for IPv6 only")
+        return cls(str(address), int(match["port"]))
+
+
+@dataclass(frozen=True, slots=True)
+class PortRange:
+    """UDP ports for media, `first` and `last` included: whole pairs, RTP even and RTCP the next odd one."""
+
+    first: int
+    last: int
+
+    def __post_init__(self) -> None:
+        is_range = 1024 <= self.first < self.last <= 65535
+        if not is_range or self.first % 2 != 0 or self.last % 2 != 1:
+            raise ValueError("not a range of port pairs")
+
+    def to_toml(self) -> list[int]:
+        """Return `[FIRST, LAST]`."""
+        return [self.first, self.last]
+
+    @classmethod
+    def from_toml(cls, value: object) -> "PortRange":
+        """Return the range of `[FIRST, LAST]`; ValueError when it is none."""
+        match value:
+            case [int() as first, int() as last]:
+                return cls(first, last)
+            case _:
+                raise ValueError("not [FIRST, LAST]")
+
+
+Listen: TypeAlias = tuple[ListenAddress, ...]
+
+
+def _read_listen(value: object) -> Listen:
+    addresses = [value] if isinstance(value, str) else value
+    if not isinstance(addresses, list) or not 1 <= len(addresses) <= MAX_LISTENERS:
+        raise ValueError("not a list of addresses")
+    return tuple(ListenAddress.from_toml(address) for address in addresses)
+
+
+LISTEN_EXTRA: Final = {
+    "read": _read_listen,
+    "allowed": f"{ALLOWED_ADDRESS}, or a list of 1 to {MAX_LISTENERS} of these",
+}
+"""`msgspec.Meta(extra=...)` of a settings field that holds a `Listen`: how TOML is read, and the words for it."""
+PORT_RANGE_EXTRA: Final = {
+    "read": PortRange.from_toml,
+    "allowed": "[FIRST, LAST], both 1024 to 65535, FIRST even and LAST odd (RTP and RTCP come in pairs)",
+}
+"""The same of a field that holds a `PortRange`."""

@@ -46,24 +46,6 @@ class RestartReason(StrEnum):
     FAILED = "failed"
 
 
-class Limit(StrEnum):
-    """What somebody was refused for, by its configuration key: a closed set.
-
-    What is wrong in a request itself, a head or body that is too long among it, is a protocol error instead.
-    """
-
-    SESSIONS = "rtsp.max_sessions"
-    SESSIONS_PER_ADDRESS = "rtsp.max_sessions_per_address"
-    RTSP_CONNECTIONS = "rtsp.max_connections"
-    RTSP_CONNECTIONS_PER_ADDRESS = "rtsp.max_connections_per_address"
-    SETUP_WITHIN = "rtsp.setup_within_s"
-    PENDING_DESCRIBES = "rtsp.max_pending_describes"
-    UDP_PORTS = "rtsp.udp_ports"
-    HTTP_CONNECTIONS = "http.max_connections"
-    HTTP_CONNECTIONS_PER_ADDRESS = "http.max_connections_per_address"
-    DESCRIPTORS = "descriptors"  # no key of ours: the operating system's (LimitNOFILE)
-
-
 LimitValue = int | list[int]
 
 
@@ -171,7 +153,7 @@ class ServiceStatus:
     rtsp_auth_failures: int = 0
     http_auth_failures: int = 0
     limits: Mapping[str, LimitValue] = field(default_factory=dict)  # configuration key -> what is in effect
-    limits_reached: Mapping[Limit, int] = field(default_factory=dict)
+    limits_reached: Mapping[str, int] = field(default_factory=dict)  # configuration key -> refusals
     connections_open: Mapping[str, int] = field(default_factory=dict)  # "rtsp" | "http" -> now
     sent_bytes: Mapping[str, int] = field(default_factory=dict)  # transport -> count, survives session end
     sent_packets: Mapping[str, int] = field(default_factory=dict)
@@ -183,3 +165,20 @@ class ServiceStatus:
 
 TakeStatus: TypeAlias = Callable[[], ServiceStatus]
 """Returns the status of now, made anew with each call."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadOutcome:
+    """What a reload came to: `error` is the configuration's mistake in one line, and empty when it was applied.
+
+    `changed` are the streams that were added, removed or replaced, or that a camera's other stream made pause;
+    `needs_restart` are the keys that are other than they were and wait for a restart of the service.
+    """
+
+    error: str = ""
+    changed: tuple[str, ...] = ()
+    needs_restart: tuple[str, ...] = ()
+
+
+OnReloaded: TypeAlias = Callable[[ReloadOutcome], None]
+"""Is called once with what a reload came to."""

@@ -1,12 +1,14 @@
 """What a reload has to do, from two configurations."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from edge_streamer.app.reload_plan import RESTART_KEYS, InEffect, ReloadPlan, device_of, plan_reload
 from edge_streamer.app.source_plan import PlannedSource, plan_sources
-from edge_streamer.config.config import Config, Overrides, build_config
+from edge_streamer.config.config import SECTIONS, Config
+from edge_streamer.config.load import Overrides, build_config
 from edge_streamer.config.toml import read_text
 from edge_streamer.device.cameras import FoundCamera
 
@@ -23,10 +25,10 @@ def camera(name: str, number: int = 0, **keys: object) -> str:
     return f'[streams.{name}]\nsource = "picamera2"\ncamera = {number}\n{lines}'
 
 
-def loaded(text: str, found: tuple[FoundCamera, ...] = ()) -> tuple[Config, tuple[PlannedSource, ...]]:
-    config = build_config(
-        read_text(text.encode(), "test"), profile=None, overrides=Overrides(), folder=Path("/nowhere")
-    )
+def loaded(
+    text: str, found: tuple[FoundCamera, ...] = (), folder: Path = Path("/nowhere")
+) -> tuple[Config, tuple[PlannedSource, ...]]:
+    config = build_config(read_text(text.encode(), "test"), profile=None, overrides=Overrides(), folder=folder)
     return config, plan_sources(config.streams, config.cameras, found)
 
 
@@ -106,8 +108,48 @@ RESTARTS = {
 }
 
 
-def test_every_key_that_waits_for_a_restart_is_tried() -> None:
+OTHERS = {
+    "rtsp.transports": '[rtsp]\ntransports = ["tcp"]\n',
+    "rtsp.max_sessions": "[rtsp]\nmax_sessions = 3\n",
+    "rtsp.max_sessions_per_address": "[rtsp]\nmax_sessions_per_address = 3\n",
+    "rtsp.max_connections": "[rtsp]\nmax_connections = 3\n",
+    "rtsp.max_connections_per_address": "[rtsp]\nmax_connections_per_address = 3\n",
+    "rtsp.setup_within_s": "[rtsp]\nsetup_within_s = 3\n",
+    "rtsp.max_pending_describes": "[rtsp]\nmax_pending_describes = 3\n",
+    "rtsp.max_header_bytes": "[rtsp]\nmax_header_bytes = 2048\n",
+    "rtsp.max_body_bytes": "[rtsp]\nmax_body_bytes = 0\n",
+    "http.max_connections": "[http]\nmax_connections = 3\n",
+    "http.max_connections_per_address": "[http]\nmax_connections_per_address = 3\n",
+    "auth.anonymous": "[auth]\nanonymous = true\n",
+    "auth.users": '[auth]\nusers = "users"\n',
+    "auth.basic": '[auth]\nbasic = "always"\n',
+    "auth.sha256": "[auth]\nsha256 = true\n",
+    "auth.metrics_networks": "[auth]\nmetrics_networks = []\n",
+}
+
+
+def test_every_key_of_a_section_is_changed_alone() -> None:
+    keys = {f"{section}.{field}" for section, struct in SECTIONS.items() for field in struct.__struct_fields__}
+    assert set(RESTARTS) | set(OTHERS) == keys
     assert set(RESTARTS) == set(RESTART_KEYS)
+
+
+def test_the_page_of_operators_names_every_key_that_waits_for_a_restart() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
+    (row,) = [line for line in page.splitlines() if "`needs_restart`" in line and line.startswith("| `rtsp.listen`")]
+    named = re.findall(r"`([^`]*)`", row.split("|")[1])
+    sections = {name.strip("[]") for name in named if name.startswith("[")}
+    assert {key for key in RESTART_KEYS if key.partition(".")[0] not in sections} == set(named) - {"[multicast]"}
+
+
+@pytest.mark.parametrize("key", OTHERS)
+def test_a_key_that_waits_for_nothing_is_in_effect(key: str, tmp_path: Path) -> None:
+    (tmp_path / "users").write_text(f"alice viewer MD5={'0' * 32}\n")
+    changed = loaded(pattern("main") + OTHERS[key], folder=tmp_path)
+    done = plan_reload(InEffect.from_start(*loaded(pattern("main"))), *changed)
+    assert done.needs_restart == ()
+    assert done.after == InEffect.from_start(*changed)
+    assert done.after.config != loaded(pattern("main"))[0]
 
 
 @pytest.mark.parametrize("key", RESTART_KEYS)

@@ -1,4 +1,4 @@
-"""Which processes feed the streams, with what command line, and what one camera cannot give at once."""
+"""What `auto` becomes, which process feeds which streams by what command line, what a camera cannot give at once."""
 
 import json
 from collections.abc import Mapping
@@ -7,17 +7,10 @@ from typing import Any
 
 import pytest
 
-from edge_streamer.app.source_plan import PlannedSource, plan_sources
+from edge_streamer.app.source_plan import PlannedSource, decide_source, plan_sources
 from edge_streamer.config.cameras import CameraConfig
-from edge_streamer.config.config import (
-    AutoStream,
-    CameraStream,
-    ConfigError,
-    DeviceStream,
-    FileStream,
-    PatternStream,
-    StreamConfig,
-)
+from edge_streamer.config.streams import AutoStream, CameraStream, DeviceStream, FileStream, PatternStream, StreamConfig
+from edge_streamer.config.toml import ConfigError
 from edge_streamer.device.cameras import FoundCamera
 from edge_streamer.protocol.source.encoder_limits import EncoderLimits
 from edge_streamer.protocol.source.request import (
@@ -32,7 +25,9 @@ from edge_streamer.services.supervision.spec import SourceSpec
 
 WEBCAM = "/dev/v4l/by-id/usb-cam"
 CSI = FoundCamera("picamera2", 0, "", "imx708")
+CSI_1 = FoundCamera("picamera2", 1, "", "imx219")
 USB = FoundCamera("v4l2", 2, WEBCAM, "Webcam")
+USB_4 = FoundCamera("v4l2", 4, "/dev/video4", "Webcam")
 SMALL: dict[str, Any] = {"width": 640, "height": 360, "fps": 15, "bitrate_bps": 400_000}
 
 
@@ -61,6 +56,45 @@ def as_the_child_reads_it(spec: SourceSpec) -> Request:
     outputs = [words[place + 1] for place, word in enumerate(words) if word == "--output"]
     options = words[words.index("--options") + 1] if "--options" in words else "{}"
     return parse_request(words[0], outputs, options, None)
+
+
+@pytest.mark.parametrize(
+    ("camera", "found", "kind"),
+    [
+        (0, (), "testpattern"),
+        (0, (CSI, CSI_1, USB), "picamera2"),
+        (1, (CSI, CSI_1, USB), "picamera2"),
+        (1, (CSI,), "testpattern"),
+        (1, (CSI, USB), "v4l2"),
+        (2, (USB,), "v4l2"),
+        (0, (USB, USB_4), "v4l2"),
+    ],
+)
+def test_auto_is_its_camera_or_a_usb_camera_or_the_test_pattern(
+    camera: int, found: tuple[FoundCamera, ...], kind: str
+) -> None:
+    assert decide_source(AutoStream(camera=camera), found).source == kind
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [PatternStream(), CameraStream(), DeviceStream(device="/dev/video9"), FileStream(path="/a.mp4")],
+)
+def test_a_written_source_stays_whatever_is_found(stream: StreamConfig) -> None:
+    for found in ((), (CSI, USB)):
+        assert decide_source(stream, found) is stream
+
+
+def test_auto_takes_along_what_was_written() -> None:
+    written = {
+        "width": 1920, "height": 1080, "fps": 25, "bitrate_bps": 4_000_000, "gop_s": 1.0, "overlay": "{name}",
+        "link_bitrate_bps": 8_000_000, "slow_readers": "skip", "on_demand": True, "linger_s": 2.0,
+        "give_up_after_s": 30.0,
+    }  # fmt: skip
+    stream = AutoStream(**written, camera=1, encoder="software")
+    assert decide_source(stream, (CSI_1,)) == CameraStream(**written, camera=1, encoder="software")
+    assert decide_source(stream, (USB,)) == DeviceStream(**written, device=USB.device, encoder="software")
+    assert decide_source(stream, ()) == PatternStream(**written)
 
 
 @pytest.mark.parametrize(("found", "kind"), [((CSI,), "picamera2"), ((USB,), "v4l2"), ((CSI, USB), "picamera2")])

@@ -14,13 +14,14 @@ import pytest
 from edge_streamer.app.source_plan import PlannedSource
 from edge_streamer.cli import main as cli
 from edge_streamer.cli.main import main
-from edge_streamer.config.config import Config, ListenAddress
+from edge_streamer.config.config import Config
 from edge_streamer.device.cameras import FoundCamera
 from edge_streamer.device.systemd import Sockets
+from edge_streamer.runtime.address import ListenAddress
 
 
 class RecordedApp(ModuleType):
-    """Stands for `edge_streamer.app.app`: keeps what it was run with."""
+    """Stands for `edge_streamer.app.run`: keeps what it was run with."""
 
     exit_code = 0
 
@@ -35,8 +36,8 @@ class RecordedApp(ModuleType):
 
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> RecordedApp:
-    recorded = RecordedApp("edge_streamer.app.app")
-    monkeypatch.setitem(sys.modules, "edge_streamer.app.app", recorded)
+    recorded = RecordedApp("edge_streamer.app.run")
+    monkeypatch.setitem(sys.modules, "edge_streamer.app.run", recorded)
     return recorded
 
 
@@ -201,7 +202,7 @@ def test_a_reader_that_has_seen_enough_is_no_mistake() -> None:
 def test_check_and_probe_import_no_video_library() -> None:
     script = (
         "import sys; from edge_streamer.cli.main import main; main(['probe']); main(['check']); "
-        "sys.exit(any(name in sys.modules for name in ('av', 'numpy', 'edge_streamer.app.app')))"
+        "sys.exit(any(name in sys.modules for name in ('av', 'numpy', 'edge_streamer.app.run')))"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60, check=False)
     assert ended.returncode == 0

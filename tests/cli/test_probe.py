@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge_streamer.cli.probe import ProbeReport, describe_stream, probe
-from edge_streamer.config.config import FileStream
+from edge_streamer.config.streams import FileStream
 from edge_streamer.device.inventory import Inventory
 from edge_streamer.device.serial_ports import SerialPort
 from edge_streamer.protocol.source.inventory import Camera, CameraMode, HardwareEncoder, Part

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_streamer.accounts.users import Role, read_users
+from edge_streamer.accounts.users import Role
+from edge_streamer.accounts.users_file import read_users
 from edge_streamer.cli.main import main
 from edge_streamer.protocol.digest import Algorithm, compute_ha1
 

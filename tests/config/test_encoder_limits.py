@@ -4,22 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from edge_streamer.config.config import (
+from edge_streamer.config.encoder_limits import check_encoders, check_fits
+from edge_streamer.config.load import Overrides, build_config
+from edge_streamer.config.profiles import Board, Profile, boards_with_encoder
+from edge_streamer.config.streams import (
     AutoStream,
     CameraStream,
-    ConfigError,
     DeviceStream,
     EncodedStream,
     FileStream,
-    Overrides,
     PatternStream,
     StreamConfig,
-    build_config,
-    check_encoders,
-    check_fits,
 )
-from edge_streamer.config.profiles import Board, Profile, boards_with_encoder
-from edge_streamer.config.toml import read_text
+from edge_streamer.config.toml import ConfigError, read_text
 from edge_streamer.protocol.source.encoder_limits import EncoderLimits
 
 ENCODER = EncoderLimits(

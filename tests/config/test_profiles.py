@@ -6,7 +6,8 @@ from typing import Final
 
 import pytest
 
-from edge_streamer.config.config import EncodedStream, Overrides, check_fits, load_config
+from edge_streamer.config.encoder_limits import check_fits
+from edge_streamer.config.load import Overrides, load_config
 from edge_streamer.config.profiles import (
     Profile,
     boards_with_encoder,
@@ -17,6 +18,7 @@ from edge_streamer.config.profiles import (
     profile_folders,
     select_profile,
 )
+from edge_streamer.config.streams import EncodedStream
 from edge_streamer.config.toml import ConfigError
 from edge_streamer.device.board import BoardIdentity, read_board
 

@@ -1,4 +1,4 @@
-"""The streams' tables: what a source kind may be told, and what `auto` becomes on a machine with cameras or without."""
+"""The streams' tables: what a source kind may be told."""
 
 import string
 import time
@@ -9,22 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_streamer.config.config import (
+from edge_streamer.config.streams import (
+    DEFAULT_STREAMS,
     AutoStream,
     CameraStream,
-    ConfigError,
     DeviceStream,
     FileStream,
     PatternStream,
     StreamConfig,
+    read_streams,
 )
-from edge_streamer.config.streams import DEFAULT_STREAMS, decide_source, read_streams
-from edge_streamer.device.cameras import FoundCamera
-
-CSI = FoundCamera("picamera2", 0, "", "imx708")
-CSI_1 = FoundCamera("picamera2", 1, "", "imx219")
-USB = FoundCamera("v4l2", 2, "/dev/v4l/by-id/usb-cam", "Webcam")
-USB_4 = FoundCamera("v4l2", 4, "/dev/video4", "Webcam")
+from edge_streamer.config.toml import ConfigError
 
 
 def read(name: str = "main", **table: Any) -> StreamConfig:
@@ -36,45 +31,6 @@ def mistake(**table: Any) -> str:
         read("main", **table)
     assert len(str(error.value).splitlines()) == 1
     return str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("camera", "found", "kind"),
-    [
-        (0, (), "testpattern"),
-        (0, (CSI, CSI_1, USB), "picamera2"),
-        (1, (CSI, CSI_1, USB), "picamera2"),
-        (1, (CSI,), "testpattern"),
-        (1, (CSI, USB), "v4l2"),
-        (2, (USB,), "v4l2"),
-        (0, (USB, USB_4), "v4l2"),
-    ],
-)
-def test_auto_is_its_camera_or_a_usb_camera_or_the_test_pattern(
-    camera: int, found: tuple[FoundCamera, ...], kind: str
-) -> None:
-    assert decide_source(AutoStream(camera=camera), found).source == kind
-
-
-@pytest.mark.parametrize(
-    "stream",
-    [PatternStream(), CameraStream(), DeviceStream(device="/dev/video9"), FileStream(path="/a.mp4")],
-)
-def test_a_written_source_stays_whatever_is_found(stream: StreamConfig) -> None:
-    for found in ((), (CSI, USB)):
-        assert decide_source(stream, found) is stream
-
-
-def test_auto_takes_along_what_was_written() -> None:
-    written = {
-        "width": 1920, "height": 1080, "fps": 25, "bitrate_bps": 4_000_000, "gop_s": 1.0, "overlay": "{name}",
-        "link_bitrate_bps": 8_000_000, "slow_readers": "skip", "on_demand": True, "linger_s": 2.0,
-        "give_up_after_s": 30.0,
-    }  # fmt: skip
-    stream = AutoStream(**written, camera=1, encoder="software")
-    assert decide_source(stream, (CSI_1,)) == CameraStream(**written, camera=1, encoder="software")
-    assert decide_source(stream, (USB,)) == DeviceStream(**written, device=USB.device, encoder="software")
-    assert decide_source(stream, ()) == PatternStream(**written)
 
 
 @pytest.mark.parametrize(

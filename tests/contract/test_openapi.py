@@ -16,7 +16,8 @@ from typing import Final
 
 import pytest
 
-from edge_streamer.accounts.users import Role, change_users, new_user
+from edge_streamer.accounts.users import Role, new_user
+from edge_streamer.accounts.users_file import change_users
 from tests.support.rtsp.reader import RtspReader
 from tests.support.service import RunningService, running_service
 

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from edge_streamer.services.metrics.exposition import MetricsExposition, ServiceCollector
-from edge_streamer.services.status import Limit, ServiceStatus
+from edge_streamer.services.status import ServiceStatus
 from tests.support.service_status import a_reporting_session, a_status, a_stream
 
 
@@ -15,7 +15,7 @@ def busy() -> ServiceStatus:
         streams=(a_stream(restarts={"exit": 1}),),
         rtsp_responses={"200": 1},
         rtsp_protocol_errors={"malformed": 1},
-        limits_reached={Limit.SESSIONS: 1},
+        limits_reached={"rtsp.max_sessions": 1},
     )
 
 

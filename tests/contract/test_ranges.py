@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from edge_streamer.config.config import Overrides, build_config
+from edge_streamer.config.load import Overrides, build_config
 from edge_streamer.config.toml import ConfigError
 from edge_streamer.protocol.source.messages import SourceCommand
 from edge_streamer.protocol.source.request import parse_request

@@ -13,7 +13,8 @@ from typing import Final
 
 import pytest
 
-from edge_streamer.accounts.users import Role, change_users, new_user
+from edge_streamer.accounts.users import Role, new_user
+from edge_streamer.accounts.users_file import change_users
 from tests.support.players import FFMPEG, FFPROBE, GSTREAMER, PYAV, Player, Playing, Shown
 from tests.support.rtsp.digest_client import DigestClient, parse_challenge
 from tests.support.rtsp.reader import RtspReader

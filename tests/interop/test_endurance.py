@@ -216,7 +216,7 @@ def test_ten_thousand_peers_that_connect_and_reset():
 
 
 def test_who_comes_and_goes_leaves_nothing_for_the_garbage_collector(tmp_path):
-    """So it runs seldom (`app.GC_THRESHOLD`), and memory does not wait for it."""
+    """So it runs seldom (`app.run.GC_THRESHOLD`), and memory does not wait for it."""
     few, many = (left_for_the_collector(tmp_path, rounds) for rounds in (2, 12))
     assert many == few
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 
+from edge_streamer.services.limits import COUNTED_LIMITS, DESCRIPTORS
 from tests.support.rtsp.reader import RtspReader
 from tests.support.rtsp.wire import encode_request
 from tests.support.service import RunningService, running_service
@@ -214,6 +215,11 @@ REACHED_BY: Final = {
     "header_limit": too_long_a_head,
     "body_limit": too_long_a_body,
 }
+
+
+def test_every_limit_that_is_counted_is_reached():
+    of_a_request = {"header_limit", "body_limit"}  # counted as protocol errors
+    assert set(REACHED_BY) == (set(COUNTED_LIMITS) - {DESCRIPTORS}) | of_a_request  # test_endurance has descriptors
 
 
 @pytest.mark.parametrize("limit", REACHED_BY)

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import pytest
 
-from edge_streamer.accounts.users import Role, change_users, new_user
+from edge_streamer.accounts.users import Role, new_user
+from edge_streamer.accounts.users_file import change_users
 from edge_streamer.codec.h264.sps import parse_sps
 from tests.support.browser.live_recorder import LiveRecorder, watch, watch_for
 from tests.support.rtsp.digest_client import DigestClient, parse_challenge

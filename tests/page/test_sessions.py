@@ -5,7 +5,8 @@ from typing import Final
 
 import pytest
 
-from edge_streamer.accounts.users import Role, change_users, new_user
+from edge_streamer.accounts.users import Role, new_user
+from edge_streamer.accounts.users_file import change_users
 from tests.support.browser.browser import Browser
 from tests.support.browser.page import CONFIG, page_url, wait_for_sessions, wait_until_playing
 from tests.support.players import FFMPEG, Playing

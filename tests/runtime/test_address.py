@@ -2,7 +2,16 @@ import socket
 
 import pytest
 
-from edge_streamer.runtime.address import bracketed, family_of, host_of, network_key, undressed, with_port
+from edge_streamer.runtime.address import (
+    ListenAddress,
+    PortRange,
+    bracketed,
+    family_of,
+    host_of,
+    network_key,
+    undressed,
+    with_port,
+)
 
 
 @pytest.mark.parametrize(
@@ -64,3 +73,41 @@ def test_an_ipv4_address_and_loopback_count_as_they_are(host):
 )
 def test_what_shares_a_64_bit_prefix_counts_as_one_peer(one, other, is_same):
     assert (network_key(one) == network_key(other)) is is_same
+
+
+# --- what an operator writes
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:8554", "0.0.0.0:0", "[::1]:1", "[2001:db8::7]:65535", "[fe80::1%eth0]:80"])
+def test_an_address_is_written_as_it_is_read(text: str) -> None:
+    assert str(ListenAddress.from_toml(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", ":8554", "8554", "127.0.0.1", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:x", "256.0.0.1:1", "::1:8554",
+     "[127.0.0.1]:1", "[::1]", "localhost:1", "*:1", "127.0.0.1:1 ", "[::1%a\nb]:1", "127.0.0.1:\u0661", 8554, None],
+)  # fmt: skip
+def test_what_is_no_literal_address_is_refused(text: object) -> None:
+    with pytest.raises(ValueError):
+        ListenAddress.from_toml(text)
+
+
+def test_an_impossible_address_or_range_cannot_be_built() -> None:
+    for impossible in (
+        lambda: ListenAddress("localhost", 1),
+        lambda: ListenAddress("::1", 65536),
+        lambda: PortRange(1000, 2001),
+        lambda: PortRange(2000, 2000),
+        lambda: PortRange(2000, 65537),
+    ):
+        with pytest.raises(ValueError):
+            impossible()
+
+
+@pytest.mark.parametrize(
+    ("host", "is_loopback"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("0.0.0.0", False), ("::", False), ("192.0.2.1", False)],
+)
+def test_loopback_is_what_other_machines_cannot_reach(host: str, is_loopback: bool) -> None:
+    assert ListenAddress(host, 1).is_loopback is is_loopback

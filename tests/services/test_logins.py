@@ -14,7 +14,9 @@ from edge_streamer.protocol.rtsp.server.auth import LoginAuthorizer
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.services.http.access import AccessRules, HttpAccess
 from edge_streamer.services.http.service import HttpService
-from edge_streamer.services.rtsp.service import RtspService, RtspSettings
+from edge_streamer.services.http.settings import HttpSettings
+from edge_streamer.services.rtsp.service import RtspService
+from edge_streamer.services.rtsp.settings import RtspSettings
 from tests.support.loop import HandClock, clock, loop, no_descriptor_left, turn_until
 from tests.support.peer_client import TextClient
 from tests.support.rtsp.digest_client import DigestClient, parse_challenge
@@ -60,7 +62,7 @@ class Service:
         )
         rules = AccessRules(USERS, HttpAuthenticator(RULES, b"key"), everybodys_role=None)
         access = HttpAccess(rules, self.failures)
-        self.http = HttpService(loop, self, access, max_connections=8, max_connections_per_address=8)
+        self.http = HttpService(loop, self, access, HttpSettings(max_connections=8, max_connections_per_address=8))
         self.rtsp_address = self.rtsp.listeners.listen("127.0.0.1", 0)
         self.http_address = self.http.listeners.listen("127.0.0.1", 0)
         self.clients: list[Client] = []

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_streamer.accounts.users import NO_USERS_FILE
-from edge_streamer.config.config import INHERITED_NAMES
+from edge_streamer.accounts.users_file import NO_USERS_FILE
+from edge_streamer.config.checks import INHERITED_NAMES
 from tests.systemd.installation import UNITS
 from tests.systemd.machine import Machine
 

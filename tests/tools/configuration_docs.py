@@ -1,7 +1,6 @@
-"""The configuration reference, written from the structs of `edge_streamer.config.config`, and the mistakes it
-documents.
+"""The configuration reference, written from the structs that `Config` is made of, and the mistakes it documents.
 
-`tests/config/test_config.py` fails when `docs/configuration.md` says anything else, and makes each mistake below.
+`tests/config/test_load.py` fails when `docs/configuration.md` says anything else, and makes each mistake below.
 Regenerate with `python -m tests.tools.configuration_docs`.
 """
 
@@ -11,16 +10,11 @@ from typing import Final
 
 from msgspec import NODEFAULT, Struct, inspect
 
-from edge_streamer.config.config import (
-    SECTIONS,
-    AutoStream,
-    CameraConfig,
-    CameraStream,
-    DeviceStream,
-    FileStream,
-    PatternStream,
-)
-from edge_streamer.config.toml import allowed, description, fields_of, write_value
+from edge_streamer.config.cameras import CameraConfig
+from edge_streamer.config.config import SECTIONS
+from edge_streamer.config.streams import AutoStream, CameraStream, DeviceStream, FileStream, PatternStream
+from edge_streamer.config.toml import allowed, description, write_value
+from edge_streamer.services.marks import extra_of, fields_of
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "configuration.md"
 BEGIN: Final = "<!-- configuration reference: begin (generated, do not edit) -->"
@@ -194,10 +188,14 @@ def main() -> None:
 
 def _render_table(title: str, struct_type: type[Struct]) -> str:
     rows = [
-        f"| `{key}` | {_default(field)} | {allowed(field)} | {description(field)} |"
+        f"| `{key}` | {_default(field)} | {allowed(field)} | {description(field)}{_marks(field)} |"
         for key, field in fields_of(struct_type).items()
     ]
     return "\n".join([f"### {title}", "", "| Key | Default | Allowed | Meaning |", "|---|---|---|---|", *rows, ""])
+
+
+def _marks(field: inspect.Field) -> str:
+    return " A change waits for a restart." if extra_of(field).get("restart_only") else ""
 
 
 def _default(field: inspect.Field) -> str:

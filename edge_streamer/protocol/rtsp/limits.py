@@ -1,6 +1,6 @@
 """What one RTSP peer may cost: every size, count and time-out of this package, with the value it ships with.
 
-The code that enforces a limit names it (`limits.header_bytes`), so a search finds both ends. Limits over
+The code that enforces a limit names it (`limits.max_header_bytes`), so a search finds both ends. Limits over
 several connections (their number, the number of sessions) belong to the service, not to the protocol.
 """
 
@@ -12,10 +12,10 @@ from typing import Final
 class RtspLimits:
     """Limits of one connection; ValueError when the advertised time-out could end a client that keeps to it."""
 
-    header_bytes: int = 16384
+    max_header_bytes: int = 16384
     """Request line and header fields, with the blank line that ends them."""
     headers: int = 64
-    body_bytes: int = 65536
+    max_body_bytes: int = 65536
     pipelined_bytes: int = 131072
     """Bytes that may wait unparsed behind a request that the service has not answered yet."""
     request_s: float = 30.0

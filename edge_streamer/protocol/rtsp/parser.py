@@ -134,7 +134,7 @@ class RtspParser:
         return InterleavedFrame(channel, self._take(end)[_FRAME_HEADER_BYTES:])
 
     def _read_head(self) -> _Head | None:
-        limit = self._limits.header_bytes
+        limit = self._limits.max_header_bytes
         match = _HEAD_END_OR_FORBIDDEN.search(self._buffer, self._searched_bytes, limit)
         if match is None:
             self._searched_bytes = max(0, len(self._buffer) - _OVERLAP_BYTES)
@@ -220,8 +220,8 @@ class _HeadParser:
         length = parse_content_length(value)
         if length is None:
             raise self._fault(ProtocolErrorKind.CONTENT_LENGTH, "no content length", value)
-        if length > self._limits.body_bytes:
-            raise self._fault(ProtocolErrorKind.BODY_LIMIT, f"a body of more than {self._limits.body_bytes} bytes")
+        if length > self._limits.max_body_bytes:
+            raise self._fault(ProtocolErrorKind.BODY_LIMIT, f"a body of more than {self._limits.max_body_bytes} bytes")
         return length
 
     def _fault(self, kind: ProtocolErrorKind, what: str, text: str | None = None) -> _FaultFound:

@@ -5,7 +5,6 @@ for. Who may ask is decided before (`http.access`): an operator.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, TypeAlias
 
@@ -15,19 +14,7 @@ from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.protocol.http.websocket import is_own_origin
 from edge_streamer.services.http.answers import JSON, DeferredResponse, Respond, ok, refuse
 from edge_streamer.services.http.routes import Answer, Operation, Resource, Route, resource_among
-
-
-@dataclass(frozen=True, slots=True)
-class ReloadOutcome:
-    """What a reload came to: `error` is the configuration's mistake in one line, and empty when it was applied.
-
-    `changed` are the streams that were added, removed or replaced, or that a camera's other stream made pause;
-    `needs_restart` are the keys that are other than they were and wait for a restart of the service.
-    """
-
-    error: str = ""
-    changed: tuple[str, ...] = ()
-    needs_restart: tuple[str, ...] = ()
+from edge_streamer.services.status import OnReloaded, ReloadOutcome
 
 
 class ReloadDocument(msgspec.Struct, frozen=True):
@@ -38,7 +25,6 @@ class ReloadDocument(msgspec.Struct, frozen=True):
     needs_restart: tuple[str, ...]
 
 
-OnReloaded: TypeAlias = Callable[[ReloadOutcome], None]
 Reload: TypeAlias = Callable[[OnReloaded], None]
 """Reloads, and calls back with what came of it."""
 

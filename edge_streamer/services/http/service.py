@@ -20,6 +20,7 @@ from edge_streamer.runtime.tcp.listener import ConnectionGate
 from edge_streamer.runtime.tcp.listener_group import ListenerGroup
 from edge_streamer.services.http.access import Refusal
 from edge_streamer.services.http.answers import DeferredResponse, HttpAnswer, Successor, SwitchAnswer, refuse
+from edge_streamer.services.http.settings import HttpSettings
 
 LOOK_AGAIN_S: Final = 8.0
 DEFERRED_LIMIT_S: Final = 6.0
@@ -46,16 +47,18 @@ class Access(Protocol):
 class HttpService:
     """The connections of HTTP and the queue of their requests."""
 
-    def __init__(
-        self, loop: Loop, routes: Routes, access: Access, *, max_connections: int, max_connections_per_address: int
-    ) -> None:
-        self.gate = ConnectionGate(total=max_connections, per_address=max_connections_per_address)
+    def __init__(self, loop: Loop, routes: Routes, access: Access, settings: HttpSettings) -> None:
+        self.gate = ConnectionGate(total=settings.max_connections, per_address=settings.max_connections_per_address)
         self.listeners = ListenerGroup(loop, self.gate, self._new_connection)
         self._loop = loop
         self._routes = routes
         self._access = access
         self._waiting: dict[HttpConnection, Callable[[], None]] = {}
         self._is_turn_taken = False
+
+    def apply(self, settings: HttpSettings) -> None:
+        """Take other limits for the connections to come."""
+        self.gate.total, self.gate.per_address = settings.max_connections, settings.max_connections_per_address
 
     def _new_connection(self, connection: TcpConnection) -> "HttpConnection":
         return HttpConnection(self._loop, self, self._routes, self._access, connection)

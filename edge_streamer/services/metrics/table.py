@@ -16,6 +16,7 @@ from edge_streamer import __version__
 from edge_streamer.protocol.rtsp.faults import STATUS_OF_KIND
 from edge_streamer.protocol.rtsp.server.methods import METHODS
 from edge_streamer.protocol.source.messages import DiscardReason
+from edge_streamer.services.limits import COUNTED_LIMITS
 from edge_streamer.services.metrics.families import (
     MAX_EXPORTED_SESSIONS,
     MetricFamily,
@@ -34,7 +35,7 @@ from edge_streamer.services.metrics.families import (
     info,
     one,
 )
-from edge_streamer.services.status import EndReason, Limit, RestartReason, ServiceStatus, SessionStatus
+from edge_streamer.services.status import EndReason, RestartReason, ServiceStatus, SessionStatus
 
 _TRANSPORTS: Final = ("tcp", "udp", "multicast")
 
@@ -203,7 +204,7 @@ _RTSP: Final = (
     counter(
         "limits_reached_total",
         "Times somebody was refused because of a limit, by its configuration key; descriptors is the system's.",
-        by_label("limit", lambda status: status.limits_reached, Limit),
+        by_label("limit", lambda status: status.limits_reached, COUNTED_LIMITS),
     ),
 )
 

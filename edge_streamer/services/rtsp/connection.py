@@ -39,7 +39,7 @@ from edge_streamer.services.rtsp.channel import Channel
 from edge_streamer.services.rtsp.description import describe
 from edge_streamer.services.rtsp.playback import Playback, playback_of
 from edge_streamer.services.rtsp.sessions import RtspSessions
-from edge_streamer.services.status import EndReason, Limit
+from edge_streamer.services.status import EndReason
 
 log = logging.getLogger(__name__)
 
@@ -201,7 +201,7 @@ class RtspConnection:
         elif self._shared.pending_describes.enter():
             self._await_description(stream)
         else:
-            self._sessions.counters.limits_reached[Limit.PENDING_DESCRIBES] += 1
+            self._sessions.counters.limits_reached["rtsp.max_pending_describes"] += 1
             self._refuse_description()
 
     def _answer_description(self, stream: Stream) -> None:
@@ -309,7 +309,7 @@ class RtspConnection:
         if deadline is not None and now >= deadline:
             self._handle(self._protocol.tick(now))
             if self._protocol.closing_kind == ProtocolErrorKind.NO_SESSION:
-                self._sessions.counters.limits_reached[Limit.SETUP_WITHIN] += 1
+                self._sessions.counters.limits_reached["rtsp.setup_within_s"] += 1
         self._channel.look_for_death(now, is_sending=self._is_sending())
 
     def _is_sending(self) -> bool:

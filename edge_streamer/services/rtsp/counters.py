@@ -2,21 +2,26 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
+from edge_streamer.services.marks import keys_marked
+from edge_streamer.services.rtsp.settings import RtspSettings
 from edge_streamer.services.rtsp.wire import Traffic
-from edge_streamer.services.status import EndReason, Limit
+from edge_streamer.services.status import EndReason
+
+_LIMITS: Final = keys_marked({"rtsp": RtspSettings}, "limit", "counted")
 
 
 @dataclass(slots=True)
 class RtspCounters:
-    """What has happened since the start; sums survive their sessions."""
+    """What has happened since the start; sums survive their sessions. `limits_reached` takes no key but a limit's."""
 
     requests: Counter[str] = field(default_factory=Counter)
     responses: Counter[str] = field(default_factory=Counter)
     protocol_errors: Counter[str] = field(default_factory=Counter)
     sessions_started: Counter[str] = field(default_factory=Counter)
     sessions_ended: Counter[EndReason] = field(default_factory=Counter)
-    limits_reached: Counter[Limit] = field(default_factory=Counter)
+    limits_reached: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_LIMITS, 0))
     sent_bytes: Counter[str] = field(default_factory=Counter)
     sent_packets: Counter[str] = field(default_factory=Counter)
     discarded_frames: Counter[str] = field(default_factory=Counter)

@@ -3,7 +3,7 @@ what one client says is `connection`'s.
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Final
 
@@ -15,9 +15,10 @@ from edge_streamer.protocol.rtsp.server.session import ConnectionPeer, SessionTa
 from edge_streamer.runtime.address import host_of
 from edge_streamer.runtime.loop import FRAME_SLACK_S, Loop
 from edge_streamer.runtime.tcp.close_reason import CloseReason
-from edge_streamer.runtime.tcp.connection import TcpConnection
+from edge_streamer.runtime.tcp.connection import DEAD_AFTER_S, TcpConnection
 from edge_streamer.runtime.tcp.listener import ConnectionGate
 from edge_streamer.runtime.tcp.listener_group import ListenerGroup
+from edge_streamer.runtime.udp.multicast import GroupAddress
 from edge_streamer.services.rtsp.channel import Channel
 from edge_streamer.services.rtsp.connection import PendingDescribes, RtspConnection, Shared
 from edge_streamer.services.rtsp.sessions import RtspSessions
@@ -40,21 +41,25 @@ class RtspService:
         streams: StreamRegistry,
         settings: RtspSettings,
         *,
+        groups: Mapping[str, GroupAddress] | None = None,
+        dead_after_s: float = DEAD_AFTER_S,
         new_authorizer: Callable[[], Authorizer] = lambda: ALLOW_ALL,
         login_failures: LoginFailures | None = None,
     ) -> None:
         self.gate = ConnectionGate(total=settings.max_connections, per_address=settings.max_connections_per_address)
-        self.listeners = ListenerGroup(loop, self.gate, self._new_connection, settings.dead_after_s)
+        self.listeners = ListenerGroup(loop, self.gate, self._new_connection, dead_after_s)
         admission = Admission(total=settings.max_sessions, per_address=settings.max_sessions_per_address)
         self.sessions = RtspSessions(loop, SessionTable(limits_of(settings)), admission, settings.udp_ports)
         self.pending_describes = PendingDescribes(settings.max_pending_describes)
         self._loop = loop
         self._shared = Shared(streams, self.sessions, self.pending_describes, login_failures or LoginFailures())
-        self.apply(settings, new_authorizer)
+        self.apply(settings, groups or {}, new_authorizer)
         self._report()
         self._sweep()
 
-    def apply(self, settings: RtspSettings, new_authorizer: Callable[[], Authorizer]) -> None:
+    def apply(
+        self, settings: RtspSettings, groups: Mapping[str, GroupAddress], new_authorizer: Callable[[], Authorizer]
+    ) -> None:
         """Take other settings for the connections and sessions to come; those that are there go on as they are.
 
         What clients were told must not change: `session_timeout_s`, `udp_ports`, `dead_after_s`, and the groups of
@@ -67,7 +72,7 @@ class RtspService:
         admission = self.sessions.admission
         admission.slots.limit, admission.per_address = settings.max_sessions, settings.max_sessions_per_address
         self.pending_describes.limit = settings.max_pending_describes
-        self.sessions.multicast.addresses = settings.groups
+        self.sessions.multicast.addresses = groups
 
     # --- connections
 

@@ -14,7 +14,7 @@ from edge_streamer.logs.events import SetupRefused, log_event
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, TransportReply
 from edge_streamer.protocol.rtsp.server.session import RtspSession, SessionTable
-from edge_streamer.runtime.address import bracketed
+from edge_streamer.runtime.address import PortRange, bracketed
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.memory import MemoryTrimmer
 from edge_streamer.runtime.tcp.close_reason import CloseReason
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 class RtspSessions:
     """All sessions of all connections. `table` is what the protocol knows of them."""
 
-    def __init__(self, loop: Loop, table: SessionTable, admission: Admission, udp_ports: tuple[int, int]) -> None:
+    def __init__(self, loop: Loop, table: SessionTable, admission: Admission, udp_ports: PortRange) -> None:
         self.table = table
         self.admission = admission
         self.counters = RtspCounters()
@@ -47,7 +47,7 @@ class RtspSessions:
         self._memory = MemoryTrimmer(loop)
         self._transports: Mapping[str, Transport] = {
             "tcp": InterleavedTransport(loop.now),
-            "udp": UdpTransport(loop, UdpPortRange(*udp_ports)),
+            "udp": UdpTransport(loop, UdpPortRange(udp_ports.first, udp_ports.last)),
             "multicast": self.multicast,
         }
 

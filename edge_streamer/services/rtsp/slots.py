@@ -9,7 +9,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 from edge_streamer.runtime.address import network_key
-from edge_streamer.services.status import Limit
 
 
 @dataclass(slots=True)
@@ -60,14 +59,14 @@ class Admission:
         """Sessions that are in now."""
         return self._open.total()
 
-    def admit(self, peer_host: str) -> Slot | Limit:
-        """Return the slot of a new session, or the limit that keeps it out."""
+    def admit(self, peer_host: str) -> Slot | str:
+        """Return the slot of a new session, or the key of the limit that keeps it out."""
         key = network_key(peer_host)
         if self._open[key] >= self.per_address:
-            return Limit.SESSIONS_PER_ADDRESS
+            return "rtsp.max_sessions_per_address"
         slot = self.slots.take()
         if slot is None:
-            return Limit.SESSIONS
+            return "rtsp.max_sessions"
         self._open[key] += 1
         return slot
 

@@ -14,7 +14,6 @@ from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, TransportReply
 from edge_streamer.runtime.tcp.info import TcpInfo
 from edge_streamer.services.rtsp.channel import Channel
-from edge_streamer.services.status import Limit
 
 
 class Traffic(Protocol):
@@ -121,8 +120,8 @@ class Transport(Protocol):
 
 
 class TransportLimitError(OSError):
-    """A transport has no room for another session."""
+    """A transport has no room for another session; `limit` is the key of what it has reached."""
 
-    def __init__(self, limit: Limit, error: OSError) -> None:
+    def __init__(self, limit: str, error: OSError) -> None:
         super().__init__(error.errno, error.strerror)
         self.limit = limit

@@ -8,7 +8,7 @@ from edge_streamer.protocol.rtsp.limits import RtspLimits
 from edge_streamer.protocol.rtsp.message import Request
 from edge_streamer.protocol.rtsp.parser import ClientReply, Element, InterleavedFrame, RtspParser
 
-LIMITS = RtspLimits(header_bytes=400, headers=8, body_bytes=100)
+LIMITS = RtspLimits(max_header_bytes=400, headers=8, max_body_bytes=100)
 CSEQ = (("cseq", "1"),)
 
 
@@ -143,7 +143,7 @@ def test_at_most_64_bytes_are_shown() -> None:
 
 def test_a_head_of_exactly_the_limit_passes() -> None:
     start = b"OPTIONS * RTSP/1.0\r\nX: "
-    head = start + b"y" * (LIMITS.header_bytes - len(start) - 4) + b"\r\n\r\n"
+    head = start + b"y" * (LIMITS.max_header_bytes - len(start) - 4) + b"\r\n\r\n"
     (found,) = elements(head)
     assert isinstance(found, Request)
     (found,) = elements(head[:-5] + b"y" + head[-5:])

@@ -5,9 +5,10 @@ import json
 import pytest
 
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
-from edge_streamer.services.api.reload import ControlRoutes, OnReloaded, ReloadOutcome
+from edge_streamer.services.api.reload import ControlRoutes
 from edge_streamer.services.http.answers import DeferredResponse
 from edge_streamer.services.http.router import HttpRoutes
+from edge_streamer.services.status import OnReloaded, ReloadOutcome
 
 PATH = "/api/v1/reload"
 

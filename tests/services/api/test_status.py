@@ -9,7 +9,7 @@ from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.services.api.status import StatusRoutes
 from edge_streamer.services.http.answers import DeferredResponse
 from edge_streamer.services.metrics.exposition import MetricsExposition, ServiceCollector
-from edge_streamer.services.status import EndReason, Limit, ServiceStatus
+from edge_streamer.services.status import EndReason, ServiceStatus
 from tests.support.service_status import a_session, a_status, a_stream
 
 
@@ -106,7 +106,7 @@ def test_the_status_document():
         streams=(a_stream(restarts={"exited": 2, "silent": 1}, last_frame_wall_s=None),),
         sessions_started={"tcp": 2, "udp": 1},
         sessions_ended={EndReason.BACKLOG: 2},
-        limits={Limit.SESSIONS: 16, Limit.UDP_PORTS: [50000, 50999]},
+        limits={"rtsp.max_sessions": 16, "rtsp.udp_ports": [50000, 50999]},
     )
     document = json.loads(get("/api/v1/status", routes(status)).body)
     assert document["sessions"] == {

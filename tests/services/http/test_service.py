@@ -11,6 +11,7 @@ from edge_streamer.runtime.tcp.connection import LINGER_S
 from edge_streamer.services.http.access import Refusal
 from edge_streamer.services.http.answers import DeferredResponse, Respond
 from edge_streamer.services.http.service import DEFERRED_LIMIT_S, HttpService
+from edge_streamer.services.http.settings import HttpSettings
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, take_faults, turn_until
 from tests.support.peer_client import TextClient
 
@@ -67,9 +68,8 @@ class House:
         self.loop = loop
         self.routes = Routes()
         self.access = Access()
-        self.service = HttpService(
-            loop, self.routes, self.access, max_connections=max_connections, max_connections_per_address=max_connections
-        )
+        settings = HttpSettings(max_connections=max_connections, max_connections_per_address=max_connections)
+        self.service = HttpService(loop, self.routes, self.access, settings)
         self.address = self.service.listeners.listen("127.0.0.1", 0)
         self.clients: list[Client] = []
 

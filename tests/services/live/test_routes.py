@@ -17,6 +17,7 @@ from edge_streamer.protocol.mp4.fragments import START_TIME
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.services.http.router import HttpRoutes
 from edge_streamer.services.http.service import HttpService
+from edge_streamer.services.http.settings import HttpSettings
 from edge_streamer.services.live.routes import LiveRoutes
 from edge_streamer.services.live.stream import LiveStream
 from edge_streamer.services.live.viewer import BEHIND_S, LiveViewer
@@ -80,9 +81,8 @@ class House:
         self.asked: list[float] = []
         self.status = a_status()
         self.live = LiveRoutes(loop, self.streams, lambda: self.status)
-        self.service = HttpService(
-            loop, HttpRoutes([self.live]), Access(), max_connections=9, max_connections_per_address=9
-        )
+        settings = HttpSettings(max_connections=9, max_connections_per_address=9)
+        self.service = HttpService(loop, HttpRoutes([self.live]), Access(), settings)
         self.address = self.service.listeners.listen("127.0.0.1", 0)
         self.clients: list[Client] = []
         self._frames = 0

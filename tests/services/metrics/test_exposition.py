@@ -8,10 +8,11 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_classic
 
 from edge_streamer import __version__
+from edge_streamer.services.limits import COUNTED_LIMITS
 from edge_streamer.services.metrics.exposition import Exposition, MetricsExposition, ServiceCollector
 from edge_streamer.services.metrics.families import PREFIX, StatusFamily
 from edge_streamer.services.metrics.table import FAMILIES, STATUS_FAMILIES
-from edge_streamer.services.status import EndReason, Histogram, Limit, RestartReason, ServiceStatus
+from edge_streamer.services.status import EndReason, Histogram, RestartReason, ServiceStatus
 from tests.support.service_status import a_reporting_session, a_session, a_status, a_stream
 
 PROMETHEUS_2 = (
@@ -170,7 +171,7 @@ def test_totals_and_histograms():
         rtsp_requests={"PLAY": 3, "BREW": 1, "other": 2},
         rtsp_responses={"200": 9, "404": 1},
         rtsp_protocol_errors={"malformed": 4},
-        limits_reached={Limit.UDP_PORTS: 6},
+        limits_reached={"rtsp.udp_ports": 6},
         connections_open={"rtsp": 7},
         sent_bytes={"tcp": 10},
         sent_packets={"udp": 11},
@@ -224,7 +225,7 @@ def test_every_end_reason_is_there_before_it_happens():
 
 def test_every_limit_is_there_before_it_is_reached():
     series = Service(a_status()).scrape()
-    assert {series[f"limits_reached_total limit={limit}"] for limit in Limit} == {0}
+    assert {series[f"limits_reached_total limit={limit}"] for limit in COUNTED_LIMITS} == {0}
 
 
 def test_every_family_of_the_table_is_exported_and_no_other():

@@ -18,13 +18,15 @@ import pytest
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.rtsp.server.session import RtspSession
+from edge_streamer.runtime.address import PortRange
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.runtime.udp.multicast import MulticastGroup
 from edge_streamer.runtime.udp.pair import UdpPair
 from edge_streamer.services.rtsp.connection import RtspConnection
 from edge_streamer.services.rtsp.playback import Playback
-from edge_streamer.services.rtsp.service import RtspService, RtspSettings
+from edge_streamer.services.rtsp.service import RtspService
+from edge_streamer.services.rtsp.settings import RtspSettings
 from edge_streamer.services.rtsp.transports.multicast import MulticastSender
 from edge_streamer.services.status import EndReason
 from tests.support.frames import TICKS_A_FRAME, frame, key_frame
@@ -139,12 +141,13 @@ def _datagram_socket(host: str) -> socket.socket:
 class House:
     """The service, its streams and its clients."""
 
-    def __init__(self, loop: Loop, clock: HandClock, **settings) -> None:
+    def __init__(self, loop: Loop, clock: HandClock, groups=None, udp_ports=UDP_PORTS, **settings) -> None:
         self.loop = loop
         self.clock = clock
         self.streams = StreamRegistry()
         self.stream = self.add_stream("main")
-        self.service = RtspService(loop, self.streams, RtspSettings(**{"udp_ports": UDP_PORTS} | settings))
+        rtsp = RtspSettings(udp_ports=PortRange(*udp_ports), **settings)
+        self.service = RtspService(loop, self.streams, rtsp, groups=groups)
         self.address = self.service.listeners.listen(HOST, 0)
         self.clients: list[Client] = []
         self._frames = 0

@@ -3,15 +3,17 @@ is inside notices nothing and whoever comes after it is served."""
 
 import pytest
 
+from edge_streamer.services.marks import keys_marked
 from edge_streamer.services.rtsp.connection import DESCRIBE_LIMIT_S
-from edge_streamer.services.status import Limit
+from edge_streamer.services.rtsp.counters import RtspCounters
+from edge_streamer.services.rtsp.settings import RtspSettings
 from tests.services.rtsp.conftest import HOST, OTHER_HOST, UDP_PORTS
 from tests.support.loop import turn_until
 from tests.support.rtsp.wire import encode_request
 
 
-def reached(house) -> dict[Limit, int]:
-    return dict(house.service.sessions.counters.limits_reached)
+def reached(house) -> dict[str, int]:
+    return {key: count for key, count in house.service.sessions.counters.limits_reached.items() if count}
 
 
 def errors(house) -> dict[str, int]:
@@ -25,7 +27,7 @@ def test_sessions(new_house):
     house = new_house(max_sessions=2)
     clients = [house.client() for _ in range(3)]
     assert [client.set_up("tcp").status for client in clients] == [200, 200, 453]
-    assert reached(house) == {Limit.SESSIONS: 1}
+    assert reached(house) == {"rtsp.max_sessions": 1}
     clients[0].ask("TEARDOWN")
     assert clients[2].set_up("tcp").status == 200
 
@@ -34,20 +36,32 @@ def test_sessions_of_an_address(new_house):
     house = new_house(max_sessions_per_address=1)
     greedy, other = [house.client() for _ in range(2)], house.client(OTHER_HOST)
     assert [client.set_up("udp").status for client in (*greedy, other)] == [200, 453, 200]
-    assert reached(house) == {Limit.SESSIONS_PER_ADDRESS: 1}
+    assert reached(house) == {"rtsp.max_sessions_per_address": 1}
 
 
 def test_udp_ports(new_house):
     house = new_house(udp_ports=(UDP_PORTS[0], UDP_PORTS[0] + 1))
     clients = [house.client() for _ in range(2)]
     assert [client.set_up("udp").status for client in clients] == [200, 503]
-    assert reached(house) == {Limit.UDP_PORTS: 1}
+    assert reached(house) == {"rtsp.udp_ports": 1}
     assert clients[1].set_up("tcp").status == 200
     clients[0].ask("TEARDOWN")
     assert house.client().set_up("udp").status == 200
 
 
 # --- connections
+
+
+def test_connections(new_house):
+    house = new_house(max_connections=2, max_connections_per_address=2)
+    inside = [house.client(host) for host in (HOST, OTHER_HOST)]
+    house.turn()
+    house.client().wait_closed()
+    assert house.service.gate.refused == {"total": 1}
+    assert [client.ask("OPTIONS").status for client in inside] == [200] * 2
+    inside[0].close()
+    turn_until(house.loop, lambda: house.service.gate.open == 1)
+    assert house.client().ask("OPTIONS").status == 200
 
 
 def test_connections_of_an_address(new_house):
@@ -75,7 +89,7 @@ def test_time_without_a_session(new_house, small_talk):
     house.pass_time(0.5)
     stranger.wait_closed()
     house.pass_time(20)
-    assert reached(house) == {Limit.SETUP_WITHIN: 1}
+    assert reached(house) == {"rtsp.setup_within_s": 1}
     assert errors(house) == {}
     assert viewer.ask("OPTIONS").status == 200
 
@@ -92,7 +106,7 @@ def test_time_after_a_description(house):
     assert reached(house) == {}
     house.pass_time(0.75)
     client.wait_closed()
-    assert reached(house) == {Limit.SETUP_WITHIN: 1}
+    assert reached(house) == {"rtsp.setup_within_s": 1}
 
 
 # --- what waits and what is sent
@@ -107,7 +121,7 @@ def test_pending_descriptions(new_house):
     refused = house.client()
     response = refused.ask("DESCRIBE")
     assert (response.status, response.headers["retry-after"]) == (503, "5")
-    assert reached(house) == {Limit.PENDING_DESCRIBES: 1}
+    assert reached(house) == {"rtsp.max_pending_describes": 1}
     waiting[0].close()
     turn_until(house.loop, lambda: len(house.service.pending_describes) == 1)
     refused.send("DESCRIBE")
@@ -149,3 +163,26 @@ def test_bytes_of_a_request(new_house, fits, does_not, status, kind):
     assert [response.status for response in client.responses] == [200, 200, status]
     assert errors(house) == {kind: 1}
     assert house.client().ask("OPTIONS").status == 200
+
+
+# --- which limits there are
+
+
+REACHED_BY = {
+    "rtsp.max_sessions": test_sessions,
+    "rtsp.max_sessions_per_address": test_sessions_of_an_address,
+    "rtsp.udp_ports": test_udp_ports,
+    "rtsp.max_connections": test_connections,
+    "rtsp.max_connections_per_address": test_connections_of_an_address,
+    "rtsp.setup_within_s": test_time_without_a_session,
+    "rtsp.max_pending_describes": test_pending_descriptions,
+}
+
+
+def test_every_limit_that_is_marked_is_reached_above():
+    assert set(REACHED_BY) == set(keys_marked({"rtsp": RtspSettings}, "limit", "counted"))
+
+
+def test_no_other_key_can_be_counted():
+    with pytest.raises(KeyError):
+        RtspCounters().limits_reached["rtsp.max_session"] += 1

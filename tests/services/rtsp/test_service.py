@@ -405,7 +405,7 @@ def test_other_settings_count_for_those_who_come(new_house):
     here = house.client()
     here.set_up("tcp")
     house.service.apply(
-        RtspSettings(udp_ports=UDP_PORTS, max_sessions=1, max_connections=2, transports=("udp",)), lambda: ALLOW_ALL
+        RtspSettings(max_sessions=1, max_connections=2, transports=frozenset({"udp"})), {}, lambda: ALLOW_ALL
     )
     assert here.ask("OPTIONS").status == 200, "who is here stays"
     late = house.client()
@@ -422,7 +422,7 @@ def test_other_log_ins_count_for_new_connections(new_house):
     here = house.client()
     here.set_up("tcp")
     rules = LoginRules(Users().having(new_user("guest", Role.VIEWER, "a good password")))
-    house.service.apply(RtspSettings(udp_ports=UDP_PORTS), lambda: LoginAuthorizer(rules, "nonce"))
+    house.service.apply(RtspSettings(), {}, lambda: LoginAuthorizer(rules, "nonce"))
     assert here.ask("GET_PARAMETER").status == 200
     assert house.client().ask("DESCRIBE").status == 401
 

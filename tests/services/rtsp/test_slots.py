@@ -1,5 +1,4 @@
 from edge_streamer.services.rtsp.slots import Admission, Slot, SlotTable
-from edge_streamer.services.status import Limit
 
 
 def test_the_lowest_free_slot_is_taken():
@@ -46,9 +45,9 @@ def test_another_limit_counts_for_those_who_come():
 def test_admission_ends_at_the_sessions_of_an_address_and_at_those_of_all():
     admission = Admission(total=3, per_address=2)
     first, second = (admission.admit("192.0.2.1") for _ in range(2))
-    assert admission.admit("192.0.2.1") is Limit.SESSIONS_PER_ADDRESS
+    assert admission.admit("192.0.2.1") == "rtsp.max_sessions_per_address"
     assert isinstance(admission.admit("192.0.2.2"), Slot)
-    assert admission.admit("192.0.2.3") is Limit.SESSIONS
+    assert admission.admit("192.0.2.3") == "rtsp.max_sessions"
     assert admission.open == 3
     admission.dismiss("192.0.2.1", first)
     assert admission.admit("192.0.2.3") is first
@@ -60,7 +59,7 @@ def test_the_addresses_of_an_ipv6_network_share_their_sessions():
     hosts = ("2001:db8::1", "2001:db8::2")
     slots = [admission.admit(host) for host in hosts]
     assert all(isinstance(slot, Slot) for slot in slots)
-    assert admission.admit("2001:db8::3") is Limit.SESSIONS_PER_ADDRESS
+    assert admission.admit("2001:db8::3") == "rtsp.max_sessions_per_address"
     admission.dismiss(hosts[0], slots[0])
     slots[0] = admission.admit("2001:db8::3")
     assert isinstance(slots[0], Slot)

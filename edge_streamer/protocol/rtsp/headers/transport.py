@@ -6,6 +6,7 @@ peer can aim the stream at a third host.
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -40,7 +41,7 @@ class TransportOffer:
     client_ports: Pair | None = None
     mode: str = "play"
 
-    def is_servable(self, transports: tuple[str, ...]) -> bool:
+    def is_servable(self, transports: Collection[str]) -> bool:
         """Say whether one of `transports` serves it.
 
         A UDP offer needs ports: `client_port=0-0` gave live555 a session that nothing could end.

@@ -5,7 +5,7 @@ before, and sends the reply afterwards. Every method is checked in the same orde
 then the method's own conditions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -36,7 +36,7 @@ class Call:
     session: RtspSession | None
     peer: ConnectionPeer
     sessions: SessionTable
-    transports: tuple[str, ...]
+    transports: Collection[str]
     user_agent: str
 
     @property

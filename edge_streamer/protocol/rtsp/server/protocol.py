@@ -20,7 +20,7 @@ Nothing that a peer sends raises. A mistake of the service raises at once (an an
 an impossible answer: ValueError).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final, TypeVar
 
 from edge_streamer.protocol.rtsp.faults import STATUS_OF_KIND, Fault, ProtocolErrorKind, excerpt
@@ -72,7 +72,7 @@ class RtspServerProtocol:
         peer: ConnectionPeer,
         sessions: SessionTable,
         *,
-        transports: tuple[str, ...] = ("tcp", "udp"),
+        transports: Collection[str] = ("tcp", "udp"),
         limits: RtspLimits = DEFAULT_LIMITS,
         authorizer: Authorizer = ALLOW_ALL,
         new_session_id: Callable[[], str],

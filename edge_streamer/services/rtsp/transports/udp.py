@@ -11,7 +11,6 @@ from edge_streamer.runtime.udp.pair import NoPortLeftError, UdpPair, UdpPortRang
 from edge_streamer.services.rtsp.channel import Channel
 from edge_streamer.services.rtsp.transports.unicast import open_unicast
 from edge_streamer.services.rtsp.wire import OpenedTransport, TransportLimitError, WireEvents
-from edge_streamer.services.status import Limit
 
 
 class UdpTransport:
@@ -27,7 +26,7 @@ class UdpTransport:
         try:
             pair = UdpPair(self._ports, channel.local_address, channel.peer_address, offer.client_ports)
         except NoPortLeftError as error:
-            raise TransportLimitError(Limit.UDP_PORTS, error) from None
+            raise TransportLimitError("rtsp.udp_ports", error) from None
         ports, ssrc = pair.server_ports, stream.identity.ssrc
         reply = TransportReply(lower="udp", client_ports=offer.client_ports, server_ports=ports, ssrc=ssrc)
         return open_unicast(stream, reply, UdpWire(self._loop, pair))

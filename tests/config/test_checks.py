@@ -1,19 +1,24 @@
-"""The `[multicast]` table: which stream is where, and what does not fit. `test_config` has the mistakes of the page."""
+"""What fits together: listeners beyond this machine, and multicast groups in their network and between the ports.
+
+`test_load` has the mistakes of the page.
+"""
 
 from pathlib import Path
 
 import pytest
 
-from edge_streamer.config.config import Config, ConfigError, Overrides, build_config
-from edge_streamer.config.multicast import group_places
-from edge_streamer.config.toml import read_text
+from edge_streamer.config.config import Config
+from edge_streamer.config.load import Overrides, build_config
+from edge_streamer.config.toml import ConfigError, read_text
+from edge_streamer.services.rtsp.settings import group_places
 
 ON = '[rtsp]\ntransports = ["tcp", "multicast"]\n'
+NONE = Overrides()
 THREE = "[streams.main]\n[streams.sub]\n[streams.gate]\n"
 
 
-def build(written: str) -> Config:
-    return build_config(read_text(written.encode(), "file"), profile=None, overrides=Overrides(), folder=Path("/"))
+def build(written: str, overrides: Overrides = NONE) -> Config:
+    return build_config(read_text(written.encode(), "file"), profile=None, overrides=overrides, folder=Path("/"))
 
 
 def places(written: str) -> dict[str, tuple[str, int]]:
@@ -21,33 +26,33 @@ def places(written: str) -> dict[str, tuple[str, int]]:
     return dict(group_places(config.multicast, config.streams))
 
 
-def refusal(written: str) -> str:
+def refusal(written: str, overrides: Overrides = NONE) -> str:
     with pytest.raises(ConfigError) as error:
-        build(written)
+        build(written, overrides)
+    assert len(str(error.value).splitlines()) == 1
     return str(error.value)
 
 
-def test_streams_take_addresses_and_ports_in_their_order() -> None:
-    assert places(ON + THREE) == {
-        "main": ("239.255.42.1", 51000),
-        "sub": ("239.255.42.2", 51002),
-        "gate": ("239.255.42.3", 51004),
-    }
+@pytest.mark.parametrize("section", ["rtsp", "http"])
+@pytest.mark.parametrize("address", ["0.0.0.0:9000", "[::]:9000", "192.0.2.1:9000"])
+def test_listening_beyond_loopback_is_opened_by_a_written_decision_only(section: str, address: str) -> None:
+    written = f'[{section}]\nlisten = ["127.0.0.1:9001", "{address}"]\n'
+    answer = refusal(written)
+    assert answer.startswith(f"{section}.listen: {address} can be reached from other machines")
+    assert "write anonymous = true under [auth]" in answer
+    assert build(written + "[auth]\nanonymous = true").auth.anonymous
 
 
-@pytest.mark.parametrize(
-    ("network", "first_two"),
-    [
-        ("239.1.2.0/30", ["239.1.2.1", "239.1.2.2"]),
-        ("239.1.2.6/31", ["239.1.2.6", "239.1.2.7"]),
-        ("232.0.0.0/8", ["232.0.0.1", "232.0.0.2"]),
-        ("ff15::42:0/112", ["ff15::42:1", "ff15::42:2"]),
-        ("ff15::/16", ["ff15::1", "ff15::2"]),
-    ],
-)
-def test_any_multicast_network_serves(network: str, first_two: list[str]) -> None:
+def test_the_command_line_does_not_open_the_service_to_the_network() -> None:
+    assert "anonymous = true" in refusal("", Overrides(rtsp="0.0.0.0:8554"))
+
+
+# --- multicast groups
+
+
+@pytest.mark.parametrize("network", ["239.1.2.0/30", "239.1.2.6/31", "232.0.0.0/8", "ff15::42:0/112", "ff15::/16"])
+def test_any_multicast_network_serves(network: str) -> None:
     written = f'{ON}[multicast]\nnetwork = "{network}"\nfirst_port = 6000\n'
-    assert places(written) == {"main": (first_two[0], 6000), "sub": (first_two[1], 6002)}
     assert build(build(written).to_toml()) == build(written)
 
 

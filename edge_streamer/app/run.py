@@ -1,0 +1,61 @@
+"""Runs the service from its start to its exit code: what is set up once for the process, around `App` and its loop.
+
+    0  the service ended as it was told to
+    1  it could not run, because an address cannot be listened on; standard error says which
+
+Called by `cli`, which has the exit code for a wrong configuration.
+"""
+
+import gc
+import logging
+import os
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from edge_streamer.app.app import App
+from edge_streamer.app.reload_plan import InEffect
+from edge_streamer.app.reload_reader import Loaded
+from edge_streamer.device.systemd import NO_SOCKETS, Sockets
+from edge_streamer.logs.journal import new_log_handler
+from edge_streamer.runtime.loop import Loop
+
+log = logging.getLogger(__name__)
+
+EXIT_OK: Final = 0
+EXIT_CANNOT_RUN: Final = 1
+GC_THRESHOLD: Final = (20_000, 50, 100)
+"""Neither frames nor viewers leave cycles, only faults and reloads do: to look for some after every 700 objects, which
+is Python's way, takes 4 % of the CPU of one viewer."""
+
+
+def run(load: Callable[[], Loaded], *, inherited: Sockets = NO_SOCKETS, log_level: str = "info") -> int:
+    """Serve what `load` reads, now and at each reload, until SIGTERM or SIGINT; return the exit code.
+
+    ConfigError when the configuration has a mistake at the start. Where `inherited` has sockets of a service's name
+    (systemd's), those are served in place of its addresses.
+    """
+    config, sources = load()
+    _set_up_logging(log_level)
+    if config.users.warning:
+        log.warning("%s", config.users.warning)
+    loop = Loop()
+    app = App(loop, InEffect.from_start(config, sources), load, inherited)
+    try:
+        app.start()
+    except OSError as error:
+        print(f"edge-streamer: {error}", file=sys.stderr)
+        app.close()
+        return EXIT_CANNOT_RUN
+    app.print_welcome()
+    gc.collect()
+    gc.freeze()  # what lives from start to end need not be looked through again and again
+    gc.set_threshold(*GC_THRESHOLD)
+    loop.run()
+    app.close()
+    return EXIT_OK
+
+
+def _set_up_logging(level: str) -> None:
+    """Log to standard error; to nobody when that was closed at our start, because its number is then anybody's."""
+    logging.basicConfig(level=level.upper(), handlers=[new_log_handler(sys.stderr, os.environ)])

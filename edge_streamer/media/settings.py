@@ -1,0 +1,19 @@
+"""What an operator may say of the link to viewers: the section `[link]`, from which `media.budget` computes."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+
+class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[link]`: when a viewer that does not take its media counts as dead."""
+
+    dead_after_s: Annotated[
+        float,
+        Meta(
+            description="A viewer loses nothing across a stall shorter than this, in seconds, and is ended after it.",
+            ge=2,
+            le=60,
+            extra={"restart_only": True},
+        ),
+    ] = 8.0
