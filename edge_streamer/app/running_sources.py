@@ -133,7 +133,7 @@ class RunningSources:
 
     def _new_stream(self, name: str, planned: PlannedSource) -> Stream:
         stream = new_stream(name, planned.streams[name], self._dead_after_s)
-        stream.on_format_changed = partial(self._sessions.end_all, EndReason.STREAM_REPLACED, stream)
+        stream.track.on_format_changed = partial(self._sessions.end_all, EndReason.STREAM_REPLACED, stream)
         self._registry.add(stream)
         return stream
 

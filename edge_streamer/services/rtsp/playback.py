@@ -120,7 +120,7 @@ class Playback:
         for report in parse_reports(packet):
             if report.source_ssrc == self.stream.identity.ssrc:
                 self._last_report = report
-                self._round_trip_s = round_trip_s(report, now, self.stream.sender_reports_sent_at)
+                self._round_trip_s = round_trip_s(report, now, self.stream.track.sender_reports_sent_at)
 
     # --- what is known
 

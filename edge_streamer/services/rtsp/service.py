@@ -284,7 +284,7 @@ class RtspService:
         it has other sessions: they go on."""
         playback = session.context
         if isinstance(playback, Playback):
-            playback.wire.send_rtcp(playback.stream.goodbye(self.cname, reason))
+            playback.wire.send_rtcp(playback.stream.track.goodbye(self.cname, reason))
             self._sessions.remove(session)
             self.finish(session, reason)
             connection = self._connections.get(session.connection_id)

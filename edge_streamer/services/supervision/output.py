@@ -126,7 +126,7 @@ class SourceOutput:
         """A child was started: its frames have another origin."""
         self.is_live = False
         self.stream.is_down = False
-        self.stream.announce_restart()
+        self.stream.track.announce_restart()
         self.snapshots.ask_again()
 
     def on_ended(self) -> None:
@@ -210,7 +210,7 @@ class SourceOutput:
     def _take_bitrate(self, bitrate_bps: int, now: float) -> None:
         if bitrate_bps != self._bitrate_bps:
             self._bitrate_bps = bitrate_bps
-            self.stream.set_link_bitrate(max(bitrate_bps, self._least_link_bps), now)
+            self.stream.link.configure(max(bitrate_bps, self._least_link_bps), now)
 
     def _take_refusal(self, command: str, reason: str) -> None:
         if command == "snapshot":

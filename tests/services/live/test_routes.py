@@ -9,7 +9,8 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Ping, Pong, TextMessage
 
 from edge_streamer.media.registry import StreamRegistry
-from edge_streamer.media.stream import Stream, StreamIdentity
+from edge_streamer.media.stream import Stream
+from edge_streamer.media.track import StreamIdentity
 from edge_streamer.protocol.http.messages import HttpRequest
 from edge_streamer.protocol.http.websocket import SILENT_AFTER_S
 from edge_streamer.protocol.mp4 import START_TIME, TIMESCALE_HZ
@@ -199,7 +200,7 @@ def test_decode_times_follow_the_streams_clock_beyond_its_32_bits_in_rtp(house):
 def test_a_source_that_was_down_for_a_night_goes_on_ahead_of_what_was_shown(house, hours):
     client = house.playing()
     house.clock.advance(3600.0 * hours)
-    house.stream.announce_restart()
+    house.stream.track.announce_restart()
     house.publish(key=True)
     client.wait_for("miKK")
     before, after = client.browser.fragments
