@@ -144,10 +144,11 @@ def test_an_access_unit_without_a_picture_is_no_frame(stream, source):
     source.publish(key=True)
     viewer = Recorder()
     source.join(viewer)
-    stream.publish(EncodedFrame(annex_b(b"\x09\xf0"), is_key_frame=False, media_time=3000), NOW)
-    stream.publish(EncodedFrame(b"", is_key_frame=False, media_time=3000), NOW)
+    assert stream.publish(EncodedFrame(annex_b(b"\x09\xf0"), is_key_frame=False, media_time=3000), NOW) is None
+    assert stream.publish(EncodedFrame(b"", is_key_frame=False, media_time=3000), NOW) is None
     assert len(viewer.frames) == 1
     assert stream.counters.frames == 1
+    assert stream.publish(frame(6000), NOW) is viewer.frames[1]
 
 
 def test_sequence_and_timestamps_begin_where_the_identity_says_and_wrap(stream, source):

@@ -52,6 +52,7 @@ class SourceOutput:
         spec: OutputSpec,
         policy: StreamPolicy,
         ask: Callable[[SourceCommand], None],
+        times: SourceTimes,
     ) -> None:
         self.number: Final = number
         self.stream: Final = stream
@@ -63,6 +64,7 @@ class SourceOutput:
         self.changes = Changes(loop, number, ask)
         self._ask = ask
         self._loop = loop
+        self._times = times
         self._ready = SourceReady()
         self._handoff = TimeHistogram(HANDOFF_BOUNDS_S)  # from the encoder to the loop
         self._fps = 0.0
@@ -75,7 +77,6 @@ class SourceOutput:
         self._demanded_at: float | None = None  # the demand that the first frame answers
         self._awaited_from = 0.0
         self._is_given_up = False
-        self._key_frames = 0
         self._key_frame_at: float | None = None  # of the child that runs
         self._key_frame_interval_s: float | None = None
 
@@ -148,29 +149,26 @@ class SourceOutput:
         self.stream.forget_frames()
         self.changes.fail("nobody watches the stream any more")
 
-    def note_arrival(self, frame: EncodedFrame, now: float) -> None:
-        """A frame came from its encoder."""
+    def take(self, frame: EncodedFrame, now: float) -> None:
+        """Publish an access unit that came from the encoder at `now`, and note what its picture, if any, changes."""
         add_age(self._handoff, frame.sent_ns, now)
-
-    def on_published(self, now: float, times: SourceTimes) -> None:
-        """An access unit came."""
-        if self.stream.last_frame_at != now:
-            return  # without a picture
+        published = self.stream.publish(frame, now)
+        self._times.note_sent(frame, self._loop.now())
+        if published is None:
+            return
         self.is_live = True
         self._is_given_up = False
-        self._note_key_frame(now)
+        if published.is_key_frame:
+            self._note_key_frame(now)
         if self._demanded_at is not None:
-            times.first_frame.add(now - self._demanded_at)
+            self._times.first_frame.add(now - self._demanded_at)
             self._demanded_at = None
         self.snapshots.ask_if_awaited()
 
     def _note_key_frame(self, now: float) -> None:
-        key_frames = self.stream.counters.key_frames
-        if key_frames != self._key_frames:
-            self._key_frames = key_frames
-            if self._key_frame_at is not None:
-                self._key_frame_interval_s = now - self._key_frame_at
-            self._key_frame_at = now
+        if self._key_frame_at is not None:
+            self._key_frame_interval_s = now - self._key_frame_at
+        self._key_frame_at = now
 
     # --- what it says
 

@@ -72,12 +72,11 @@ class SourceSupervisor:
         self._spec = spec
         self._log = SourceLog(spec.kind, self.streams)
         self._outputs = [
-            SourceOutput(loop, number, *parts, self._ask)
+            SourceOutput(loop, number, *parts, self._ask, times)
             for number, parts in enumerate(
                 zip(streams, spec.outputs, policies or [StreamPolicy()] * len(streams), strict=True)
             )
         ]
-        self._times = times
         self._on_ended = on_ended
         self._child: ChildProcess | None = None
         self._parser = SourceParser(len(self._outputs))
@@ -321,11 +320,7 @@ class SourceSupervisor:
                     self._heed(output, message)
 
     def _publish(self, output: SourceOutput, frame: EncodedFrame) -> None:
-        now = self._loop.now()
-        output.note_arrival(frame, now)
-        output.stream.publish(frame, now)
-        self._times.note_sent(frame, self._loop.now())
-        output.on_published(now, self._times)
+        output.take(frame, self._loop.now())
         if self._reason and output.is_live:
             self._has_failed = False
             self._reason = ""
