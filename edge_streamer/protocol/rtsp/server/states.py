@@ -14,7 +14,7 @@ Appendix A.2's third state, Recording, has no row: this server does not record. 
 all (OPTIONS, DESCRIBE, GET_PARAMETER, SET_PARAMETER) are valid everywhere and move nothing.
 
 `server` follows the table when a request is answered, not when it arrives: a PLAY that the service refuses leaves the
-session READY. `mermaid()` draws the table for docs/rtsp-states.md, and a test compares the two.
+session READY. docs/rtsp-states.md is drawn from the table, and a test compares the two.
 """
 
 from enum import StrEnum
@@ -45,9 +45,3 @@ TRANSITIONS: Final = {
 def allowed_methods(state: SessionState) -> tuple[str, ...]:
     """Return the methods of the table that are valid in `state`, in its order."""
     return tuple(method for valid_in, method in TRANSITIONS if valid_in is state)
-
-
-def mermaid() -> str:
-    """Return the table as a mermaid state diagram."""
-    arrows = (f"    {state.name} --> {after.name}: {method}" for (state, method), after in TRANSITIONS.items())
-    return "\n".join(["stateDiagram-v2", "    [*] --> INIT", *arrows])
