@@ -86,8 +86,10 @@ class StreamCounters:
 class Stream:
     """A track, its viewers, and where they start. `link_bitrate_bps` 0 means: what is measured.
 
-    `on_wanted` is to be called by whoever wants to watch: DESCRIBE, PLAY. `is_down`: the source has failed and does not
-    run now, so that a wait for a description would be in vain."""
+    `on_wanted` is to be called by whoever wants to watch: DESCRIBE, PLAY; `on_left` when a session of the stream has
+    ended. `on_first_key_frame` is called in the middle of `publish`, so that it leaves for later what it leads to.
+    `awaited_by` is how many streams that this one replaces have sessions which wait for that. `is_down`: the source has
+    failed and does not run now, so that a wait for a description would be in vain."""
 
     def __init__(
         self,
@@ -107,6 +109,9 @@ class Stream:
         self.counters = StreamCounters()
         self.key_frame_requests = KeyFrameRequests()
         self.on_wanted: Callable[[], None] = _nothing
+        self.on_left: Callable[[], None] = _nothing
+        self.on_first_key_frame: Callable[[], None] = _nothing
+        self.awaited_by = 0
         self.is_down = False
         self.last_frame: EncodedFrame | None = None
         self.last_frame_at = 0.0
@@ -165,6 +170,8 @@ class Stream:
 
     def _on_key_frame(self, packetized: PacketizedFrame, now: float) -> None:
         self.counters.key_frames += 1
+        if self.counters.key_frames == 1:
+            self.on_first_key_frame()
         self.key_frame_requests.on_key_frame()
         self.link.add_key_frame(packetized.packet_bytes, now)
         while self._waiting:  # one that starts may end another that waits
@@ -298,4 +305,4 @@ class Stream:
 
 
 def _nothing() -> None:
-    """Called while the stream's source runs whether it is wanted or not."""
+    """Called while what happens to the stream has no consequence: its source runs always, and it replaces no other."""

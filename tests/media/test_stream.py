@@ -629,6 +629,16 @@ def test_who_plays_waits_or_asks_watches(stream, camera_source):
     assert not stream.is_watched
 
 
+def test_the_first_key_frame_is_told_once(stream, source):
+    told = []
+    stream.on_first_key_frame = lambda: told.append(stream.counters.frames)
+    source.publish()
+    assert told == []
+    source.publish(key=True)
+    source.publish(key=True)
+    assert told == [2]
+
+
 # --- rates and counts
 
 

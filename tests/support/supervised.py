@@ -130,15 +130,21 @@ class Supervised:
         self.streams = streams or [Stream(output.name, link_bitrate_bps=output.bitrate_bps) for output in outputs]
         self.times = SourceTimes()
         self.ended: list[str] = []
+        self.over = 0
         self.on_given_up: Callable[[Stream], None] = lambda stream: None
         self.children: dict[int, ChildProcess] = {}  # by their process ids; filled by `supervise`
-        self.supervisor = SourceSupervisor(loop, self.programs, self.streams, self.times, self._note_given_up, policies)
+        self.supervisor = SourceSupervisor(
+            loop, self.programs, self.streams, self.times, self._note_given_up, policies, self._note_over
+        )
         if is_started:
             self.supervisor.start()
 
     def _note_given_up(self, stream: Stream) -> None:
         self.ended.append(stream.name)
         self.on_given_up(stream)
+
+    def _note_over(self) -> None:
+        self.over += 1
 
     @property
     def state(self) -> LifeState:

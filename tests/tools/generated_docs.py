@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from edge_streamer.app import changeover
 from edge_streamer.protocol.rtsp.server import states as rtsp_states
 from edge_streamer.services.supervision import life
 
@@ -34,6 +35,15 @@ GENERATED: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
     "source-life": (
         "docs/states.md",
         partial(state_diagram, life.TRANSITIONS, first=life.LifeState.NEW, last=(life.LifeState.OVER,)),
+    ),
+    "changeover": (
+        "docs/states.md",
+        partial(
+            state_diagram,
+            changeover.TRANSITIONS,
+            first=changeover.ChangeoverState.KEEPING,
+            last=(changeover.ChangeoverState.DONE,),
+        ),
     ),
 }
 """A block's marker -> its page (from the repository's root), and what draws its diagram."""

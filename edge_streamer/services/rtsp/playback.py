@@ -168,6 +168,7 @@ class Playback:
             self.slot.retransmits += tcp.retransmits
         self.wire.close()
         self._give_answer(None)  # a PLAY that still waits: the protocol refuses it, since the session is gone
+        self.stream.on_left()
 
 
 def _raise(error: Exception) -> None:

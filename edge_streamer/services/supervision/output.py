@@ -88,9 +88,14 @@ class SourceOutput:
 
     # --- who wants it
 
+    @property
+    def is_demanded(self) -> bool:
+        """Whether a viewer watches, or sessions of a stream that this one replaces wait for its first picture."""
+        return self.stream.is_watched or self.stream.awaited_by > 0
+
     def is_wanted(self, now: float) -> bool:
-        """Whether a viewer watches, or did less than `linger_s` ago."""
-        if self.stream.is_watched or self.snapshots.is_awaited:
+        """Whether a viewer watches or waits, or did less than `linger_s` ago."""
+        if self.is_demanded or self.snapshots.is_awaited:
             self.demand.want(now)
         return self.demand.lingers(now)
 

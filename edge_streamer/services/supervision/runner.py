@@ -6,7 +6,7 @@ silent; `process` is one run of it.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from edge_streamer.protocol.source.messages import SourceCommand
@@ -32,7 +32,13 @@ class SourceRunner:
     when there is none."""
 
     def __init__(
-        self, loop: Loop, spec: SourceSpec, outputs: Sequence[SourceOutput], log: SourceLog, on_message: OnMessage
+        self,
+        loop: Loop,
+        spec: SourceSpec,
+        outputs: Sequence[SourceOutput],
+        log: SourceLog,
+        on_message: OnMessage,
+        on_over: Callable[[], None],
     ) -> None:
         self.spec = spec
         self.state = LifeState.NEW
@@ -43,6 +49,7 @@ class SourceRunner:
         self._outputs = outputs
         self._log = log
         self._on_message = on_message
+        self._on_over = on_over
         self._process: SourceProcess | None = None
         self._watchdog = Watchdog(loop, outputs, self._on_silent)
         self._backoff = RestartBackoff()
@@ -54,6 +61,8 @@ class SourceRunner:
     def _move(self, event: LifeEvent) -> bool:
         """Follow the table; return whether the state is another one now."""
         before, self.state = self.state, after(self.state, event)
+        if self.state is not before and self.state is LifeState.OVER:
+            self._on_over()
         return self.state is not before
 
     # --- orders

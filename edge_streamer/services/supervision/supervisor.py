@@ -39,7 +39,8 @@ _NOT_WANTED: Final = {LifeState.NEW, LifeState.OFF, LifeState.STOPPING}
 class SourceSupervisor:
     """`streams` are the names of what it feeds, by its `outputs`. `times` collects how long frames take; `on_given_up`
     is told of a stream whose sessions are to end: its source has no more to give (a file that is not looped), or was
-    waited for long enough. `policies` has one for each stream, or none."""
+    waited for long enough. `policies` has one for each stream, or none. `on_over` is told, from
+    deep in a stack, that no process runs any more and none will."""
 
     def __init__(
         self,
@@ -49,6 +50,7 @@ class SourceSupervisor:
         times: SourceTimes,
         on_given_up: Callable[[Stream], None],
         policies: Sequence[StreamPolicy] = (),
+        on_over: Callable[[], None] = lambda: None,
     ) -> None:
         self.streams: Final = tuple(stream.name for stream in streams)
         self.outputs: Final = tuple(
@@ -61,7 +63,7 @@ class SourceSupervisor:
         self._log = SourceLog(spec.kind, self.streams)
         self._notes = NoteLog(loop.now())
         self._on_given_up = on_given_up
-        self._runner = SourceRunner(loop, spec, self.outputs, self._log, self._take)
+        self._runner = SourceRunner(loop, spec, self.outputs, self._log, self._take, on_over)
         self._survey = Survey(loop, self.outputs, self)
 
     # --- orders
@@ -72,9 +74,7 @@ class SourceSupervisor:
             self._runner.begin(_NOBODY_WATCHES)
             for output in self.outputs:
                 output.stream.on_wanted = partial(self._want, output)
-                if (
-                    output.stream.is_watched
-                ):  # a viewer of another process's, or one that came before the device was free
+                if output.is_demanded:  # since another process has fed it, or since it waits for its device
                     self._want(output)
         else:
             self._runner.begin(_NOT_BEGUN)

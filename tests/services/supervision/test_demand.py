@@ -108,6 +108,17 @@ def test_who_waits_for_a_description_keeps_it_running(supervise, clock):
     source.wait_for_end()
 
 
+def test_one_for_whose_first_picture_others_wait_is_wanted(supervise, clock):
+    before = supervise("wait()")
+    before.stream.awaited_by = 1  # as a reload leaves it
+    source = supervise("wait()", policies=(StreamPolicy(on_demand=True, linger_s=1.0),), streams=before.streams)
+    pass_time(source.loop, clock, 5.0)
+    assert source.is_running
+    before.stream.awaited_by = 0
+    pass_time(source.loop, clock, 2.0)
+    source.wait_for_end()
+
+
 def stop(source: Supervised, clock) -> None:
     run(source, clock, ON_DEMAND[0].linger_s + SURVEY_INTERVAL_S)
     source.wait_for_end()

@@ -413,8 +413,10 @@ def test_stop_asks_first(supervise):
         """)
     source.wait_for_frames(1)
     source.supervisor.stop()
+    assert source.over == 0
     source.wait_for_end()
     assert source.supervisor.is_stopped
+    assert source.over == 1
     assert source.restarts == {}
 
 
@@ -489,6 +491,7 @@ def test_the_end_of_a_file_ends_its_stream_once_and_for_good(supervise, clock):
     pass_time(source.loop, clock, 5.0)
     assert source.ended == ["main"]
     assert source.supervisor.is_stopped
+    assert source.over == 1
     assert source.restarts == {}
     assert (source.status.is_up, source.status.reason) == (False, "the file has ended")
     assert source.programs.starts == 1
