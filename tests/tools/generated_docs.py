@@ -11,6 +11,7 @@ from typing import Final
 
 from edge_streamer.app import changeover
 from edge_streamer.protocol.rtsp.server import states as rtsp_states
+from edge_streamer.runtime.tcp import end as tcp_end
 from edge_streamer.services.supervision import life
 
 ROOT: Final = Path(__file__).parents[2]
@@ -35,6 +36,10 @@ GENERATED: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
     "source-life": (
         "docs/states.md",
         partial(state_diagram, life.TRANSITIONS, first=life.LifeState.NEW, last=(life.LifeState.OVER,)),
+    ),
+    "connection-end": (
+        "docs/states.md",
+        partial(state_diagram, tcp_end.TRANSITIONS, first=tcp_end.EndState.OPEN, last=(tcp_end.EndState.CLOSED,)),
     ),
     "changeover": (
         "docs/states.md",

@@ -16,8 +16,9 @@ from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.protocol.http.server import HttpServerProtocol
 from edge_streamer.runtime.loop import Loop, Timer
 from edge_streamer.runtime.tcp.close_reason import CloseReason
-from edge_streamer.runtime.tcp.connection import DEFAULT_WRITE_LIMIT_BYTES, TcpConnection
+from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.runtime.tcp.listener import ConnectionGate, TcpListener, open_listening_socket
+from edge_streamer.runtime.tcp.write_queue import DEFAULT_WRITE_LIMIT_BYTES
 from edge_streamer.services.http.access import Refusal
 from edge_streamer.services.http.answers import DeferredResponse, HttpAnswer, Successor, SwitchAnswer, refuse
 
@@ -121,7 +122,7 @@ class HttpConnection:
         self._timer: Timer | None = None
         self._largest_answer_bytes = 0
         connection.set_send_buffer(SEND_BUFFER_BYTES)
-        connection.add_write_limit(self._write_limit_bytes)
+        connection.queue.add_limit(self._write_limit_bytes)
         self._watch()
 
     def on_data(self, data: bytes) -> None:
@@ -180,7 +181,7 @@ class HttpConnection:
         data = self._protocol.switch_protocols(answer.headers)
         self._flush()
         self._successor = answer.begin(self._connection)
-        self._connection.remove_write_limit(self._write_limit_bytes)
+        self._connection.queue.remove_limit(self._write_limit_bytes)
         if data:
             self._successor.on_data(data)
 
@@ -197,7 +198,7 @@ class HttpConnection:
         if self._successor is not None:
             self._successor.on_closed(reason)
         else:
-            self._connection.remove_write_limit(self._write_limit_bytes)
+            self._connection.queue.remove_limit(self._write_limit_bytes)
 
     def close(self) -> None:
         """Hang up."""

@@ -379,7 +379,7 @@ def test_a_source_that_is_up_may_be_silent(house):
 
 def waiting_bytes(house: House) -> int:
     """Return what waits for the first browser."""
-    return next(iter(house.live._viewers))._connection.queued_bytes
+    return next(iter(house.live._viewers))._connection.queue.waiting_bytes
 
 
 def fill(house: House, client: Client) -> None:

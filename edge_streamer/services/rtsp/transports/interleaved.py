@@ -91,7 +91,7 @@ class TcpWire:
         """`limit_bytes` is the stream's write budget; the connection may owe the sum of its viewers'."""
         self.connection = connection
         self._limit_bytes = limit_bytes
-        connection.add_write_limit(limit_bytes)
+        connection.queue.add_limit(limit_bytes)
         self.rtp_channel, self._rtcp_channel = channels
         self._sent_before = connection.sent_bytes
         self._retransmits_before = connection.info().retransmits
@@ -123,7 +123,7 @@ class TcpWire:
 
     def oldest_unsent_age_s(self, now: float) -> float:
         """Age of the oldest byte in the connection's queue."""
-        return self.connection.oldest_unsent_age_s(now)
+        return self.connection.queue.oldest_age_s(now)
 
     def tcp_info(self) -> TcpInfo:
         """Ask the kernel about the connection; retransmits are counted since SETUP."""
@@ -140,7 +140,7 @@ class TcpWire:
 
     def close(self) -> None:
         """Take the budget back and keep the connection: it may set up another session."""
-        self.connection.remove_write_limit(self._limit_bytes)
+        self.connection.queue.remove_limit(self._limit_bytes)
 
 
 class SkippingTcpWire(TcpWire):
@@ -164,7 +164,7 @@ class SkippingTcpWire(TcpWire):
     def _skip(self) -> None:
         dropped = self.connection.drop_frames()
         self.discarded_frames += dropped
-        if not dropped or not self.connection.has_one_viewer:
+        if not dropped or not self.connection.queue.has_one_limit:
             self.connection.close(CloseReason.BACKLOG)  # nothing to skip but replies that nobody reads, or not ours
         self._is_skipping = True
 
@@ -182,7 +182,7 @@ class SkippingTcpWire(TcpWire):
             self.connection.on_overflow = None
 
     def _may_resume(self, frame: PacketizedFrame) -> bool:
-        if self.connection.queued_bytes > 0:
+        if self.connection.queue.waiting_bytes > 0:
             return False
         if not frame.is_key_frame:
             self._ask_for_key_frame()

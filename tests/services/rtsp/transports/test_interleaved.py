@@ -55,7 +55,7 @@ class Line:
         """Have one frame on the wire and nothing more taken."""
         wire.deliver(self.frame(100_000))
         self.loop.turn()
-        assert self.connection.queued_bytes > 0
+        assert self.connection.queue.waiting_bytes > 0
 
     def close(self) -> None:
         self.client.close()
@@ -156,9 +156,9 @@ def test_a_viewer_that_leaves_takes_its_backlog_along_and_leaves_the_connection(
     wire = line.wire()
     line.stall(wire)
     wire.deliver(line.frame(100_000))
-    before = line.connection.queued_bytes
+    before = line.connection.queue.waiting_bytes
     wire.close()
-    assert before - 110_000 < line.connection.queued_bytes < before - 100_000
+    assert before - 110_000 < line.connection.queue.waiting_bytes < before - 100_000
     assert line.connection.is_open
 
 
