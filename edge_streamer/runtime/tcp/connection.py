@@ -74,6 +74,7 @@ class TcpConnection:
         "_timer",
         "connection_id",
         "local_address",
+        "on_over",
         "on_overflow",
         "peer_address",
         "queue",
@@ -94,6 +95,7 @@ class TcpConnection:
         self.local_address: Any = undressed(accepted.getsockname())
         self.sent_bytes = 0
         self.on_overflow: Callable[[], None] | None = None  # None: it ends
+        self.on_over: Callable[[], None] | None = None  # told last of all, whoever has the connection then
         self._dead_after_s = dead_after_s
         self._dead_peer = DeadPeerClock(accepted, dead_after_s, loop.now())
         self._drain = DrainClock()
@@ -117,6 +119,12 @@ class TcpConnection:
     def is_open(self) -> bool:
         """False as soon as the end is decided: nothing is sent or read any more."""
         return self._state is EndState.OPEN
+
+    def hand_over(self, delegate: ConnectionDelegate) -> None:
+        """Belong to `delegate` from now on: the peer speaks another protocol. The delegate before is not called again,
+        not even at the end. Not for a connection that is closed."""
+        assert self._state is not EndState.CLOSED, "its delegate has been told of the end"
+        self._delegate = delegate
 
     # --- reading
 
@@ -297,7 +305,9 @@ class TcpConnection:
         finally:
             self.queue.clear()
             del self._delegate  # whoever holds us would wait for the collector with us
-            self.on_overflow = None
+            on_over, self.on_over, self.on_overflow = self.on_over, None, None
+            if on_over is not None:
+                on_over()
 
 
 DelegateFactory = Callable[[TcpConnection], ConnectionDelegate]

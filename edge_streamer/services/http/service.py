@@ -3,7 +3,8 @@
 One request a turn is answered, whoever asks: a scrape takes milliseconds, and media waits for the end of the turn.
 The others wait in one queue, in the order in which they came, at most one of each connection (`max_connections`). What
 a source has to be asked for is answered when it has said it, keeps nobody else waiting, and then takes its turn too.
-An answer may leave its connection to a successor, which speaks another protocol; it counts as HTTP's until its end.
+An answer may hand its connection over to a successor, which speaks another protocol; the connection counts as HTTP's
+until its end.
 """
 
 import socket
@@ -55,7 +56,7 @@ class HttpService:
         self._routes = routes
         self._access = access
         self._listeners: list[TcpListener] = []
-        self._connections: set[HttpConnection] = set()
+        self._connections: dict[TcpConnection, Successor | None] = {}  # None: it speaks HTTP
         self._waiting: dict[HttpConnection, Callable[[], None]] = {}
         self._is_turn_taken = False
 
@@ -74,9 +75,9 @@ class HttpService:
         TcpConnection(self._loop, accepted, self._new_connection)
 
     def _new_connection(self, connection: TcpConnection) -> "HttpConnection":
-        made = HttpConnection(self._loop, self, self._routes, self._access, connection)
-        self._connections.add(made)
-        return made
+        self._connections[connection] = None
+        connection.on_over = partial(self._forget, connection)
+        return HttpConnection(self._loop, self, self._routes, self._access, connection)
 
     def answer_in_turn(self, connection: "HttpConnection", answer: Callable[[], None]) -> None:
         """Have `connection` answer: at once when no request has been answered in this turn, else in one to come."""
@@ -92,22 +93,31 @@ class HttpService:
             connection = next(iter(self._waiting))
             connection.take_turn(self._waiting.pop(connection))
 
-    def forget_connection(self, connection: "HttpConnection", peer_host: str) -> None:
-        """Let go of a connection that is over."""
+    def hand_over(self, connection: TcpConnection, successor: Successor) -> None:
+        """Give a connection to the protocol after HTTP; it counts as one of ours until its end."""
+        self._connections[connection] = successor
+        connection.hand_over(successor)
+
+    def drop_request(self, connection: "HttpConnection") -> None:
+        """Answer nothing that `connection` waits for: it is over."""
         self._waiting.pop(connection, None)
-        self._connections.discard(connection)
-        self.gate.leave(peer_host)
+
+    def _forget(self, connection: TcpConnection) -> None:
+        del self._connections[connection]
+        self.gate.leave(connection.peer_host)
 
     def close(self) -> None:
         """Stop listening and hang up."""
         for listener in self._listeners:
             listener.close()
-        for connection in tuple(self._connections):
-            connection.close()
+        for connection, successor in tuple(self._connections.items()):
+            if successor is not None:
+                successor.close()
+            connection.close(CloseReason.SHUTDOWN)
 
 
 class HttpConnection:
-    """One HTTP client; the delegate of its `TcpConnection`."""
+    """One HTTP client; the delegate of its `TcpConnection`, until that is handed over to another protocol."""
 
     def __init__(
         self, loop: Loop, service: HttpService, routes: Routes, access: Access, connection: TcpConnection
@@ -118,7 +128,6 @@ class HttpConnection:
         self._access = access
         self._connection = connection
         self._protocol = HttpServerProtocol(now=loop.now())
-        self._successor: Successor | None = None
         self._timer: Timer | None = None
         self._largest_answer_bytes = 0
         connection.set_send_buffer(SEND_BUFFER_BYTES)
@@ -127,9 +136,6 @@ class HttpConnection:
 
     def on_data(self, data: bytes) -> None:
         """Answer what `data` completes."""
-        if self._successor is not None:
-            self._successor.on_data(data)
-            return
         self._take(self._protocol.receive(data, self._loop.now()))
 
     def _take(self, requests: list[HttpRequest]) -> None:
@@ -180,31 +186,25 @@ class HttpConnection:
         """Leave the connection to its successor, whose write limit takes the place of ours."""
         data = self._protocol.switch_protocols(answer.headers)
         self._flush()
-        self._successor = answer.begin(self._connection)
-        self._connection.queue.remove_limit(self._write_limit_bytes)
+        successor = answer.begin(self._connection)
+        self._let_go()
+        self._service.hand_over(self._connection, successor)
         if data:
-            self._successor.on_data(data)
+            successor.on_data(data)
 
     def on_sent_all(self) -> None:
-        """Nothing to do for HTTP."""
-        if self._successor is not None:
-            self._successor.on_sent_all()
+        """Called when a response has left: the next request was taken before."""
 
     def on_closed(self, reason: CloseReason) -> None:
         """Let go."""
+        del reason
+        self._service.drop_request(self)
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._service.forget_connection(self, self._connection.peer_host)
-        if self._successor is not None:
-            self._successor.on_closed(reason)
-        else:
-            self._connection.queue.remove_limit(self._write_limit_bytes)
-
-    def close(self) -> None:
-        """Hang up."""
-        if self._successor is not None:
-            self._successor.close()
-        self._connection.close(CloseReason.SHUTDOWN)
+        self._connection.queue.remove_limit(self._write_limit_bytes)
 
     def _write_limit_bytes(self) -> int:
         """A snapshot alone may be larger than what else may wait."""

@@ -532,3 +532,58 @@ def test_a_reset_before_the_first_use_raises_and_leaves_nothing(loop):
     reset(client)
     with accepted, pytest.raises(OSError):
         TcpConnection(loop, accepted, lambda connection: Delegate())
+
+
+# --- another protocol
+
+
+def test_a_connection_that_is_handed_over_belongs_to_the_other_alone(loop, peer):
+    before, after = peer.delegate, Delegate()
+    peer.client.sendall(b"upgrade")
+    turn_until(loop, lambda: before.data)
+    peer.connection.hand_over(after)
+    peer.client.sendall(b"frames")
+    turn_until(loop, lambda: after.data)
+    assert (before.data, after.data) == (b"upgrade", b"frames")
+    peer.delegate = after
+    peer.connection.close(CloseReason.LOCAL)
+    loop.turn()
+    assert (before.reasons, after.reasons) == ([], [CloseReason.LOCAL])
+
+
+def test_a_connection_can_be_handed_over_in_the_middle_of_its_data(loop, peer):
+    after = Delegate()
+    peer.delegate.act = lambda data: peer.connection.hand_over(after)
+    before, peer.delegate = peer.delegate, after
+    peer.client.sendall(b"upgrade")
+    turn_until(loop, lambda: before.data)
+    peer.client.sendall(b"frames")
+    turn_until(loop, lambda: after.data)
+    assert (before.data, after.data) == (b"upgrade", b"frames")
+
+
+def test_who_counts_connections_is_told_last_and_once(loop, peer):
+    told = []
+    peer.connection.on_over = lambda: told.append(list(peer.reasons))
+    peer.connection.hand_over(peer.delegate)
+    peer.connection.close(CloseReason.LOCAL)
+    for _ in range(3):
+        loop.turn()
+    assert told == [[CloseReason.LOCAL]]
+
+
+def test_who_counts_connections_is_told_of_one_whose_delegate_raises(loop, peer):
+    told = []
+    peer.connection.on_over = lambda: told.append(1)
+    peer.delegate.act_closed = lambda: 1 / 0
+    peer.connection.close(CloseReason.LOCAL)
+    loop.turn()
+    assert told == [1]
+    assert take_faults(loop) == 1
+
+
+def test_a_connection_that_is_closed_cannot_be_handed_over(loop, peer):
+    peer.connection.close(CloseReason.LOCAL)
+    loop.turn()
+    with pytest.raises(AssertionError):
+        peer.connection.hand_over(Delegate())

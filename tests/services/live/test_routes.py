@@ -16,7 +16,7 @@ from edge_streamer.protocol.http.websocket import SILENT_AFTER_S
 from edge_streamer.protocol.mp4 import START_TIME, TIMESCALE_HZ
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.services.http.router import HttpRoutes
-from edge_streamer.services.http.service import HttpService
+from edge_streamer.services.http.service import HttpConnection, HttpService
 from edge_streamer.services.live.routes import LiveRoutes
 from edge_streamer.services.live.stream import LiveStream
 from edge_streamer.services.live.viewer import BEHIND_S, LiveViewer
@@ -576,3 +576,10 @@ def test_a_request_that_asks_for_no_websocket_is_told_so(house):
     turn_until(house.loop, answered)
     assert received.startswith(b"HTTP/1.1 426 Upgrade Required\r\n")
     assert b"x-content-type-options: nosniff" in received
+
+
+def test_nothing_of_http_is_left_on_a_connection_that_became_a_websocket(house):
+    house.playing()
+    gc.collect()
+    assert [each for each in gc.get_objects() if isinstance(each, HttpConnection)] == []
+    assert house.service.gate.open == 1, "it counts as one of HTTP's until its end"
