@@ -97,7 +97,7 @@ class App:
     def _http_routes(self) -> HttpRoutes:
         described = (
             StatusRoutes(self.status, MetricsExposition(ServiceCollector(self.status)), self._loop.post),
-            StreamRoutes(self.status, self._sources.by_stream),
+            StreamRoutes(self.status, self._sources.source_of),
             SessionRoutes(self.status, self._rtsp.sessions.kick),
             ControlRoutes(self.reload),
             self._live,

@@ -1,43 +1,28 @@
 """The sources that run, by the streams that they feed, and how one set of them takes the place of another.
 
-A stream that is replaced lives on beside its successor while sessions play it: they are ended, with the reason
-`stream_replaced`, when the successor has its first key frame, so that who connects again finds a picture. If the
-successor has none they keep what they have, however long: a reload never turns a picture into none. A device that both
-want is the exception: it cannot be opened twice, so the old process ends first, and its sessions wait `PATIENCE_S` at
-most for a picture that only the new stream can have.
+A stream that is replaced lives on beside its successor while sessions play it: `changeover` says until when. Its
+process is ended when no changeover needs it any more, or when a new process needs the device that it holds: then the
+new one begins when the old one is gone. Nothing here looks again and again: a stream tells of its first key frame
+and of sessions that leave, a supervisor of its end.
 
-Owned by `app`. What is to change is `reload`'s to say.
+Owned by `app`. What is to change is `reload_plan`'s to say.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import inf
-from typing import Final, Protocol
+from typing import Final
 
+from edge_streamer.app.changeover import Changeover, ChangeoverEvent, Sessions
 from edge_streamer.app.reload_plan import ReloadPlan, device_of
 from edge_streamer.app.settings import new_stream, stream_policy
 from edge_streamer.app.source_plan import PlannedSource
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.media.stream import Stream
-from edge_streamer.runtime.loop import Loop, Timer
+from edge_streamer.runtime.loop import Loop
 from edge_streamer.services.status import EndReason, StreamStatus
 from edge_streamer.services.supervision.supervisor import SourceSupervisor
 from edge_streamer.services.supervision.times import SourceTimes
-
-PATIENCE_S: Final = 10.0
-"""A camera takes a second or two to start, and its supervisor gives a start up after ten."""
-LOOK_INTERVAL_S: Final = 0.05
-
-
-class Sessions(Protocol):
-    """Those who watch: the RTSP sessions."""
-
-    def are_any_of(self, stream: Stream, /) -> bool:
-        """Whether sessions of `stream` have been set up."""
-
-    def end_all(self, reason: EndReason, stream: Stream, /) -> None:
-        """End the sessions of `stream`."""
 
 
 @dataclass(slots=True, eq=False)
@@ -48,46 +33,33 @@ class _Source:
     supervisor: SourceSupervisor
     streams: dict[str, Stream]
     device: str
+    is_begun: bool = False
     is_stopping: bool = False
 
 
-@dataclass(slots=True, eq=False)
-class _Changeover:
-    """An old stream, of `source`, whose sessions wait for the first picture of `successor`."""
-
-    old: Stream
-    successor: Stream
-    source: _Source
-    give_up_at: float = inf
-
-
 class RunningSources:
-    """See the module. `by_stream` is always of the streams that new sessions get."""
+    """`times` collects how long the frames of all sources take."""
 
     def __init__(self, loop: Loop, registry: StreamRegistry, dead_after_s: float, sessions: Sessions) -> None:
-        self.by_stream: Final[dict[str, SourceSupervisor]] = {}
         self.times: Final = SourceTimes()
         self._loop = loop
         self._registry = registry
         self._dead_after_s = dead_after_s
         self._sessions = sessions
-        self._running: list[_Source] = []
+        self._running: list[_Source] = []  # in the order of the configuration
         self._leaving: list[_Source] = []  # no stream of theirs is in the registry
-        self._starting: list[_Source] = []  # once their device is free
-        self._changeovers: list[_Changeover] = []
-        self._timer: Timer | None = None
+        self._changeovers: dict[Changeover, _Source] = {}  # to the source of the old stream
 
     # --- the service's start and end
 
     def take(self, planned: Sequence[PlannedSource]) -> None:
         """Have these from the start, which `start` begins."""
         self._running = [self._new_source(source, {}) for source in planned]
-        self._index()
 
     def start(self) -> None:
         """Start all sources."""
         for source in self._running:
-            source.supervisor.start()
+            self._begin(source)
 
     def stop(self) -> None:
         """End all sources; `is_stopped` says when they have."""
@@ -109,6 +81,10 @@ class RunningSources:
 
     # --- what is known
 
+    def source_of(self, name: str) -> SourceSupervisor | None:
+        """Return what feeds the stream that new sessions get under this name; None when there is none."""
+        return next((source.supervisor for source in self._running if name in source.streams), None)
+
     def statuses(self) -> tuple[StreamStatus, ...]:
         """Return one status a stream, those of replaced streams not among them."""
         return tuple(status for source in self._running for status in source.supervisor.statuses())
@@ -121,6 +97,10 @@ class RunningSources:
 
     def _new_source(self, planned: PlannedSource, carried: Mapping[str, Stream]) -> _Source:
         streams = {name: carried.get(name) or self._new_stream(name, planned) for name in planned.streams}
+
+        def on_over() -> None:
+            self._loop.post(partial(self._on_over, source))
+
         supervisor = SourceSupervisor(
             self._loop,
             planned.spec,
@@ -128,18 +108,17 @@ class RunningSources:
             self.times,
             partial(self._sessions.end_all, EndReason.STREAM_ENDED),
             [stream_policy(stream) for stream in planned.streams.values()],
+            on_over,
         )
-        return _Source(planned, supervisor, streams, device_of(planned))
+        source = _Source(planned, supervisor, streams, device_of(planned))
+        return source
 
     def _new_stream(self, name: str, planned: PlannedSource) -> Stream:
         stream = new_stream(name, planned.streams[name], self._dead_after_s)
-        stream.on_format_changed = partial(self._sessions.end_all, EndReason.STREAM_REPLACED, stream)
+        stream.track.on_format_changed = partial(self._sessions.end_all, EndReason.STREAM_REPLACED, stream)
+        stream.on_first_key_frame = partial(self._loop.post, partial(self._on_first_key_frame, stream))
         self._registry.add(stream)
         return stream
-
-    def _index(self) -> None:
-        self.by_stream.clear()
-        self.by_stream.update({name: source.supervisor for source in self._running for name in source.streams})
 
     # --- another set of them
 
@@ -153,14 +132,14 @@ class RunningSources:
         begun = [self._new_source(planned, carried) for planned in plan.begun]
         self._running = sorted([*stay, *begun], key=lambda source: plan.after.sources.index(source.planned))
         self._leaving += ended
-        self._index()
         for source in ended:
             for stream in source.streams.values():
                 self._hand_over(source, stream)
-        self._starting += begun
         for source in begun:
             self._claim_device(source.device)
-        self._look()
+        for source in ended:
+            self._let_go(source)
+        self._begin_those_who_can()
 
     def _hand_over(self, source: _Source, old: Stream) -> None:
         """Have the sessions of `old`, and those that wait for it, wait for what has its name now."""
@@ -170,25 +149,27 @@ class RunningSources:
             return
         for changeover in self._changeovers:
             if changeover.successor is old:
-                changeover.successor = successor
-        self._changeovers.append(_Changeover(old, successor, source))
+                changeover.redirect(successor)
+        if self._sessions.are_any_of(old):
+            changeover = Changeover(self._loop, old, successor, self._sessions, self._on_changed_over)
+            self._changeovers[changeover] = source
 
     def _remove(self, stream: Stream) -> None:
         """Nothing takes the stream's place."""
         self._registry.remove(stream)
         self._sessions.end_all(EndReason.STREAM_ENDED, stream)
-        for changeover in self._changeovers:
+        for changeover in tuple(self._changeovers):
             if changeover.successor is stream:
-                self._sessions.end_all(EndReason.STREAM_ENDED, changeover.old)
+                changeover.happen(ChangeoverEvent.REMOVED)
 
     def _claim_device(self, device: str) -> None:
         """End who holds the device that a new source needs."""
-        for source in self._leaving:
-            if device and source.device == device:
-                self._stop(source)
-                for changeover in self._changeovers:
-                    if changeover.source is source:
-                        changeover.give_up_at = self._loop.now() + PATIENCE_S
+        for holder in self._leaving:
+            if device and holder.device == device:
+                self._stop(holder)
+                for changeover, source in self._changeovers.items():
+                    if source is holder:
+                        changeover.happen(ChangeoverEvent.DEVICE_TAKEN)
 
     def _stop(self, source: _Source) -> None:
         if not source.is_stopping:
@@ -199,39 +180,35 @@ class RunningSources:
 
     # --- until all is changed over
 
-    def _look(self) -> None:
-        """Do what is due, and look again while anything is not done."""
-        self._changeovers = [changeover for changeover in self._changeovers if not self._complete(changeover)]
-        for source in self._leaving:
-            if not any(changeover.source is source for changeover in self._changeovers):
-                self._stop(source)
-        self._leaving = [source for source in self._leaving if not source.supervisor.is_stopped]
-        self._start_those_who_can()
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._changeovers or self._leaving or self._starting:
-            self._timer = self._loop.call_later(LOOK_INTERVAL_S, self._look)
+    def _on_first_key_frame(self, successor: Stream) -> None:
+        for changeover in tuple(self._changeovers):
+            if changeover.successor is successor:
+                changeover.happen(ChangeoverEvent.PICTURE)
 
-    def _complete(self, changeover: _Changeover) -> bool:
-        """End the old stream's sessions if it is time; return whether none is left."""
-        old, successor = changeover.old, changeover.successor
-        if not self._sessions.are_any_of(old):
-            return True
-        successor.on_wanted()
-        is_up = successor.counters.key_frames > 0
-        is_late = self._loop.now() >= changeover.give_up_at
-        if is_up or is_late:
-            self._sessions.end_all(EndReason.STREAM_REPLACED, old)
-        return is_up or is_late
+    def _on_changed_over(self, changeover: Changeover) -> None:
+        self._let_go(self._changeovers.pop(changeover))
 
-    def _start_those_who_can(self) -> None:
-        held = {source.device for source in self._leaving if source.device}
-        starting, self._starting = self._starting, [source for source in self._starting if source.device in held]
-        for source in starting:
-            if source not in self._starting and not source.is_stopping:
+    def _let_go(self, source: _Source) -> None:
+        """End a source that was replaced, unless sessions keep its picture."""
+        if source not in self._changeovers.values():
+            self._stop(source)
+
+    def _on_over(self, source: _Source) -> None:
+        if source in self._leaving:
+            self._leaving.remove(source)
+            self._begin_those_who_can()
+
+    def _begin_those_who_can(self) -> None:
+        held = {source.device for source in self._leaving if source.device and not source.supervisor.is_stopped}
+        for source in self._running:
+            if not source.is_begun and not source.is_stopping and source.device not in held:
                 for stream in source.streams.values():
                     _forget_process(stream)
-                source.supervisor.start()
+                self._begin(source)
+
+    def _begin(self, source: _Source) -> None:
+        source.is_begun = True
+        source.supervisor.start()
 
 
 def _forget_process(stream: Stream) -> None:
@@ -241,4 +218,4 @@ def _forget_process(stream: Stream) -> None:
 
 
 def _nothing() -> None:
-    """The source runs whether it is wanted or not."""
+    """Called while the stream's source runs whether it is wanted or not."""

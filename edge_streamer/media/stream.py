@@ -1,7 +1,7 @@
 """A stream: frames in, each packetized once, the same bytes out to every viewer.
 
-One SSRC, one sequence and one timestamp line for all viewers make the packets of a frame identical for everybody. A
-viewer starts at a key frame:
+A stream is a track and viewers. The track (`track`) makes the packets, the same for every viewer; `link_rate` has the
+rate and the write budget that follows from it. A viewer starts at a key frame:
 
 - the source can make one: it is asked, at most once a second for all viewers, and those who wait start with it;
 - it cannot, or was asked a moment ago: the cached frames since the last key frame are sent. They are contiguous in
@@ -12,27 +12,19 @@ rest, and `on_wanted`). It owns no socket and no timer; who waits too long is fo
 session's own deadline.
 """
 
-import secrets
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from edge_streamer.codec.frame import CLOCK_HZ, EncodedFrame
-from edge_streamer.codec.h264.access_unit import prepare_access_unit
+from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.codec.h264.parameter_sets import ParameterSets
 from edge_streamer.media.budget import WriteBudget
-from edge_streamer.media.clock import MediaClock
 from edge_streamer.media.key_frames import KeyFrameCache, KeyFrameRequests
-from edge_streamer.media.peak_rate import PeakRateMeter
-from edge_streamer.protocol.rtp.packetizers.h264 import H264Packetizer
+from edge_streamer.media.link_rate import LinkRate
+from edge_streamer.media.track import StreamIdentity, Track
 from edge_streamer.protocol.rtp.packets import PacketizedFrame
-from edge_streamer.protocol.rtp.rtcp import goodbye, middle_32_bits, ntp_from_wall_ns, sender_report
 
 IP_UDP_HEADER_BYTES: Final = 28
-MAX_CAPTURE_DELAY_S: Final = 10.0
-"""A frame that says that it was exposed, or encoded, longer ago than this, or later than now, is not believed."""
-SENDER_REPORTS_KEPT: Final = 8
-"""A receiver report refers to one of the last few sender reports; older ones would give no useful round trip."""
 
 
 class Viewer(Protocol):
@@ -80,20 +72,6 @@ class BatchKind:
 Deliver = Callable[[PacketizedFrame], None]
 
 
-@dataclass(frozen=True, slots=True)
-class StreamIdentity:
-    """What a stream's packets carry; random, as RFC 3550 section 5.1 asks, so that it cannot be guessed."""
-
-    ssrc: int
-    first_sequence: int
-    rtp_offset: int
-
-    @classmethod
-    def random(cls) -> "StreamIdentity":
-        """Return a new identity. Sequence numbers 0 and 1 are avoided: retina takes them for "unknown"."""
-        return cls(1 + secrets.randbelow(0xFFFFFFFF), 1000 + secrets.randbelow(60000), secrets.randbits(32))
-
-
 @dataclass(slots=True)
 class StreamCounters:
     """What has passed since the stream began."""
@@ -106,7 +84,12 @@ class StreamCounters:
 
 
 class Stream:
-    """See the module. `link_bitrate_bps` 0 means: what is measured."""
+    """A track, its viewers, and where they start. `link_bitrate_bps` 0 means: what is measured.
+
+    `on_wanted` is to be called by whoever wants to watch: DESCRIBE, PLAY; `on_left` when a session of the stream has
+    ended. `on_first_key_frame` is called in the middle of `publish`, so that it leaves for later what it leads to.
+    `awaited_by` is how many streams that this one replaces have sessions which wait for that. `is_down`: the source has
+    failed and does not run now, so that a wait for a description would be in vain."""
 
     def __init__(
         self,
@@ -121,26 +104,17 @@ class Stream:
         self.name = name
         self.skips_for_slow_readers = skips_for_slow_readers
         self.nominal_fps = nominal_fps
-        self.identity = identity or StreamIdentity.random()
+        self.track: Final = Track(identity or StreamIdentity.random())
+        self.link: Final = LinkRate(dead_after_s, link_bitrate_bps)
         self.counters = StreamCounters()
-        self.parameter_sets: ParameterSets | None = None
         self.key_frame_requests = KeyFrameRequests()
-        self.on_format_changed: Callable[[], None] = _nothing  # called before the first frame of another size
-        self.on_wanted: Callable[[], None] = _nothing  # to be called by whoever wants to watch: DESCRIBE, PLAY
-        self.is_down = False  # the source has failed and does not run now: nobody need wait for a description
+        self.on_wanted: Callable[[], None] = _nothing
+        self.on_left: Callable[[], None] = _nothing
+        self.on_first_key_frame: Callable[[], None] = _nothing
+        self.awaited_by = 0
+        self.is_down = False
         self.last_frame: EncodedFrame | None = None
         self.last_frame_at = 0.0
-        self.sender_reports_sent_at: dict[int, float] = {}  # middle 32 bits of the NTP time -> now
-        self.write_budget = WriteBudget(dead_after_s, link_bitrate_bps)
-        self._configured_bps = link_bitrate_bps
-        self._clock = MediaClock()
-        self._media_time = 0
-        self._captured_at = 0.0  # the last frame's exposure
-        self._restarted = False
-        self._packetizer = H264Packetizer(ssrc=self.identity.ssrc, first_sequence=self.identity.first_sequence)
-        self._peak = PeakRateMeter()
-        self._next_peak: PeakRateMeter | None = None  # of what was sent since another setting
-        self._next_peak_from = 0.0
         self._cache = KeyFrameCache()
         self._playing: dict[Viewer, Batch | None] = {}
         self._batches: dict[Hashable, Batch] = {}
@@ -150,10 +124,6 @@ class Stream:
 
     # --- frames in
 
-    def announce_restart(self) -> None:
-        """The source begins anew: its next frame's media time has a new origin."""
-        self._restarted = True
-
     def forget_frames(self) -> None:
         """The source is off: nobody may start with a picture of before."""
         self._cache.clear()
@@ -161,25 +131,18 @@ class Stream:
     def forget_format(self) -> None:
         """The source is given up: the stream cannot be described before its next key frame."""
         self.forget_frames()
-        self.parameter_sets = None
+        self.track.parameter_sets = None
 
     def declare_down(self) -> None:
         """The source has failed: tell those who wait for a description that has never been known."""
         self.is_down = True
         self._tell_about_description()
 
-    def set_link_bitrate(self, link_bitrate_bps: int, now: float) -> None:
-        """Take another encoder setting. What was measured before counts as long as it can be in a viewer's backlog:
-        nobody may be ended by a budget that shrinks."""
-        self._configured_bps = link_bitrate_bps
-        self._next_peak = PeakRateMeter()
-        self._next_peak_from = now + self.write_budget.dead_after_s
-
-    def publish(self, frame: EncodedFrame, now: float) -> None:
-        """Packetize `frame` once and give it to every viewer."""
-        packetized = self._packetize(frame, now)
+    def publish(self, frame: EncodedFrame, now: float) -> PacketizedFrame | None:
+        """Packetize `frame` once and give it to every viewer; return what they got, None when it has no picture."""
+        packetized = self.track.packetize(frame, now)
         if packetized is None:
-            return
+            return None
         self._account(frame, packetized, now)
         if frame.is_key_frame:
             self._on_key_frame(packetized, now)
@@ -193,24 +156,7 @@ class Stream:
                 del self._batches[key]
         if self._alone:
             self._deliver(packetized, tuple(self._alone.items()))
-
-    def _packetize(self, frame: EncodedFrame, now: float) -> PacketizedFrame | None:
-        prepared, found = prepare_access_unit(frame.data, self.parameter_sets, is_key_frame=frame.is_key_frame)
-        self._take_parameter_sets(found)
-        if not prepared:
-            return None  # delimiters and filler only
-        self._captured_at = now - (believed_age_s(frame.captured_ns, now) or 0.0)
-        self._media_time = self._clock.advance(
-            frame.media_time, self._captured_at, reordered=frame.reordered, restarted=self._restarted
-        )
-        self._restarted = False
-        rtp_timestamp = self._rtp_timestamp(self._media_time)
-        return self._packetizer.packetize(prepared, rtp_timestamp, is_key_frame=frame.is_key_frame)
-
-    def _take_parameter_sets(self, found: ParameterSets | None) -> None:
-        known, self.parameter_sets = self.parameter_sets, found
-        if known is not None and found is not None and known is not found and _picture(known) != _picture(found):
-            self.on_format_changed()
+        return packetized
 
     def _account(self, frame: EncodedFrame, packetized: PacketizedFrame, now: float) -> None:
         counters = self.counters
@@ -220,25 +166,18 @@ class Stream:
         counters.payload_bytes += packetized.payload_bytes
         self.last_frame, self.last_frame_at = frame, now
         wire_bytes = packetized.packet_bytes + IP_UDP_HEADER_BYTES * packetized.packet_count
-        self._peak.add(wire_bytes, self._media_time)
-        if not self._configured_bps and self._peak.peak_bps > self.write_budget.link_bitrate_bps:  # all that is known
-            self._renew_budget(self.write_budget.largest_key_frame_bytes)
-        if self._next_peak is not None:
-            self._next_peak.add(wire_bytes, self._media_time)
+        self.link.add(wire_bytes, self.track.media_time)
 
     def _on_key_frame(self, packetized: PacketizedFrame, now: float) -> None:
         self.counters.key_frames += 1
+        if self.counters.key_frames == 1:
+            self.on_first_key_frame()
         self.key_frame_requests.on_key_frame()
-        if self._next_peak is not None and now >= self._next_peak_from:
-            self._peak, self._next_peak = self._next_peak, None
-        self._renew_budget(max(self.write_budget.largest_key_frame_bytes, packetized.packet_bytes))
+        self.link.add_key_frame(packetized.packet_bytes, now)
         while self._waiting:  # one that starts may end another that waits
             self._start(self._waiting.pop(0), packetized)
-        if self.parameter_sets is not None:
+        if self.track.parameter_sets is not None:
             self._tell_about_description()
-
-    def _renew_budget(self, largest_key_frame_bytes: int) -> None:
-        self.write_budget = WriteBudget(self.write_budget.dead_after_s, self.link_bitrate_bps, largest_key_frame_bytes)
 
     def _tell_about_description(self) -> None:
         awaiting, self._awaiting_description = self._awaiting_description, []
@@ -258,15 +197,27 @@ class Stream:
         self.leave(viewer)
         viewer.on_fault(error)
 
-    def _rtp_timestamp(self, media_time: int) -> int:
-        return (self.identity.rtp_offset + media_time) & 0xFFFFFFFF
-
     # --- what viewers need to know
 
     @property
+    def identity(self) -> StreamIdentity:
+        """What the stream's packets carry."""
+        return self.track.identity
+
+    @property
+    def parameter_sets(self) -> ParameterSets | None:
+        """What describes the stream; None until it is known."""
+        return self.track.parameter_sets
+
+    @property
     def link_bitrate_bps(self) -> int:
-        """The stream's true peak: the encoder's setting or the busiest second seen, whichever is more."""
-        return max(self._configured_bps, self._peak.peak_bps)
+        """The stream's true peak."""
+        return self.link.bitrate_bps
+
+    @property
+    def write_budget(self) -> WriteBudget:
+        """How many bytes may wait for one viewer now, and how long the stream takes to make them."""
+        return self.link.write_budget
 
     @property
     def viewers(self) -> int:
@@ -280,7 +231,7 @@ class Stream:
 
     def write_budget_bytes(self) -> int:
         """Return how many bytes may wait for one viewer now."""
-        return self.write_budget.write_budget_bytes
+        return self.link.write_budget.write_budget_bytes
 
     def when_described(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` at the next key frame with which the parameter sets are known, or when the source fails;
@@ -297,32 +248,9 @@ class Stream:
         return cancel
 
     def sender_report(self, now: float, cname: str) -> bytes | None:
-        """Return SR + SDES for `now` (RFC 3550 section 6.4.1), or None before the first frame.
-
-        Wall time and RTP time are both carried on from the last frame's capture by the same monotonic interval: the
-        line through them is the capture clock's, and neither a wall clock that is set meanwhile nor a frame that was
-        published late can bend it.
-        """
-        if self.last_frame is None:
-            return None
-        elapsed_s = now - self._captured_at
-        ntp = ntp_from_wall_ns(self.last_frame.wall_ns + round(elapsed_s * 1e9))
-        sent_at = self.sender_reports_sent_at
-        sent_at[middle_32_bits(ntp)] = now
-        while len(sent_at) > SENDER_REPORTS_KEPT:
-            del sent_at[next(iter(sent_at))]
-        return sender_report(
-            ssrc=self.identity.ssrc,
-            ntp=ntp,
-            rtp_timestamp=self._rtp_timestamp(self._media_time + round(elapsed_s * CLOCK_HZ)),
-            packet_count=self.counters.packets,
-            octet_count=self.counters.payload_bytes,
-            cname=cname,
-        )
-
-    def goodbye(self, cname: str, reason: str) -> bytes:
-        """Return a compound packet with BYE (RFC 3550 section 6.6)."""
-        return goodbye(ssrc=self.identity.ssrc, cname=cname, reason=reason)
+        """Return SR + SDES for `now` (RFC 3550 section 6.4.1), or None before the first frame."""
+        counters = self.counters
+        return self.track.sender_report(now, cname, packet_count=counters.packets, octet_count=counters.payload_bytes)
 
     # --- viewers come and go
 
@@ -376,21 +304,5 @@ class Stream:
         return self._batches[kind.key]
 
 
-def believed_age_s(instant_ns: int, now: float) -> float | None:
-    """Return how long ago an instant of CLOCK_MONOTONIC was that a source tells; None for one that it does not tell (0)
-    or that cannot be: of the future, or too long ago."""
-    age_s = now - instant_ns / 1e9
-    return age_s if instant_ns and 0.0 <= age_s <= MAX_CAPTURE_DELAY_S else None
-
-
-def _picture(parameter_sets: ParameterSets) -> tuple[int, int, int] | None:
-    """Return what a decoder was set up for; None when the SPS cannot be read."""
-    try:
-        video = parameter_sets.video_format
-    except ValueError:
-        return None
-    return video.width, video.height, video.profile_idc
-
-
 def _nothing() -> None:
-    """Called at a change of format or a demand when the supervisor has not taken charge of the stream yet."""
+    """Called while what happens to the stream has no consequence: its source runs always, and it replaces no other."""

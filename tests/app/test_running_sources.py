@@ -3,14 +3,16 @@
 The source processes are the test's own, so that it says when they have ended and when a first picture is there.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from unittest.mock import Mock
 
 import pytest
 
 from edge_streamer.app import running_sources
+from edge_streamer.app.changeover import PATIENCE_S
 from edge_streamer.app.reload_plan import InEffect, plan_reload
-from edge_streamer.app.running_sources import PATIENCE_S, RunningSources
+from edge_streamer.app.running_sources import RunningSources
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.media.stream import Stream
 from edge_streamer.services.status import EndReason
@@ -31,6 +33,7 @@ class Process:
     is_asked_to_stop: bool = False
     is_killed: bool = False
     is_stuck: bool = False
+    on_over: Callable[[], None] = field(kw_only=True)
 
     @property
     def is_stopped(self) -> bool:
@@ -42,10 +45,13 @@ class Process:
     def stop(self) -> None:
         assert not self.is_asked_to_stop, "once"
         self.is_asked_to_stop = True
+        if not self.is_running:
+            self.on_over()
 
     def end(self) -> None:
         assert self.is_asked_to_stop
         self.is_running = False
+        self.on_over()
 
     def kill(self) -> None:
         self.is_killed = True
@@ -60,6 +66,11 @@ class Sessions:
 
     of: list[Stream] = field(default_factory=list)
     ended: list[tuple[str, EndReason]] = field(default_factory=list)
+
+    def leave(self, stream: Stream) -> None:
+        """A session of `stream` ends by itself."""
+        self.of.remove(stream)
+        stream.on_left()
 
     def are_any_of(self, stream: Stream) -> bool:
         return any(watched is stream for watched in self.of)
@@ -81,8 +92,8 @@ class House:
         self.sessions = Sessions()
         self.running = RunningSources(loop, self.streams, 8.0, self.sessions)
 
-    def _new_process(self, loop, spec, streams, times, on_ended, policies) -> Process:
-        self.processes.append(Process(tuple(streams), spec.kind))
+    def _new_process(self, loop, spec, streams, times, on_given_up, policies, on_over) -> Process:
+        self.processes.append(Process(tuple(streams), spec.kind, on_over=on_over))
         return self.processes[-1]
 
     def begin(self, text: str) -> None:
@@ -123,7 +134,7 @@ def test_a_replaced_streams_sessions_end_when_its_successor_has_a_picture(house)
     first, other, new = house.processes
     assert (first.is_asked_to_stop, new.is_running) == (False, True), "both run"
     assert house.streams.get("main") is not old
-    assert house.running.by_stream == {"main": new, "sub": other}
+    assert [house.running.source_of(name) for name in ("main", "sub", "other")] == [new, other, None]
     assert house.running.statuses() == ("main", "sub"), "the old one is not counted"
     house.pass_time(60)
     assert (house.sessions.ended, first.is_asked_to_stop) == ([], False), "no picture yet, and nobody loses the old one"
@@ -150,7 +161,8 @@ def test_a_stream_that_is_gone_ends_its_sessions(house):
     assert house.sessions.ended == [("sub", EndReason.STREAM_ENDED)]
     assert house.streams.get("sub") is None
     assert [process.is_asked_to_stop for process in house.processes] == [False, True]
-    assert list(house.running.by_stream) == ["main"]
+    assert house.running.source_of("main") is house.processes[0]
+    assert house.running.source_of("sub") is None
 
 
 def test_a_stream_is_added(house):
@@ -265,10 +277,36 @@ def test_a_successor_on_demand_is_wanted_while_somebody_waits(house):
     house.begin(pattern("main"))
     house.watch("main")
     house.reload(pattern("main", on_demand="true"))
-    wanted = []
-    house.streams.get("main").on_wanted = lambda: wanted.append(True)
+    assert house.streams.get("main").awaited_by == 1
+    house.show("main")
     house.pass_time()
-    assert wanted
+    assert house.streams.get("main").awaited_by == 0
+
+
+def test_a_replaced_stream_whose_last_session_leaves_goes_then(house):
+    house.begin(pattern("main"))
+    old = house.watch("main")
+    house.watch("main")
+    house.reload(pattern("main", fps=10))
+    house.sessions.leave(old)
+    house.pass_time()
+    assert not house.processes[0].is_asked_to_stop
+    house.sessions.leave(old)
+    house.pass_time()
+    assert house.processes[0].is_asked_to_stop
+    assert house.sessions.ended == []
+    assert house.streams.get("main").awaited_by == 0
+
+
+def test_nothing_looks_around_while_a_successor_takes_its_time(house):
+    house.begin(pattern("main"))
+    house.watch("main")
+    house.reload(pattern("main", fps=10))
+    house.loop.turn()
+    asked = []
+    house.sessions.are_any_of = lambda stream: asked.append(stream)
+    house.pass_time(60)
+    assert asked == []
 
 
 def test_the_service_leaves_in_the_middle(house):

@@ -7,8 +7,9 @@ import msgspec
 import pytest
 
 from edge_streamer.codec.frame import EncodedFrame
-from edge_streamer.media import stream as stream_module
-from edge_streamer.media.stream import MAX_CAPTURE_DELAY_S, SENDER_REPORTS_KEPT, Stream, StreamIdentity
+from edge_streamer.media import track as track_module
+from edge_streamer.media.stream import Stream
+from edge_streamer.media.track import MAX_CAPTURE_DELAY_S, SENDER_REPORTS_KEPT, StreamIdentity
 from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import ntp_from_wall_ns
 from tests.support.frames import PPS, TICKS_A_FRAME, WALL_NS, annex_b, camera, frame, key_frame
@@ -104,10 +105,8 @@ def camera_source(source):
 
 def test_a_frame_is_packetized_once_and_its_bytes_are_the_same_for_all(stream, source, monkeypatch):
     calls = []
-    packetize = stream_module.H264Packetizer.packetize
-    monkeypatch.setattr(
-        stream_module.H264Packetizer, "packetize", lambda *a, **k: calls.append(a) or packetize(*a, **k)
-    )
+    packetize = track_module.H264Packetizer.packetize
+    monkeypatch.setattr(track_module.H264Packetizer, "packetize", lambda *a, **k: calls.append(a) or packetize(*a, **k))
     source.publish(key=True)
     viewers = [Recorder() for _ in range(10)]
     source.join(*viewers)
@@ -145,10 +144,11 @@ def test_an_access_unit_without_a_picture_is_no_frame(stream, source):
     source.publish(key=True)
     viewer = Recorder()
     source.join(viewer)
-    stream.publish(EncodedFrame(annex_b(b"\x09\xf0"), is_key_frame=False, media_time=3000), NOW)
-    stream.publish(EncodedFrame(b"", is_key_frame=False, media_time=3000), NOW)
+    assert stream.publish(EncodedFrame(annex_b(b"\x09\xf0"), is_key_frame=False, media_time=3000), NOW) is None
+    assert stream.publish(EncodedFrame(b"", is_key_frame=False, media_time=3000), NOW) is None
     assert len(viewer.frames) == 1
     assert stream.counters.frames == 1
+    assert stream.publish(frame(6000), NOW) is viewer.frames[1]
 
 
 def test_sequence_and_timestamps_begin_where_the_identity_says_and_wrap(stream, source):
@@ -447,7 +447,7 @@ def test_a_restart_goes_on_in_sequence_and_time(stream, source):
     for encoded in camera(3, first=777_000):
         stream.publish(encoded, source.now)
     source.now += 2.0
-    stream.announce_restart()
+    stream.track.announce_restart()
     for encoded in camera(2, first=5):
         stream.publish(encoded, source.now)
     assert len(viewer.nal_units) == 5
@@ -510,12 +510,12 @@ def test_the_times_of_the_last_few_reports_are_known_by_their_middle_bits(stream
     stream.publish(key_frame(0), NOW)
     for second in range(20):
         report = stream.sender_report(NOW + second, "x")
-    assert len(stream.sender_reports_sent_at) == SENDER_REPORTS_KEPT
-    assert stream.sender_reports_sent_at[int.from_bytes(report[10:14], "big")] == NOW + 19
+    assert len(stream.track.sender_reports_sent_at) == SENDER_REPORTS_KEPT
+    assert stream.track.sender_reports_sent_at[int.from_bytes(report[10:14], "big")] == NOW + 19
 
 
 def test_a_goodbye_names_the_stream_and_the_reason(stream):
-    packet = stream.goodbye("cam@board", "shutdown")
+    packet = stream.track.goodbye("cam@board", "shutdown")
     assert b"cam@board" in packet
     assert packet.endswith(b"\x08shutdown\0\0\0")
     assert bytes.fromhex("11223344") in packet
@@ -561,7 +561,7 @@ def test_a_restart_bends_no_wall_time(stream, delay_s):
     stream.publish(exposed(0, NOW, key=True), NOW + 0.05)
     stream.publish(exposed(1, NOW + 1 / 30), NOW + 0.2)
     before = stream.sender_report(NOW + 1.0, "x")
-    stream.announce_restart()
+    stream.track.announce_restart()
     first = exposed(0, NOW + 7.3, key=True, first=5_000_000)
     stream.publish(first, NOW + 7.3 + delay_s)
     after = stream.sender_report(NOW + 12.0, "x")
@@ -573,7 +573,7 @@ def test_a_restart_bends_no_wall_time(stream, delay_s):
 @pytest.mark.parametrize("captured_at", [NOW + 0.5, NOW - MAX_CAPTURE_DELAY_S - 1.0, 0.001])
 def test_an_instant_of_capture_that_cannot_be_is_not_believed(stream, captured_at):
     stream.publish(key_frame(0), NOW - 1.0)
-    stream.announce_restart()
+    stream.track.announce_restart()
     stream.publish(msgspec.structs.replace(frame(7_000_000), captured_ns=round(captured_at * 1e9)), NOW)
     ntp, rtp, _packets, _octets = report_fields(stream.sender_report(NOW, "x"))
     assert ntp == ntp_from_wall_ns(WALL_NS)
@@ -597,7 +597,7 @@ def test_frames_that_are_forgotten_start_nobody(stream, source):
 
 def test_a_format_that_is_forgotten_comes_back_with_a_key_frame_and_replaces_nothing(stream, source):
     changed = []
-    stream.on_format_changed = lambda: changed.append(1)
+    stream.track.on_format_changed = lambda: changed.append(1)
     source.publish(key=True)
     stream.forget_format()
     assert stream.parameter_sets is None
@@ -629,12 +629,22 @@ def test_who_plays_waits_or_asks_watches(stream, camera_source):
     assert not stream.is_watched
 
 
+def test_the_first_key_frame_is_told_once(stream, source):
+    told = []
+    stream.on_first_key_frame = lambda: told.append(stream.counters.frames)
+    source.publish()
+    assert told == []
+    source.publish(key=True)
+    source.publish(key=True)
+    assert told == [2]
+
+
 # --- rates and counts
 
 
 def test_a_higher_setting_counts_from_the_next_key_frame(stream, source):
     source.publish(key=True)
-    stream.set_link_bitrate(50_000_000, source.now)
+    stream.link.configure(50_000_000, source.now)
     assert stream.link_bitrate_bps == 50_000_000
     source.publish(key=True)
     assert stream.write_budget_bytes() >= 50_000_000
@@ -647,7 +657,7 @@ def test_a_lower_setting_counts_when_no_backlog_of_before_can_be_left():
     source.publish_many(60, size_bytes=5000)
     measured = stream.link_bitrate_bps
     assert measured > 1_000_000
-    stream.set_link_bitrate(50_000, source.now)
+    stream.link.configure(50_000, source.now)
     source.publish_many(7 * 30, size_bytes=400)
     source.publish(key=True)
     assert stream.link_bitrate_bps == measured
@@ -728,7 +738,7 @@ SPS_OF_ANOTHER_SIZE = bytes.fromhex("67f4000d919640586fb8b840000003004000000f23c
 def test_another_size_is_told_before_its_first_frame_and_the_same_one_never():
     stream, seen = Stream("main"), []
     viewer = Recorder()
-    stream.on_format_changed = lambda: seen.append(len(viewer.frames))
+    stream.track.on_format_changed = lambda: seen.append(len(viewer.frames))
     stream.publish(key_frame(0), 0.0)
     stream.join(viewer, 0.0)
     stream.publish(key_frame(3000), 0.1)

@@ -31,7 +31,7 @@ def is_on() -> bool:
 
 def set_clock_back() -> None:
     """The wall clock says that it is a year ago, in the server and in its sources; the monotonic one goes on."""
-    from edge_streamer.services.supervision.supervisor import SourceSpec
+    from edge_streamer.services.supervision.spec import SourceSpec
 
     def earlier(read: Callable[[], Any], year: int) -> Callable[[], Any]:
         return lambda: read() - year if is_on() else read()

@@ -20,14 +20,21 @@ from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.source.messages import encode_frame_header, encode_note, encode_snapshot_header
 from edge_streamer.protocol.source.request import AnyOutput, Output
+from edge_streamer.runtime.children import ChildProcess
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.services.status import StreamStatus
-from edge_streamer.services.supervision.supervisor import SourceSupervisor, StreamPolicy
+from edge_streamer.services.supervision import process
+from edge_streamer.services.supervision.life import LifeState
+from edge_streamer.services.supervision.output import SourceOutput
+from edge_streamer.services.supervision.spec import StreamPolicy
+from edge_streamer.services.supervision.supervisor import SourceSupervisor
 from edge_streamer.services.supervision.times import SourceTimes
 from tests.support.frames import frame, key_frame
 from tests.support.loop import turn_until
 
 MAIN = Output("main", 640, 360, 30.0, 1_000_000, 2.0)
+HEARD = {LifeState.STARTING, LifeState.UP, LifeState.FINISHING}
+"""In these the supervisor takes what a child writes, once one runs."""
 CAN_ALL = encode_note(0, event="ready", encoder="x264", fps=30, can_set_bitrate=True, can_set_fps=True)
 
 
@@ -124,11 +131,34 @@ class Supervised:
         self.streams = streams or [Stream(output.name, link_bitrate_bps=output.bitrate_bps) for output in outputs]
         self.times = SourceTimes()
         self.ended: list[str] = []
+        self.over = 0
+        self.on_given_up: Callable[[Stream], None] = lambda stream: None
+        self.children: dict[int, ChildProcess] = {}  # by their process ids; filled by `supervise`
         self.supervisor = SourceSupervisor(
-            loop, self.programs, self.streams, self.times, lambda stream: self.ended.append(stream.name), policies
+            loop, self.programs, self.streams, self.times, self._note_given_up, policies, self._note_over
         )
         if is_started:
             self.supervisor.start()
+
+    def _note_given_up(self, stream: Stream) -> None:
+        self.ended.append(stream.name)
+        self.on_given_up(stream)
+
+    def _note_over(self) -> None:
+        self.over += 1
+
+    @property
+    def state(self) -> LifeState:
+        return self.supervisor.state
+
+    @property
+    def output(self) -> SourceOutput:
+        return self.supervisor.outputs[0]
+
+    @property
+    def child(self) -> ChildProcess:
+        """The child that runs."""
+        return self.children[self.supervisor.pid]
 
     @property
     def stream(self) -> Stream:
@@ -148,14 +178,14 @@ class Supervised:
 
     def say(self, what: bytes = b"x") -> None:
         """Write to the child, for programs that go on when they hear something."""
-        assert self.supervisor._child.send(what)
+        assert self.child.send(what)
 
     def hear_again(self) -> None:
         """Have the child send one more frame, unless it is being ended."""
-        supervisor, frames = self.supervisor, self.stream.counters.frames
-        if self.is_running and not supervisor._ending_reason:
+        frames = self.stream.counters.frames
+        if self.is_running and self.state in HEARD:
             self.say()
-            turn_until(self.loop, lambda: supervisor._ending_reason or self.stream.counters.frames > frames)
+            turn_until(self.loop, lambda: self.state not in HEARD or self.stream.counters.frames > frames)
 
     def wait_for_frames(self, count: int) -> None:
         turn_until(self.loop, lambda: self.stream.counters.frames >= count)
@@ -165,12 +195,21 @@ class Supervised:
 
 
 @pytest.fixture
-def supervise(no_descriptor_left, loop) -> Iterator[Callable[..., Supervised]]:
+def supervise(no_descriptor_left, loop, monkeypatch) -> Iterator[Callable[..., Supervised]]:
     """Return a function that starts supervisors, stopped after the test."""
     made = []
+    children: dict[int, ChildProcess] = {}
+
+    class KnownChild(ChildProcess):
+        def __init__(self, *arguments) -> None:
+            super().__init__(*arguments)
+            children[self.pid] = self
+
+    monkeypatch.setattr(process, "ChildProcess", KnownChild)
 
     def start(*texts: str, **arguments) -> Supervised:
         made.append(Supervised(loop, *texts, **arguments))
+        made[-1].children = children
         return made[-1]
 
     yield start

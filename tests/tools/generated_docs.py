@@ -3,38 +3,70 @@
 A test compares a block with what is rendered now; `python -m tests.tools.generated_docs` rewrites them all.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from edge_streamer.protocol.rtsp.server.states import mermaid
+from edge_streamer.app import changeover
+from edge_streamer.protocol.rtsp.server import states as rtsp_states
+from edge_streamer.runtime.tcp import end as tcp_end
+from edge_streamer.services.supervision import life
 
 ROOT: Final = Path(__file__).parents[2]
 
 
-def _rtsp_states() -> str:
-    return f"```mermaid\n{mermaid()}\n```"
+def state_diagram(transitions: Mapping[tuple[Enum, str], Enum], *, first: Enum, last: Iterable[Enum] = ()) -> str:
+    """Return a table of (state, event) -> state as a mermaid diagram; `last` are the states that nothing leaves."""
+    arrows = (f"    {state.name} --> {after.name}: {event}" for (state, event), after in transitions.items())
+    ends = (f"    {state.name} --> [*]" for state in last)
+    return "\n".join(["stateDiagram-v2", f"    [*] --> {first.name}", *arrows, *ends])
+
+
+def _fenced(diagram: Callable[[], str]) -> str:
+    return f"```mermaid\n{diagram()}\n```"
 
 
 GENERATED: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
-    "docs/rtsp-states.md": ("rtsp-states", _rtsp_states),
+    "rtsp-states": (
+        "docs/rtsp-states.md",
+        partial(state_diagram, rtsp_states.TRANSITIONS, first=rtsp_states.SessionState.INIT),
+    ),
+    "source-life": (
+        "docs/states.md",
+        partial(state_diagram, life.TRANSITIONS, first=life.LifeState.NEW, last=(life.LifeState.OVER,)),
+    ),
+    "connection-end": (
+        "docs/states.md",
+        partial(state_diagram, tcp_end.TRANSITIONS, first=tcp_end.EndState.OPEN, last=(tcp_end.EndState.CLOSED,)),
+    ),
+    "changeover": (
+        "docs/states.md",
+        partial(
+            state_diagram,
+            changeover.TRANSITIONS,
+            first=changeover.ChangeoverState.KEEPING,
+            last=(changeover.ChangeoverState.DONE,),
+        ),
+    ),
 }
-"""Page (from the repository's root) -> the marker of its block, and what renders the block."""
+"""A block's marker -> its page (from the repository's root), and what draws its diagram."""
 
 
-def written_block(page: str) -> str:
-    """Return what stands between the markers of `page` now."""
-    _before, block, _after = _split(page)
+def written_block(marker: str) -> str:
+    """Return what stands between the block's markers now."""
+    _before, block, _after = _split(marker)
     return block.strip("\n")
 
 
-def rendered_block(page: str) -> str:
+def rendered_block(marker: str) -> str:
     """Return what should stand there."""
-    return GENERATED[page][1]()
+    return _fenced(GENERATED[marker][1])
 
 
-def _split(page: str) -> tuple[str, str, str]:
-    marker = GENERATED[page][0]
+def _split(marker: str) -> tuple[str, str, str]:
+    page = GENERATED[marker][0]
     begin, end = f"<!-- begin {marker} (generated, do not edit) -->\n", f"<!-- end {marker} -->"
     before, begin_found, rest = (ROOT / page).read_text().partition(begin)
     block, end_found, after = rest.partition(end)
@@ -45,9 +77,9 @@ def _split(page: str) -> tuple[str, str, str]:
 
 def main() -> None:
     """Rewrite every block."""
-    for page in GENERATED:
-        before, _block, after = _split(page)
-        (ROOT / page).write_text(f"{before}{rendered_block(page)}\n{after}")
+    for marker, (page, _diagram) in GENERATED.items():
+        before, _block, after = _split(marker)
+        (ROOT / page).write_text(f"{before}{rendered_block(marker)}\n{after}")
 
 
 if __name__ == "__main__":

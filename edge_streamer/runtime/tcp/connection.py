@@ -4,16 +4,13 @@ It knows nothing of RTSP or HTTP; services give it a delegate and bytes. The wri
 
 - `send` for replies: they wait only for the frame that is partly on the wire, never for the backlog behind it;
 - `send_frame` for media, `send_frame_to_all` for many readers of the same: one `send()` when nothing waits, else the
-  image itself is queued, without a copy. The images belong to the stream's frame and are shared by all its readers; a
-  queue holds references and, for the one image that is partly on the wire, a memoryview.
+  image itself is queued, without a copy.
 
-What waits counts against `write_limit_bytes`, together with what the kernel still holds (SIOCOUTQ): past it the reader
-is dead. Whoever finds a connection dead deep in a call stack calls `close`: the end itself happens in the next turn,
-when no frame of the stack can still hold the object.
+`write_queue` is what waits. It counts against the sum of the viewers' limits, together with what the kernel still holds
+(SIOCOUTQ): past it the reader is dead. `end` is the table of a connection's end.
 """
 
 import socket
-from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import count
 from struct import pack
@@ -23,23 +20,27 @@ from edge_streamer.runtime.address import host_of, undressed
 from edge_streamer.runtime.loop import Loop, Registration, Timer
 from edge_streamer.runtime.tcp.close_reason import CloseReason, reason_of
 from edge_streamer.runtime.tcp.dead_peer import DeadPeerClock
+from edge_streamer.runtime.tcp.end import EndEvent, EndState, after
 from edge_streamer.runtime.tcp.info import TcpInfo, held_bytes, read_tcp_info
+from edge_streamer.runtime.tcp.write_queue import DrainClock, WriteQueue
 
 READ_BYTES: Final = 4096
 """One read per turn and connection: what a flood of one peer can cost the others in a turn. The dearest bytes to parse
 are empty `$` frames and pipelined OPTIONS: this many of them take about 10 ms."""
-DEFAULT_WRITE_LIMIT_BYTES: Final = 1 << 20
 FLUSH_LIMIT_S: Final = 8.0
 """How long the last reply may take to leave: as long as a live reader may stall."""
 LINGER_S: Final = 1.0
 """How long a connection that has said its last word waits for the peer to hang up first (a close with unread bytes
 would reset the connection and could take the reply with it)."""
 DEAD_AFTER_S: Final = 8.0
+WOULD_BLOCK: Final = (BlockingIOError, InterruptedError)
+"""The socket takes or has nothing now; any other OSError is the connection's end. A TLS socket says the same with
+`ssl.SSLWantWriteError`, which is an OSError and no BlockingIOError: it belongs here before one is wrapped."""
 
 _connection_ids = count(1)
 _GIVEN_UP: Final = {CloseReason.STALLED, CloseReason.BACKLOG}
 _RESET: Final = pack("ii", 1, 0)
-"""Linger for no time: a FIN to a peer that does not answer would stay in the kernel, with its unsent data, for long."""
+"""SO_LINGER 0: close with a reset. A FIN to a dead peer would keep the unsent data in the kernel for long."""
 
 
 class ConnectionDelegate(Protocol):
@@ -56,34 +57,27 @@ class ConnectionDelegate(Protocol):
 
 
 class TcpConnection:
-    """One accepted connection; `connection_id` is never reused."""
+    """One accepted connection; `connection_id` is never reused. `queue` is what waits and how much may wait."""
 
     __slots__ = (
-        "_acked_bytes",
+        "_at_end",
         "_close_reason",
         "_dead_after_s",
         "_dead_peer",
         "_delegate",
-        "_frames",
-        "_frames_bytes",
-        "_info_at_end",
-        "_is_close_posted",
-        "_is_closed",
-        "_is_finishing",
-        "_kernel_bytes_at_end",
+        "_drain",
+        "_idle_socket",
         "_loop",
-        "_progress_at",
         "_registration",
-        "_replies",
         "_socket",
+        "_state",
         "_timer",
-        "_unfinished",
-        "_unfinished_since",
-        "_write_limits",
         "connection_id",
         "local_address",
+        "on_over",
         "on_overflow",
         "peer_address",
+        "queue",
         "sent_bytes",
     )
 
@@ -101,24 +95,17 @@ class TcpConnection:
         self.local_address: Any = undressed(accepted.getsockname())
         self.sent_bytes = 0
         self.on_overflow: Callable[[], None] | None = None  # None: it ends
+        self.on_over: Callable[[], None] | None = None  # told last of all, whoever has the connection then
         self._dead_after_s = dead_after_s
         self._dead_peer = DeadPeerClock(accepted, dead_after_s, loop.now())
-        self._acked_bytes = 0
-        self._progress_at = 0.0  # when we last saw that more was acknowledged, while something waited
-        self._write_limits: list[Callable[[], int]] = []
+        self._drain = DrainClock()
         self._loop = loop
         self._socket = accepted
-        self._replies: deque[bytes] = deque()
-        self._frames: deque[tuple[bytes, float]] = deque()
-        self._frames_bytes = 0
-        self._unfinished: memoryview | None = None  # the rest of the chunk that is partly on the wire
-        self._unfinished_since = 0.0
+        self.queue = WriteQueue()
+        self._idle_socket: socket.socket | None = accepted  # while a frame may go straight to it: open, nothing waits
+        self._state = EndState.OPEN
         self._close_reason: CloseReason | None = None
-        self._is_close_posted = False
-        self._is_finishing = False
-        self._is_closed = False
-        self._kernel_bytes_at_end = 0
-        self._info_at_end: TcpInfo | None = None
+        self._at_end: tuple[TcpInfo, int] | None = None  # what was true then, and the bytes that the kernel held
         self._timer: Timer | None = None
         self._delegate: ConnectionDelegate = delegate_for(self)
         self._registration: Registration = loop.register(accepted, self)
@@ -131,7 +118,13 @@ class TcpConnection:
     @property
     def is_open(self) -> bool:
         """False as soon as the end is decided: nothing is sent or read any more."""
-        return self._close_reason is None
+        return self._state is EndState.OPEN
+
+    def hand_over(self, delegate: ConnectionDelegate) -> None:
+        """Belong to `delegate` from now on: the peer speaks another protocol. The delegate before is not called again,
+        not even at the end. Not for a connection that is closed."""
+        assert self._state is not EndState.CLOSED, "its delegate has been told of the end"
+        self._delegate = delegate
 
     # --- reading
 
@@ -139,7 +132,7 @@ class TcpConnection:
         """Read once (the loop is level-triggered) and hand it on."""
         try:
             data = self._socket.recv(READ_BYTES)
-        except (BlockingIOError, InterruptedError):
+        except WOULD_BLOCK:
             return
         except OSError as error:
             self._finish(reason_of(error))
@@ -155,25 +148,35 @@ class TcpConnection:
         """Send a reply: at once if no frame is partly on the wire, else right after that frame."""
         if not self.is_open or not data:
             return
-        self._replies.append(data)
-        if self._unfinished is None:
+        self.queue.add_reply(data)
+        if not self.queue.is_in_chunk:
             self.on_writable()
-        self._check_backlog()
+        if self.queue.is_in_chunk and self.backlog_bytes > self.queue.limit_bytes:
+            self._overflow()
 
     def send_frame(self, image: bytes) -> None:
         """Send media. `image` is shared: it is queued by reference, never copied."""
         for _connection, error in send_frame_to_all((self,), image):
             raise error
 
-    def _queue_frame(self, image: bytes) -> None:
-        if self.is_open:
-            self._frames.append((image, self._loop.now()))
-            self._frames_bytes += len(image)
-            self._check_backlog()
+    def _queue_frame(self, image: bytes, sent_bytes: int) -> None:
+        """Keep what could not be sent at once: the rest of an image, or one behind others that wait."""
+        if not self.is_open:
+            return
+        now = self._loop.now()
+        if self._idle_socket is None:
+            self.queue.add_frame(image, now)
+            if self.backlog_bytes > self.queue.limit_bytes:
+                self._overflow()
+        else:
+            self.queue.add_rest(memoryview(image)[sent_bytes:], now)
+            self._wait_for_room(now)
 
-    def _check_backlog(self) -> None:
-        if self._unfinished is not None and self.backlog_bytes > self._write_limit_bytes():
-            self._overflow()
+    def _wait_for_room(self, now: float) -> None:
+        if self._idle_socket is not None:
+            self._idle_socket = None
+            self._drain.begin(now)
+        self._registration.want_write(True)
 
     def _overflow(self) -> None:
         """The reader owes more than its budget: it ends, unless a wire knows better."""
@@ -182,100 +185,44 @@ class TcpConnection:
         else:
             self.close(CloseReason.BACKLOG)
 
-    def _keep(self, rest: memoryview, since: float) -> None:
-        self._unfinished = rest
-        self._unfinished_since = self._progress_at = since
-        self._registration.want_write(True)
-
     def on_writable(self) -> None:
         """Send what waits until the kernel takes no more: first the unfinished chunk, then replies, then frames."""
+        queue, now = self.queue, self._loop.now()
         try:
-            while self._next_chunk():
-                self._send_unfinished()
-        except (BlockingIOError, InterruptedError):
-            self._registration.want_write(True)
+            while (chunk := queue.next_chunk(now)) is not None:
+                sent_bytes = self._socket.send(chunk)
+                self.sent_bytes += sent_bytes
+                queue.sent(sent_bytes)
+        except WOULD_BLOCK:
+            self._wait_for_room(now)
         except OSError as error:
             self.close(reason_of(error))
         else:
             self._registration.want_write(False)
-            self._on_drained()
-
-    def _next_chunk(self) -> bool:
-        if self._unfinished is None:
-            if self._replies:
-                self._unfinished = memoryview(self._replies.popleft())
-                self._unfinished_since = self._loop.now()
-            elif self._frames:
-                image, self._unfinished_since = self._frames.popleft()
-                self._frames_bytes -= len(image)
-                self._unfinished = memoryview(image)
-        return self._unfinished is not None
-
-    def _send_unfinished(self) -> None:
-        assert self._unfinished is not None
-        sent = self._socket.send(self._unfinished)
-        self.sent_bytes += sent
-        self._unfinished = self._unfinished[sent:] if sent < len(self._unfinished) else None
-
-    def _on_drained(self) -> None:
-        if self._is_finishing:
-            self._shut_down_writing()
-        elif self.is_open:
-            self._delegate.on_sent_all()
+            if self.is_open:
+                self._idle_socket = self._socket
+                self._delegate.on_sent_all()
+            elif self._move(EndEvent.DRAINED):
+                self._shut_down_writing()
 
     # --- what waits
 
     @property
-    def queued_bytes(self) -> int:
-        """Bytes that wait here, not counting the kernel's."""
-        unfinished = len(self._unfinished) if self._unfinished is not None else 0
-        return unfinished + self._frames_bytes + sum(map(len, self._replies))
-
-    @property
     def backlog_bytes(self) -> int:
         """Bytes that the peer has not acknowledged: those that wait here and those in the kernel."""
-        return self.queued_bytes + self._kernel_bytes()
+        return self.queue.waiting_bytes + self._kernel_bytes()
 
     def _kernel_bytes(self) -> int:
-        return self._kernel_bytes_at_end if self._is_closed else held_bytes(self._socket)
+        return self._at_end[1] if self._at_end is not None else held_bytes(self._socket)
 
     def info(self) -> TcpInfo:
         """Ask the kernel about the path to the peer; after the end, what was true then."""
-        return self._info_at_end or read_tcp_info(self._socket)
-
-    def oldest_unsent_age_s(self, now: float) -> float:
-        """Age of the oldest byte that waits here; 0 when none does."""
-        if self._unfinished is None:
-            return 0.0
-        if self._frames:  # a reply that overtook them is younger
-            return now - min(self._unfinished_since, self._frames[0][1])
-        return now - self._unfinished_since
-
-    def add_write_limit(self, limit_bytes: Callable[[], int]) -> None:
-        """Let as many bytes more wait as `limit_bytes` returns at the time: what one viewer may owe."""
-        self._write_limits.append(limit_bytes)
-
-    def remove_write_limit(self, limit_bytes: Callable[[], int]) -> None:
-        """Take an added limit back: a viewer has left. What waits for the last one is dropped with it."""
-        self._write_limits.remove(limit_bytes)
-        if not self._write_limits:
-            self._drop_frames()
-
-    @property
-    def has_one_viewer(self) -> bool:
-        """Whether all frames that wait are one viewer's."""
-        return len(self._write_limits) == 1
-
-    def _write_limit_bytes(self) -> int:
-        return sum(limit_bytes() for limit_bytes in self._write_limits) or DEFAULT_WRITE_LIMIT_BYTES
+        return self._at_end[0] if self._at_end is not None else read_tcp_info(self._socket)
 
     def drop_frames(self) -> int:
         """Forget the frames that wait whole and return how many; one that is partly on the wire is finished, and has
         its time anew."""
-        dropped = len(self._frames)
-        self._drop_frames()
-        self._unfinished_since = self._loop.now()
-        return dropped
+        return self.queue.drop_frames(self._loop.now())
 
     def look_for_death(self, now: float, *, is_sending: bool) -> None:
         """End a peer that is dead without a sign; call it a few times a second. `is_sending`: media flows to it.
@@ -283,24 +230,17 @@ class TcpConnection:
         Seconds are counted beside the bytes, since a static scene sends a tenth of its nominal rate: what waits for
         longer than `dead_after_s` is over the budget, and where nothing of it moved meanwhile, the reader is dead.
         """
-        if self._is_closed:
+        if self._state is EndState.CLOSED:
             return
-        self._note_progress(now)
+        if self.queue.is_in_chunk:
+            self._drain.note(self.sent_bytes - self._kernel_bytes(), now)
         if self._dead_peer.look(now, is_sending=is_sending):
             self.close(CloseReason.STALLED)
-        elif self.oldest_unsent_age_s(now) > self._dead_after_s:
-            if now - self._progress_at > self._dead_after_s / 2:  # the slowest that is alive acknowledges more often
+        elif self.queue.oldest_age_s(now) > self._dead_after_s:
+            if self._drain.still_s(now) > self._dead_after_s / 2:  # the slowest that is alive acknowledges more often
                 self.close(CloseReason.STALLED)
             else:
                 self._overflow()
-
-    def _note_progress(self, now: float) -> None:
-        """Progress is what the peer acknowledged: the kernel takes more only when a third of its buffer is free."""
-        if self._unfinished is not None:
-            acked_bytes = self.sent_bytes - self._kernel_bytes()
-            if acked_bytes != self._acked_bytes:
-                self._acked_bytes = acked_bytes
-                self._progress_at = now
 
     def set_send_buffer(self, size_bytes: int) -> None:
         """Bound what the kernel holds: auto-tuned, it alone can hold 16 s of a 2 Mbit/s stream."""
@@ -311,20 +251,25 @@ class TcpConnection:
     def close(self, reason: CloseReason) -> None:
         """End the connection in the next turn, whatever still waits. The first reason counts."""
         self._close_reason = self._close_reason or reason
-        if not self._is_close_posted:
-            self._is_close_posted = True
+        if self._move(EndEvent.CLOSE):
             self._loop.post(self._finish, self)
 
     def close_when_sent(self, reason: CloseReason) -> None:
         """Send replies that wait (for `FLUSH_LIMIT_S` at most), tell the peer that no more comes, and end when it hangs
         up or after `LINGER_S`."""
-        if self.is_open:
-            self._is_finishing = True
+        if self._move(EndEvent.FINISH):
             self._close_reason = reason
             self._end_within(FLUSH_LIMIT_S)
-            self._drop_frames()  # the last word is a reply; media behind it would only delay the end
-            if self._unfinished is None and not self._replies:
+            self.queue.clear_frames()  # the last word is a reply; media behind it would only delay the end
+            if self.queue.is_empty and self._move(EndEvent.DRAINED):
                 self._shut_down_writing()
+
+    def _move(self, event: EndEvent) -> bool:
+        """Follow the table; return whether the state is another one now."""
+        before, self._state = self._state, after(self._state, event)
+        if not self.is_open:
+            self._idle_socket = None  # no frame goes out any more
+        return self._state is not before
 
     def on_fault(self, error: Exception) -> None:
         """End: a callback raised (the loop has logged and counted it)."""
@@ -343,17 +288,11 @@ class TcpConnection:
             self._timer.cancel()
         self._timer = self._loop.call_later(delay_s, self._finish, self)
 
-    def _drop_frames(self) -> None:
-        self._frames.clear()
-        self._frames_bytes = 0
-
     def _finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
         """End now; `reason` counts if nobody has named one before."""
-        if self._is_closed:
+        if not self._move(EndEvent.OVER):
             return
-        self._kernel_bytes_at_end = self._kernel_bytes()
-        self._info_at_end = self.info()
-        self._is_closed = True
+        self._at_end = self.info(), self._kernel_bytes()
         self._close_reason = self._close_reason or reason
         if self._timer is not None:
             self._timer.cancel()
@@ -364,11 +303,11 @@ class TcpConnection:
         try:
             self._delegate.on_closed(self._close_reason)
         finally:
-            self._unfinished = None
-            self._replies.clear()
-            self._drop_frames()
+            self.queue.clear()
             del self._delegate  # whoever holds us would wait for the collector with us
-            self.on_overflow = None
+            on_over, self.on_over, self.on_overflow = self.on_over, None, None
+            if on_over is not None:
+                on_over()
 
 
 DelegateFactory = Callable[[TcpConnection], ConnectionDelegate]
@@ -382,16 +321,17 @@ def send_frame_to_all(connections: Iterable[TcpConnection], image: bytes) -> lis
     faults: list[tuple[TcpConnection, Exception]] = []
     for connection in connections:
         try:
-            if connection._unfinished is not None:  # with nothing unfinished, nothing waits behind it
-                connection._queue_frame(image)
-            elif connection._close_reason is None:
-                try:
-                    sent_bytes = connection._socket.send(image)
-                except (BlockingIOError, InterruptedError):
-                    sent_bytes = 0
-                connection.sent_bytes += sent_bytes
-                if sent_bytes != size_bytes:
-                    connection._keep(memoryview(image)[sent_bytes:], connection._loop.now())
+            idle_socket = connection._idle_socket
+            if idle_socket is None:  # something waits, or it is ending
+                connection._queue_frame(image, 0)
+                continue
+            try:
+                sent_bytes = idle_socket.send(image)
+            except WOULD_BLOCK:
+                sent_bytes = 0
+            connection.sent_bytes += sent_bytes
+            if sent_bytes != size_bytes:
+                connection._queue_frame(image, sent_bytes)
         except OSError as error:
             connection.close(reason_of(error))
         except Exception as error:  # noqa: BLE001 - the boundary between readers: one must not end the others

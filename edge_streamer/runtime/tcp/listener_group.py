@@ -1,11 +1,12 @@
 """The listeners of one service, the gate that they share, and the registry of the connections that they accepted.
 
-It knows no protocol: the service gives a function that makes the delegate of a new connection. The delegate calls
-`forget` from its `on_closed`; until then the connection counts in the gate and is closed with the service.
+It knows no protocol: the service gives a function that makes the delegate of a new connection. A connection counts in
+the gate, and is closed with the service, until its end, whichever delegate it has then.
 """
 
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from edge_streamer.runtime.loop import Loop
@@ -42,7 +43,7 @@ class ListenerGroup(Generic[_D]):
         self._new_delegate = new_delegate
         self._dead_after_s = dead_after_s
         self._listeners: list[TcpListener] = []
-        self._delegates: dict[int, _D] = {}  # by connection_id
+        self._delegates: dict[TcpConnection, _D] = {}
 
     def listen(self, host: str, port: int) -> tuple[str, int]:
         """Listen on one more address; return it with its real port. OSError when it cannot be had."""
@@ -59,17 +60,23 @@ class ListenerGroup(Generic[_D]):
         TcpConnection(self._loop, accepted, self._register, self._dead_after_s)
 
     def _register(self, connection: TcpConnection) -> _D:
-        delegate = self._delegates[connection.connection_id] = self._new_delegate(connection)
+        delegate = self._delegates[connection] = self._new_delegate(connection)
+        connection.on_over = partial(self._forget, connection)
         return delegate
+
+    def hand_over(self, connection: TcpConnection, successor: _D) -> None:
+        """Give a connection to another delegate, which speaks another protocol; it stays in registry and gate."""
+        self._delegates[connection] = successor
+        connection.hand_over(successor)
 
     @property
     def delegates(self) -> tuple[_D, ...]:
         """The delegates of the connections that are open now, oldest first."""
         return tuple(self._delegates.values())
 
-    def forget(self, connection: TcpConnection) -> None:
-        """Take a connection that has ended out of the registry and the gate; KeyError when it is not in there."""
-        del self._delegates[connection.connection_id]
+    def _forget(self, connection: TcpConnection) -> None:
+        """Take a connection that has ended out of the registry and the gate."""
+        del self._delegates[connection]
         self.gate.leave(connection.peer_host)
 
     def stop_listening(self) -> None:

@@ -4,7 +4,7 @@ Called by `services.http`, which knows the other routes and answers 405. What on
 it has said it. Who may do what is decided before (`http.access`): PATCH needs an operator.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Protocol
@@ -52,12 +52,11 @@ class StreamSource(Protocol):
 
 
 class StreamRoutes:
-    """The resources of the streams that `sources` names."""
+    """The resources of the streams for which `source_of` returns a source, by their names."""
 
-    def __init__(self, take_status: TakeStatus, sources: Mapping[str, StreamSource]) -> None:
-        """`sources` by the names of the streams that they feed, now and whenever it is looked at."""
+    def __init__(self, take_status: TakeStatus, source_of: Callable[[str], StreamSource | None]) -> None:
         self._take_status = take_status
-        self._sources = sources
+        self._source_of = source_of
         self.routes: Final = (
             Route(STREAMS_PATH, {"GET": Operation("listStreams", "All streams.", self._list, _LISTED)}),
             Route(f"{STREAMS_PATH}/{{name}}", {"GET": self._showing(), "PATCH": self._changing()}, STREAM_NAME),
@@ -91,7 +90,7 @@ class StreamRoutes:
         if (resource := every.resource_at(path)) is not None:
             return resource
         name = path.removeprefix(f"{STREAMS_PATH}/").partition("/")[0]
-        is_one = name in self._sources
+        is_one = self._source_of(name) is not None
         return next((resource for route in of_one if is_one and (resource := route.resource_at(path))), None)
 
     def _list(self, _request: HttpRequest) -> HttpResponse:
@@ -106,11 +105,16 @@ class StreamRoutes:
             return refuse(HTTPStatus.NOT_FOUND, _NO_STREAM[HTTPStatus.NOT_FOUND])
         return ok(JSON, document)
 
+    def _source(self, name: str) -> StreamSource:
+        source = self._source_of(name)
+        assert source is not None, "`find` has asked for it in the same turn"
+        return source
+
     # --- a picture
 
     def _snapshot(self, name: str, _request: HttpRequest) -> DeferredResponse:
         def begin(respond: Respond) -> None:
-            self._sources[name].snapshot(name, lambda answer: respond(_picture(answer)))
+            self._source(name).snapshot(name, lambda answer: respond(_picture(answer)))
 
         return DeferredResponse(begin)
 
@@ -137,7 +141,7 @@ class StreamRoutes:
                 status = HTTPStatus.GATEWAY_TIMEOUT if failure.is_late else HTTPStatus.CONFLICT
                 respond(refuse(status, failure.reason))
 
-        self._sources[name].change(name, change, on_answer)
+        self._source(name).change(name, change, on_answer)
 
 
 def _read_change(body: bytes) -> StreamChange:

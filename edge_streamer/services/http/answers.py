@@ -11,7 +11,8 @@ from http import HTTPStatus
 from typing import Final, Protocol, TypeAlias
 
 from edge_streamer.protocol.http.messages import HttpResponse, problem
-from edge_streamer.runtime.tcp.connection import ConnectionDelegate, TcpConnection
+from edge_streamer.runtime.tcp.connection import TcpConnection
+from edge_streamer.runtime.tcp.listener_group import ServedConnection
 
 SECURITY_HEADERS: Final = (
     ("x-content-type-options", "nosniff"),
@@ -32,11 +33,8 @@ class DeferredResponse:
     begin: Callable[[Respond], None]
 
 
-class Successor(ConnectionDelegate, Protocol):
-    """Who has a connection after HTTP: a WebSocket."""
-
-    def close(self) -> None:
-        """Say goodbye and hang up: the service ends."""
+class Successor(ServedConnection, Protocol):
+    """The delegate of a connection after HTTP: a WebSocket. `close` says goodbye in its protocol and hangs up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,8 @@
 One request a turn is answered, whoever asks: a scrape takes milliseconds, and media waits for the end of the turn.
 The others wait in one queue, in the order in which they came, at most one of each connection (`max_connections`). What
 a source has to be asked for is answered when it has said it, keeps nobody else waiting, and then takes its turn too.
-An answer may leave its connection to a successor, which speaks another protocol; it counts as HTTP's until its end.
+An answer may hand its connection over to a successor, which speaks another protocol; the connection counts as HTTP's
+until its end.
 """
 
 from collections.abc import Callable
@@ -15,9 +16,10 @@ from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
 from edge_streamer.protocol.http.server import HttpServerProtocol
 from edge_streamer.runtime.loop import Loop, Timer
 from edge_streamer.runtime.tcp.close_reason import CloseReason
-from edge_streamer.runtime.tcp.connection import DEFAULT_WRITE_LIMIT_BYTES, TcpConnection
+from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.runtime.tcp.listener import ConnectionGate
-from edge_streamer.runtime.tcp.listener_group import ListenerGroup
+from edge_streamer.runtime.tcp.listener_group import ListenerGroup, ServedConnection
+from edge_streamer.runtime.tcp.write_queue import DEFAULT_WRITE_LIMIT_BYTES
 from edge_streamer.services.http.access import Refusal
 from edge_streamer.services.http.answers import DeferredResponse, HttpAnswer, Successor, SwitchAnswer, refuse
 from edge_streamer.services.http.settings import HttpSettings
@@ -49,7 +51,7 @@ class HttpService:
 
     def __init__(self, loop: Loop, routes: Routes, access: Access, settings: HttpSettings) -> None:
         self.gate = ConnectionGate(total=settings.max_connections, per_address=settings.max_connections_per_address)
-        self.listeners = ListenerGroup(loop, self.gate, self._new_connection)
+        self.listeners: ListenerGroup[ServedConnection] = ListenerGroup(loop, self.gate, self._new_connection)
         self._loop = loop
         self._routes = routes
         self._access = access
@@ -77,10 +79,13 @@ class HttpService:
             connection = next(iter(self._waiting))
             connection.take_turn(self._waiting.pop(connection))
 
-    def forget_connection(self, connection: "HttpConnection", tcp: TcpConnection) -> None:
-        """Drop what waits for a connection that has ended."""
+    def hand_over(self, connection: TcpConnection, successor: Successor) -> None:
+        """Give a connection to the protocol after HTTP; it counts among the HTTP connections until its end."""
+        self.listeners.hand_over(connection, successor)
+
+    def drop_request(self, connection: "HttpConnection") -> None:
+        """Drop the request that waits for an answer: its connection has ended or left HTTP."""
         self._waiting.pop(connection, None)
-        self.listeners.forget(tcp)
 
     def close(self) -> None:
         """Stop listening and hang up."""
@@ -89,7 +94,7 @@ class HttpService:
 
 
 class HttpConnection:
-    """One HTTP client; the delegate of its `TcpConnection`."""
+    """One HTTP client; the delegate of its `TcpConnection`, until that is handed over to another protocol."""
 
     def __init__(
         self, loop: Loop, service: HttpService, routes: Routes, access: Access, connection: TcpConnection
@@ -100,18 +105,14 @@ class HttpConnection:
         self._access = access
         self._connection = connection
         self._protocol = HttpServerProtocol(now=loop.now())
-        self._successor: Successor | None = None
         self._timer: Timer | None = None
         self._largest_answer_bytes = 0
         connection.set_send_buffer(SEND_BUFFER_BYTES)
-        connection.add_write_limit(self._write_limit_bytes)
+        connection.queue.add_limit(self._write_limit_bytes)
         self._watch()
 
     def on_data(self, data: bytes) -> None:
         """Answer what `data` completes."""
-        if self._successor is not None:
-            self._successor.on_data(data)
-            return
         self._take(self._protocol.receive(data, self._loop.now()))
 
     def _take(self, requests: list[HttpRequest]) -> None:
@@ -162,30 +163,28 @@ class HttpConnection:
         """Leave the connection to its successor, whose write limit takes the place of ours."""
         data = self._protocol.switch_protocols(answer.headers)
         self._flush()
-        self._successor = answer.begin(self._connection)
-        self._connection.remove_write_limit(self._write_limit_bytes)
+        successor = answer.begin(self._connection)
+        self._let_go()
+        self._service.hand_over(self._connection, successor)
         if data:
-            self._successor.on_data(data)
+            successor.on_data(data)
 
     def on_sent_all(self) -> None:
-        """Nothing to do for HTTP."""
-        if self._successor is not None:
-            self._successor.on_sent_all()
+        """Called when a response has left: the next request was taken before."""
 
     def on_closed(self, reason: CloseReason) -> None:
         """Let go."""
+        del reason
+        self._service.drop_request(self)
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._service.forget_connection(self, self._connection)
-        if self._successor is not None:
-            self._successor.on_closed(reason)
-        else:
-            self._connection.remove_write_limit(self._write_limit_bytes)
+        self._connection.queue.remove_limit(self._write_limit_bytes)
 
     def close(self, reason: CloseReason) -> None:
         """Hang up."""
-        if self._successor is not None:
-            self._successor.close()
         self._connection.close(reason)
 
     def _write_limit_bytes(self) -> int:

@@ -71,7 +71,7 @@ class LiveRoutes:
     def close(self) -> None:
         """Send all browsers away: who may still watch asks again."""
         for viewer in tuple(self._viewers):
-            viewer.close()
+            viewer.dismiss()
 
     def find(self, path: str) -> Resource | None:
         """Return the resource of a stream that there is now; None when there is nothing at `path`."""
@@ -120,7 +120,7 @@ class LiveRoutes:
         reason = self._reason_for_silence(stream)
         if self._streams.get(stream.name) is not stream:
             for viewer in viewers:
-                viewer.close()
+                viewer.dismiss()
         elif reason:
             for viewer in viewers:
                 viewer.wait(text_message(json.dumps({"waiting": reason})))

@@ -45,7 +45,7 @@ class LiveViewer:
         self._began_at = loop.now()
         self._introduction: bytes | None = None  # what was sent last; None: it begins anew
         self._skipped_frames = 0  # since it was sent one
-        connection.add_write_limit(live.stream.write_budget_bytes)
+        connection.queue.add_limit(live.stream.write_budget_bytes)
         connection.on_overflow = self._on_overflow
         size_bytes = round(SEND_BUFFER_S * live.stream.write_budget.bytes_per_second)
         connection.set_send_buffer(max(SMALLEST_SEND_BUFFER_BYTES, size_bytes))
@@ -66,7 +66,7 @@ class LiveViewer:
     def deliver(self, frame: PacketizedFrame) -> None:
         """Send the frame's fragment, or skip it."""
         fragment = self.live.fragment(frame)  # also of what is skipped: its time is the live edge
-        if self._introduction is not None and self._connection.oldest_unsent_age_s(self._loop.now()) > BEHIND_S:
+        if self._introduction is not None and self._connection.queue.oldest_age_s(self._loop.now()) > BEHIND_S:
             self._fall_behind()  # once: what is partly on the wire has its time anew, and then until it is dead
         if frame.is_key_frame and self._may_begin():
             self._send_key_frame(frame, fragment)
@@ -81,7 +81,7 @@ class LiveViewer:
         self._loop.report_fault(error, self._connection)
 
     def _may_begin(self) -> bool:
-        return self._introduction is not None or self._connection.queued_bytes == 0
+        return self._introduction is not None or self._connection.queue.waiting_bytes == 0
 
     def _send_key_frame(self, frame: PacketizedFrame, fragment: bytes) -> None:
         introduction = self.live.introduction(frame)
@@ -100,7 +100,7 @@ class LiveViewer:
 
     def _skip(self) -> None:
         self._skipped_frames += 1
-        if self._connection.queued_bytes == 0:
+        if self._connection.queue.waiting_bytes == 0:
             self.live.stream.key_frame_requests.request(self._loop.now())
 
     def _fall_behind(self) -> int:
@@ -159,7 +159,12 @@ class LiveViewer:
         self._flush()
         self._connection.look_for_death(now, is_sending=self._introduction is not None)
 
-    def close(self) -> None:
+    def close(self, reason: CloseReason) -> None:
+        """Say goodbye and hang up in the next turn: the service ends."""
+        self.dismiss()
+        self._connection.close(reason)
+
+    def dismiss(self) -> None:
         """Say goodbye, and hang up when the browser has answered or `CLOSE_WITHIN_S` have passed."""
         self.live.stream.leave(self)
         self._connection.drop_frames()

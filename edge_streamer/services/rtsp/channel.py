@@ -10,13 +10,14 @@ from typing import Any, Protocol
 from edge_streamer.runtime.loop import Owner
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.info import TcpInfo
+from edge_streamer.runtime.tcp.write_queue import WriteQueue
 
 
 class Channel(Owner, Protocol):
     """Bytes to a client, and what becomes of them; what the client sends reaches `RtspConnection.on_data`."""
 
     on_overflow: Callable[[], None] | None
-    """Called when more waits than the sum of the write limits; None: the channel closes with reason `backlog`."""
+    """Called when more waits than the sum of the limits of `queue`; None: the channel closes with reason `backlog`."""
 
     # --- the two ends
 
@@ -54,28 +55,15 @@ class Channel(Owner, Protocol):
         """Bytes that the kernel took."""
 
     @property
-    def queued_bytes(self) -> int:
-        """Bytes that wait in this process."""
+    def queue(self) -> WriteQueue:
+        """The replies and frames that wait in this process, and how much may wait: the sum of its sessions' budgets."""
 
     @property
     def backlog_bytes(self) -> int:
         """Bytes that wait in this process and in the kernel."""
 
-    def oldest_unsent_age_s(self, now: float) -> float:
-        """Return the age of the oldest byte that waits in this process; 0 when none does."""
-
     def info(self) -> TcpInfo:
         """Ask the kernel about the path to the client; after the end, what was true then."""
-
-    def add_write_limit(self, limit_bytes: Callable[[], int]) -> None:
-        """Let as many bytes more wait as `limit_bytes` returns at the time: one session's write budget."""
-
-    def remove_write_limit(self, limit_bytes: Callable[[], int]) -> None:
-        """Take an added limit back; the frames that wait are dropped with the last one."""
-
-    @property
-    def has_one_viewer(self) -> bool:
-        """Whether all frames that wait are one session's."""
 
     def drop_frames(self) -> int:
         """Drop the frames that wait whole and return how many."""

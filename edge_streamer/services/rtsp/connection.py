@@ -91,7 +91,7 @@ class Shared:
 
 
 class RtspConnection:
-    """What receives a channel's bytes and its end; `on_over` is called last."""
+    """The delegate of a channel: one RTSP client."""
 
     def __init__(
         self,
@@ -99,14 +99,12 @@ class RtspConnection:
         channel: Channel,
         protocol: RtspServerProtocol,
         shared: Shared,
-        on_over: Callable[[], None],
     ) -> None:
         self._loop = loop
         self._channel = channel
         self._protocol = protocol
         self._shared = shared
         self._sessions = shared.sessions
-        self._on_over = on_over
         self._events: deque[RtspEvent] = deque()
         self._is_handling = False
         self._forget_pending: Callable[[], None] = _nothing
@@ -131,7 +129,6 @@ class RtspConnection:
         for session in self._own_sessions():
             if reason is CloseReason.STALLED or playback_of(session).state != "playing":
                 self._sessions.end(session, _end_reason(reason))
-        self._on_over()
 
     # --- events
 

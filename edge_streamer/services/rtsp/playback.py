@@ -104,7 +104,7 @@ class Playback:
         for report in parse_reports(packet):
             if report.source_ssrc == self.stream.identity.ssrc:
                 self._last_report = report
-                self._round_trip_s = round_trip_s(report, now, self.stream.sender_reports_sent_at)
+                self._round_trip_s = round_trip_s(report, now, self.stream.track.sender_reports_sent_at)
 
     # --- what is known
 
@@ -153,6 +153,7 @@ class Playback:
             self.slot.retransmits += tcp.retransmits
         self.wire.close()
         self._give_answer(None)  # a PLAY that still waits: the protocol refuses it, since the session is gone
+        self.stream.on_left()
 
 
 def playback_of(session: RtspSession) -> Playback:

@@ -4,7 +4,6 @@ what one client says is `connection`'s.
 
 import secrets
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Final
 
 from edge_streamer.accounts.login_failures import LoginFailures
@@ -77,10 +76,10 @@ class RtspService:
     # --- connections
 
     def _new_connection(self, connection: TcpConnection) -> RtspConnection:
-        return self.connect(connection, on_over=partial(self.listeners.forget, connection))
+        return self.connect(connection)
 
-    def connect(self, channel: Channel, *, on_over: Callable[[], None]) -> RtspConnection:
-        """Serve the client behind `channel`; `on_over` is called when it has closed.
+    def connect(self, channel: Channel) -> RtspConnection:
+        """Serve the client behind `channel`.
 
         The caller hands on what the channel receives, and calls `sweep` a few times a second.
         """
@@ -93,7 +92,7 @@ class RtspService:
             new_session_id=lambda: secrets.token_hex(8).upper(),
             now=self._loop.now(),
         )
-        return RtspConnection(self._loop, channel, protocol, self._shared, on_over)
+        return RtspConnection(self._loop, channel, protocol, self._shared)
 
     # --- the clocks that all connections and sessions share
 

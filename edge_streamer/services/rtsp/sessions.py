@@ -146,7 +146,7 @@ class RtspSessions:
         playback = session.context
         if not isinstance(playback, Playback):
             return
-        playback.send_rtcp(playback.stream.goodbye(self.cname, reason))
+        playback.send_rtcp(playback.stream.track.goodbye(self.cname, reason))
         self.table.remove(session)
         self.finish(session, reason)
         if playback.wire.channel is not None and not self.table.of_connection(session.connection_id):

@@ -1,4 +1,6 @@
-"""One output of a source and the stream that it feeds: what is known of it, who wants it, what is asked of it.
+"""One output of a source and the stream that it feeds: its frames, its notes, and what is asked of it.
+
+`demand` knows who wants the stream, `encoder` what the output's encoder is and can, `questions` what is open.
 
 Held by the source's supervisor, which owns the child process; nothing here starts or ends anything.
 """
@@ -7,8 +9,6 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import Final
-
-import msgspec
 
 from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.logs.limits import printable
@@ -25,6 +25,8 @@ from edge_streamer.protocol.source.request import AnyOutput
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.turns import TimeHistogram
 from edge_streamer.services.status import Histogram, StreamStatus
+from edge_streamer.services.supervision.demand import Demand
+from edge_streamer.services.supervision.encoder import OutputEncoder
 from edge_streamer.services.supervision.notes import event_of, reason_of
 from edge_streamer.services.supervision.questions import (
     Changes,
@@ -43,8 +45,8 @@ UNKNOWN_FPS: Final = 1.0
 
 
 class SourceOutput:
-    """See the module. `is_live`: frames have come since the child was started. `prepared_at`: when a child without a
-    frame last said that it waits for its first."""
+    """`is_live`: frames have come since the process was started. `prepared_at`: when a process without a frame last
+    said that it waits for its first; `waited_at`: when it last said that its next frame is not due yet."""
 
     def __init__(
         self,
@@ -54,30 +56,23 @@ class SourceOutput:
         spec: AnyOutput,
         policy: StreamPolicy,
         ask: Callable[[SourceCommand], None],
+        times: SourceTimes,
     ) -> None:
         self.number: Final = number
         self.stream: Final = stream
-        self.policy: Final = policy
-        self.spec = spec
+        self.demand: Final = Demand(policy)
+        self.encoder: Final = OutputEncoder(stream, spec)
         self.is_live = False
         self.prepared_at = 0.0
+        self.waited_at = 0.0
         self.snapshots = Snapshots(loop, number, ask)
         self.changes = Changes(loop, number, ask)
         self._ask = ask
         self._loop = loop
-        self._ready = SourceReady()
+        self._times = times
         self._handoff = TimeHistogram(HANDOFF_BOUNDS_S)  # from the encoder to the loop
-        self._fps = 0.0
-        self._bitrate_bps = spec.bitrate_bps
-        self._least_link_bps = stream.link_bitrate_bps if stream.link_bitrate_bps != spec.bitrate_bps else 0
         self._dropped_frames = 0
         self._discarded_buffers: Counter[str] = Counter()
-        self._waited_at = 0.0  # when the source last said that its next frame is not due yet
-        self._wanted_at = 0.0
-        self._demanded_at: float | None = None  # the demand that the first frame answers
-        self._awaited_from = 0.0
-        self._is_given_up = False
-        self._key_frames = 0
         self._key_frame_at: float | None = None  # of the child that runs
         self._key_frame_interval_s: float | None = None
 
@@ -86,39 +81,32 @@ class SourceOutput:
     @property
     def heard_at(self) -> float:
         """When it last sent a frame, or said that none is due."""
-        return max(self.stream.last_frame_at, self._waited_at)
+        return max(self.stream.last_frame_at, self.waited_at)
 
     def silence_limit_s(self) -> float:
         """Return how long it may be silent."""
-        return SILENCE_FRAMES / (self._fps or self.spec.fps or UNKNOWN_FPS) + SILENCE_EXTRA_S
+        return SILENCE_FRAMES / (self.encoder.nominal_fps or UNKNOWN_FPS) + SILENCE_EXTRA_S
 
     # --- who wants it
 
-    def want(self, now: float) -> None:
-        """Somebody asks for the stream."""
-        self._wanted_at = now
+    @property
+    def is_demanded(self) -> bool:
+        """Whether a viewer watches, or sessions of a stream that this one replaces wait for its first picture."""
+        return self.stream.is_watched or self.stream.awaited_by > 0
 
     def is_wanted(self, now: float) -> bool:
-        """Whether somebody watches, or did less than `linger_s` ago."""
-        if self.stream.is_watched or self.snapshots.is_awaited:
-            self._wanted_at = now
-        return now - self._wanted_at < self.policy.linger_s
-
-    def await_frames(self, now: float, *, demanded: bool) -> None:
-        """From `now` on frames are due; `demanded` by somebody who waits for the first."""
-        self._awaited_from = now
-        self._demanded_at = now if demanded else None
+        """Whether a viewer watches or waits, or did less than `linger_s` ago."""
+        if self.is_demanded or self.snapshots.is_awaited:
+            self.demand.want(now)
+        return self.demand.lingers(now)
 
     def is_overdue(self, now: float) -> bool:
-        """Whether `give_up_after_s` has passed without a frame; then it begins again, for those who have come since."""
-        is_overdue = now - max(self.heard_at, self._awaited_from) >= self.policy.give_up_after_s
-        if is_overdue:
-            self._awaited_from = now
-        return is_overdue
+        """Whether `give_up_after_s` has passed without a frame."""
+        return self.demand.is_overdue(now, self.heard_at)
 
     def give_up(self) -> bool:
         """Describe and show no more what was before; return whether sessions may have to end."""
-        is_first, self._is_given_up = not self._is_given_up, True
+        is_first = self.demand.give_up()
         self.stream.forget_format()
         return is_first or self.stream.is_watched
 
@@ -128,7 +116,7 @@ class SourceOutput:
         """A child was started: its frames have another origin."""
         self.is_live = False
         self.stream.is_down = False
-        self.stream.announce_restart()
+        self.stream.track.announce_restart()
         self.snapshots.ask_again()
 
     def on_ended(self) -> None:
@@ -144,35 +132,30 @@ class SourceOutput:
         self.changes.fail(reason)
 
     def on_off(self) -> None:
-        """Nobody watches: no picture of today may be shown when the source runs again."""
-        self._demanded_at = None
+        """No viewer is left: the cache is dropped, or the next viewer would start with an old picture."""
+        self.demand.forget()
         self.stream.is_down = False  # whoever comes next may wait: it is tried again
         self.stream.forget_frames()
         self.changes.fail("nobody watches the stream any more")
 
-    def note_arrival(self, frame: EncodedFrame, now: float) -> None:
-        """A frame came from its encoder."""
+    def take(self, frame: EncodedFrame, now: float) -> None:
+        """Publish an access unit that came from the encoder at `now`, and note what its picture, if any, changes."""
         add_age(self._handoff, frame.sent_ns, now)
-
-    def on_published(self, now: float, times: SourceTimes) -> None:
-        """An access unit came."""
-        if self.stream.last_frame_at != now:
-            return  # without a picture
+        published = self.stream.publish(frame, now)
+        self._times.note_sent(frame, self._loop.now())
+        if published is None:
+            return
         self.is_live = True
-        self._is_given_up = False
-        self._note_key_frame(now)
-        if self._demanded_at is not None:
-            times.first_frame.add(now - self._demanded_at)
-            self._demanded_at = None
+        if published.is_key_frame:
+            self._note_key_frame(now)
+        if (first_frame_s := self.demand.on_picture(now)) is not None:
+            self._times.first_frame.add(first_frame_s)
         self.snapshots.ask_if_awaited()
 
     def _note_key_frame(self, now: float) -> None:
-        key_frames = self.stream.counters.key_frames
-        if key_frames != self._key_frames:
-            self._key_frames = key_frames
-            if self._key_frame_at is not None:
-                self._key_frame_interval_s = now - self._key_frame_at
-            self._key_frame_at = now
+        if self._key_frame_at is not None:
+            self._key_frame_interval_s = now - self._key_frame_at
+        self._key_frame_at = now
 
     # --- what it says
 
@@ -182,9 +165,10 @@ class SourceOutput:
             case "ready":
                 self._take_ready(note.read_as(SourceReady), now)
             case "changed":
-                self._take_changed(note.read_as(SourceChanged), now)
+                changed = note.read_as(SourceChanged)
+                self.encoder.take_changed(changed, self.changes.take(changed), now)
             case "waiting" if self.is_live:
-                self._waited_at = now
+                self.waited_at = now
             case "waiting":
                 self.prepared_at = now
             case "dropped":
@@ -196,23 +180,9 @@ class SourceOutput:
                 self._take_refusal(str(note.values.get("command")), reason_of(note))
 
     def _take_ready(self, ready: SourceReady, now: float) -> None:
-        self._ready = ready
-        self._fps = self.stream.nominal_fps = ready.fps
-        self._take_bitrate(self.spec.bitrate_bps, now)
+        self.encoder.take_ready(ready, now)
         command = SourceCommand("force_key_frame", self.number)
         self.stream.key_frame_requests.ask = partial(self._ask, command) if ready.can_force_key_frame else None
-
-    def _take_changed(self, changed: SourceChanged, now: float) -> None:
-        if changed.fps is not None:
-            self._fps = self.stream.nominal_fps = changed.fps
-        if changed.bitrate_bps is not None:
-            self._take_bitrate(changed.bitrate_bps, now)
-        self.spec = msgspec.structs.replace(self.spec, **self.changes.take(changed))
-
-    def _take_bitrate(self, bitrate_bps: int, now: float) -> None:
-        if bitrate_bps != self._bitrate_bps:
-            self._bitrate_bps = bitrate_bps
-            self.stream.set_link_bitrate(max(bitrate_bps, self._least_link_bps), now)
 
     def _take_refusal(self, command: str, reason: str) -> None:
         if command == "snapshot":
@@ -235,20 +205,11 @@ class SourceOutput:
 
     def change(self, change: StreamChange, callback: OnChange, why_down: str) -> None:
         """Have `callback` called with None when the change is in effect, else with why not."""
-        refusal = self._refusal(change) if self.is_live else f"the source is not up: {why_down}"
+        refusal = self.encoder.refusal(change) if self.is_live else f"the source is not up: {why_down}"
         if refusal:
             self._loop.post(partial(callback, SourceFailure(refusal)))
         else:
             self.changes.request(change, callback)
-
-    def _refusal(self, change: StreamChange) -> str:
-        """Return why `change` is not even asked for; empty when it may be."""
-        asked = {command.command for command in change.commands(self.number)}
-        if "set_bitrate" in asked and not self._ready.can_set_bitrate:
-            return "this source cannot change its bit rate"
-        if "set_fps" in asked and not self._ready.can_set_fps:
-            return "this source cannot change its frame rate"
-        return ""
 
     # --- what is known
 
@@ -257,7 +218,7 @@ class SourceOutput:
     ) -> StreamStatus:
         """Return the stream's status; of the child its supervisor knows whether it is wanted or only starting, how
         often it was restarted and what `reason` there would be for no picture."""
-        stream, ready, last = self.stream, self._ready, self.stream.last_frame
+        stream, ready, last = self.stream, self.encoder.ready, self.stream.last_frame
         is_up = self.is_live and now - self.heard_at <= self.silence_limit_s()
         return StreamStatus(
             name=stream.name,
@@ -265,10 +226,10 @@ class SourceOutput:
             encoder=printable(ready.encoder),
             encoder_reason=printable(ready.encoder_reason),
             camera=printable(ready.camera),
-            width=ready.width or self.spec.width,
-            height=ready.height or self.spec.height,
-            nominal_fps=self._fps or self.spec.fps,
-            bitrate_bps=self._bitrate_bps,
+            width=ready.width or self.encoder.spec.width,
+            height=ready.height or self.encoder.spec.height,
+            nominal_fps=self.encoder.nominal_fps,
+            bitrate_bps=self.encoder.bitrate_bps,
             can_set_bitrate=ready.can_set_bitrate,
             can_set_fps=ready.can_set_fps,
             link_bitrate_bps=stream.link_bitrate_bps,
@@ -276,7 +237,7 @@ class SourceOutput:
             is_up=is_up,
             is_wanted=is_wanted,
             is_failing=is_wanted and not is_up and not is_starting,
-            reason="" if is_up else reason or "no frame arrives",
+            reason="" if is_up else reason,
             viewers=stream.viewers,
             frames=stream.counters.frames,
             key_frames=stream.counters.key_frames,

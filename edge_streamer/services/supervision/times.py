@@ -6,7 +6,7 @@ What is kept for each stream apart stands in its `output`.
 from typing import Final
 
 from edge_streamer.codec.frame import EncodedFrame
-from edge_streamer.media.stream import believed_age_s
+from edge_streamer.media.track import believed_age_s
 from edge_streamer.runtime.turns import TimeHistogram
 
 HANDOFF_BOUNDS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)

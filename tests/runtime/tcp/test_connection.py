@@ -9,12 +9,12 @@ from collections.abc import Callable
 import pytest
 
 from edge_streamer.runtime.tcp.connection import (
-    DEFAULT_WRITE_LIMIT_BYTES,
     FLUSH_LIMIT_S,
     LINGER_S,
     CloseReason,
     TcpConnection,
 )
+from edge_streamer.runtime.tcp.write_queue import DEFAULT_WRITE_LIMIT_BYTES
 from tests.support.loop import take_faults, turn_until
 from tests.support.tcp_pair import connected_pair, read_to_end, read_until, reset
 
@@ -95,7 +95,7 @@ def peer(connect):
 def slow(connect):
     """A client with small buffers that may owe any number of bytes."""
     peer = connect(SMALL_BUFFER_BYTES)
-    peer.connection.add_write_limit(lambda: UNLIMITED)
+    peer.connection.queue.add_limit(lambda: UNLIMITED)
     return peer
 
 
@@ -107,7 +107,7 @@ def fill(peer: Peer, letter: str = "0") -> bytes:
     """Send a frame that no buffer holds; return it."""
     frame = image(letter, 1_000_000)
     peer.connection.send_frame(frame)
-    assert peer.connection.queued_bytes > 0
+    assert peer.connection.queue.waiting_bytes > 0
     return frame
 
 
@@ -118,7 +118,7 @@ def test_a_frame_costs_one_send_when_nothing_waits(loop, peer):
     for number in range(10):
         peer.connection.send_frame(image(str(number), 1000))
     assert peer.socket.sends == 10
-    assert peer.connection.queued_bytes == 0
+    assert peer.connection.queue.waiting_bytes == 0
     received = read_until(loop, peer.client, lambda data: len(data) == 10_000)
     assert received == b"".join(image(str(number), 1000) for number in range(10))
     assert peer.connection.sent_bytes == 10_000
@@ -132,7 +132,7 @@ def test_what_the_kernel_does_not_take_waits_and_follows_in_order(loop, slow):
     assert sends == 1, "no attempt while something waits"
     whole = b"".join(frames)
     assert read_until(loop, slow.client, lambda data: len(data) >= len(whole)) == whole
-    assert slow.connection.queued_bytes == 0
+    assert slow.connection.queue.waiting_bytes == 0
     assert slow.connection.sent_bytes == len(whole)
 
 
@@ -142,12 +142,12 @@ def test_frames_wait_by_reference_and_not_by_copy(loop, connect):
     references = sys.getrefcount(frame)
     tracemalloc.start()
     for peer in peers:
-        peer.connection.add_write_limit(lambda: UNLIMITED)
+        peer.connection.queue.add_limit(lambda: UNLIMITED)
         for _ in range(3):
             peer.connection.send_frame(frame)
     _now, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert all(peer.connection.queued_bytes > 2 * len(frame) for peer in peers)
+    assert all(peer.connection.queue.waiting_bytes > 2 * len(frame) for peer in peers)
     assert sys.getrefcount(frame) == references + 3 * len(peers)
     assert peak_bytes < 100_000
 
@@ -202,8 +202,10 @@ def test_data_reaches_the_delegate_in_order(loop, peer):
 def test_the_write_limit_counts_what_the_kernel_holds_and_its_end_is_posted(loop, connect):
     peer, seen = connect(), {}
     peer.connection.set_send_buffer(100_000)
-    peer.connection.add_write_limit(lambda: 600_000)
-    peer.delegate.act_closed = lambda: seen.update(all=peer.connection.backlog_bytes, here=peer.connection.queued_bytes)
+    peer.connection.queue.add_limit(lambda: 600_000)
+    peer.delegate.act_closed = lambda: seen.update(
+        all=peer.connection.backlog_bytes, here=peer.connection.queue.waiting_bytes
+    )
     for _ in range(1000):
         peer.connection.send_frame(image("x", 20_000))
         if not peer.connection.is_open:
@@ -218,7 +220,7 @@ def test_the_write_limit_counts_what_the_kernel_holds_and_its_end_is_posted(loop
 
 def test_a_reader_below_its_limit_is_left_alone(loop, connect):
     peer = connect(SMALL_BUFFER_BYTES)
-    peer.connection.add_write_limit(lambda: 1_200_000)
+    peer.connection.queue.add_limit(lambda: 1_200_000)
     frame = fill(peer)
     peer.connection.send_frame(image("x", 100_000))
     loop.turn()
@@ -235,8 +237,8 @@ def test_limits_of_several_viewers_add_up_and_are_read_when_they_are_needed(loop
     def other() -> int:
         return limits[1]
 
-    peer.connection.add_write_limit(one)
-    peer.connection.add_write_limit(other)
+    peer.connection.queue.add_limit(one)
+    peer.connection.queue.add_limit(other)
     fill(peer)
     peer.connection.send(b"r")
     assert peer.connection.is_open
@@ -260,10 +262,10 @@ def test_what_waits_for_the_last_viewer_leaves_with_it_but_the_frame_on_the_wire
     def limit_bytes() -> int:
         return UNLIMITED
 
-    peer.connection.add_write_limit(limit_bytes)
+    peer.connection.queue.add_limit(limit_bytes)
     first = fill(peer)
     peer.connection.send_frame(image("2"))
-    peer.connection.remove_write_limit(limit_bytes)
+    peer.connection.queue.remove_limit(limit_bytes)
     peer.connection.send(b"200 OK")
     assert read_until(loop, peer.client, lambda data: data.endswith(b"OK")) == first + b"200 OK"
 
@@ -272,10 +274,10 @@ def test_what_waits_for_one_of_two_viewers_stays(loop, connect):
     peer = connect(SMALL_BUFFER_BYTES)
     limits = [lambda: UNLIMITED, lambda: UNLIMITED]
     for limit_bytes in limits:
-        peer.connection.add_write_limit(limit_bytes)
+        peer.connection.queue.add_limit(limit_bytes)
     first, second = fill(peer), image("2")
     peer.connection.send_frame(second)
-    peer.connection.remove_write_limit(limits[0])
+    peer.connection.queue.remove_limit(limits[0])
     assert read_until(loop, peer.client, lambda data: len(data) == 1_200_000) == first + second
 
 
@@ -283,14 +285,14 @@ def test_what_waits_for_one_of_two_viewers_stays(loop, connect):
 
 
 def test_the_age_is_that_of_the_oldest_byte_that_waits(loop, clock, slow):
-    assert slow.connection.oldest_unsent_age_s(clock.now) == 0.0
+    assert slow.connection.queue.oldest_age_s(clock.now) == 0.0
     fill(slow)
     clock.advance(2.0)
     slow.connection.send_frame(image("2"))
     clock.advance(1.0)
-    assert slow.connection.oldest_unsent_age_s(clock.now) == 3.0
+    assert slow.connection.queue.oldest_age_s(clock.now) == 3.0
     read_until(loop, slow.client, lambda data: len(data) == 1_200_000)
-    assert slow.connection.oldest_unsent_age_s(clock.now) == 0.0
+    assert slow.connection.queue.oldest_age_s(clock.now) == 0.0
 
 
 def test_a_reply_that_overtakes_does_not_make_the_backlog_younger(loop, clock, slow):
@@ -299,7 +301,7 @@ def test_a_reply_that_overtakes_does_not_make_the_backlog_younger(loop, clock, s
     clock.advance(5.0)
     slow.connection.send(image("r", 1_000_000))
     read_until(loop, slow.client, lambda data: b"r" in data)
-    assert slow.connection.oldest_unsent_age_s(clock.now) == 5.0
+    assert slow.connection.queue.oldest_age_s(clock.now) == 5.0
 
 
 def test_a_reader_that_never_drains_is_found_by_age(loop, clock, slow):
@@ -530,3 +532,58 @@ def test_a_reset_before_the_first_use_raises_and_leaves_nothing(loop):
     reset(client)
     with accepted, pytest.raises(OSError):
         TcpConnection(loop, accepted, lambda connection: Delegate())
+
+
+# --- another protocol
+
+
+def test_a_connection_that_is_handed_over_belongs_to_the_other_alone(loop, peer):
+    before, after = peer.delegate, Delegate()
+    peer.client.sendall(b"upgrade")
+    turn_until(loop, lambda: before.data)
+    peer.connection.hand_over(after)
+    peer.client.sendall(b"frames")
+    turn_until(loop, lambda: after.data)
+    assert (before.data, after.data) == (b"upgrade", b"frames")
+    peer.delegate = after
+    peer.connection.close(CloseReason.LOCAL)
+    loop.turn()
+    assert (before.reasons, after.reasons) == ([], [CloseReason.LOCAL])
+
+
+def test_a_connection_can_be_handed_over_in_the_middle_of_its_data(loop, peer):
+    after = Delegate()
+    peer.delegate.act = lambda data: peer.connection.hand_over(after)
+    before, peer.delegate = peer.delegate, after
+    peer.client.sendall(b"upgrade")
+    turn_until(loop, lambda: before.data)
+    peer.client.sendall(b"frames")
+    turn_until(loop, lambda: after.data)
+    assert (before.data, after.data) == (b"upgrade", b"frames")
+
+
+def test_who_counts_connections_is_told_last_and_once(loop, peer):
+    told = []
+    peer.connection.on_over = lambda: told.append(list(peer.reasons))
+    peer.connection.hand_over(peer.delegate)
+    peer.connection.close(CloseReason.LOCAL)
+    for _ in range(3):
+        loop.turn()
+    assert told == [[CloseReason.LOCAL]]
+
+
+def test_who_counts_connections_is_told_of_one_whose_delegate_raises(loop, peer):
+    told = []
+    peer.connection.on_over = lambda: told.append(1)
+    peer.delegate.act_closed = lambda: 1 / 0
+    peer.connection.close(CloseReason.LOCAL)
+    loop.turn()
+    assert told == [1]
+    assert take_faults(loop) == 1
+
+
+def test_a_connection_that_is_closed_cannot_be_handed_over(loop, peer):
+    peer.connection.close(CloseReason.LOCAL)
+    loop.turn()
+    with pytest.raises(AssertionError):
+        peer.connection.hand_over(Delegate())

@@ -26,7 +26,6 @@ class Delegate:
 
     def on_closed(self, reason: CloseReason) -> None:
         self.reason = reason
-        self.service.group.forget(self.connection)
 
     def close(self, reason: CloseReason) -> None:
         self.connection.close(reason)
@@ -108,6 +107,17 @@ def test_all_connections_are_closed_with_the_reason(service):
     service.group.close_connections(CloseReason.SHUTDOWN)
     turn_until(service.loop, lambda: not service.group.delegates)
     assert [delegate.reason for delegate in service.made] == [CloseReason.SHUTDOWN] * 2
+
+
+def test_a_connection_that_is_handed_over_stays_in_registry_and_gate_until_its_end(service):
+    client, delegate = service.connected(service.group.listen(HOST, 0))
+    successor = Delegate(service, delegate.connection)
+    service.group.hand_over(delegate.connection, successor)
+    assert (service.group.delegates, service.group.gate.open) == ((successor,), 1)
+    service.group.close_connections(CloseReason.SHUTDOWN)
+    turn_until(service.loop, lambda: not service.group.delegates)
+    assert (delegate.reason, successor.reason, service.group.gate.open) == (None, CloseReason.SHUTDOWN, 0)
+    assert client.recv(1) == b""
 
 
 def test_a_connection_whose_delegate_cannot_be_made_is_dropped(service):

@@ -5,6 +5,7 @@ import inspect
 import json
 import pkgutil
 from collections.abc import Iterator
+from unittest.mock import Mock
 
 import pytest
 
@@ -41,7 +42,7 @@ class Logins:
 def described(loop: Loop) -> list[Finder]:
     return [
         StatusRoutes(a_status, MetricsExposition(ServiceCollector(a_status)), lambda call: call()),
-        StreamRoutes(a_status, {"x": None}),
+        StreamRoutes(a_status, {"x": Mock()}.get),
         SessionRoutes(a_status, lambda _id: True),
         ControlRoutes(lambda _on_done: None),
         LiveRoutes(loop, StreamRegistry(), a_status),

@@ -37,7 +37,7 @@ class Service:
         self.status = a_status()
         self.source = Source()
         sources = {"main": self.source, "sub": self.source}
-        self.routes = HttpRoutes([StreamRoutes(lambda: self.status, sources)])
+        self.routes = HttpRoutes([StreamRoutes(lambda: self.status, sources.get)])
         self.later: list[HttpResponse] = []
 
     def ask(self, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> HttpResponse | None:

@@ -10,13 +10,14 @@ from wsproto.events import CloseConnection, Ping, Pong, TextMessage
 
 from edge_streamer.codec.frame import CLOCK_HZ
 from edge_streamer.media.registry import StreamRegistry
-from edge_streamer.media.stream import Stream, StreamIdentity
+from edge_streamer.media.stream import Stream
+from edge_streamer.media.track import StreamIdentity
 from edge_streamer.protocol.http.messages import HttpRequest
 from edge_streamer.protocol.http.websocket import SILENT_AFTER_S
 from edge_streamer.protocol.mp4.fragments import START_TIME
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.services.http.router import HttpRoutes
-from edge_streamer.services.http.service import HttpService
+from edge_streamer.services.http.service import HttpConnection, HttpService
 from edge_streamer.services.http.settings import HttpSettings
 from edge_streamer.services.live.routes import LiveRoutes
 from edge_streamer.services.live.stream import LiveStream
@@ -187,7 +188,7 @@ def test_decode_times_follow_the_streams_clock_beyond_its_32_bits_in_rtp(house):
 def test_a_source_that_was_down_for_a_night_goes_on_ahead_of_what_was_shown(house, hours):
     client = house.playing()
     house.clock.advance(3600.0 * hours)
-    house.stream.announce_restart()
+    house.stream.track.announce_restart()
     house.publish(key=True)
     client.wait_for("miKK")
     before, after = client.browser.fragments
@@ -366,7 +367,7 @@ def test_a_source_that_is_up_may_be_silent(house):
 
 def waiting_bytes(house: House) -> int:
     """Return what waits for the first browser."""
-    return next(iter(house.live._viewers))._connection.queued_bytes
+    return next(iter(house.live._viewers))._connection.queue.waiting_bytes
 
 
 def fill(house: House, client: Client) -> None:
@@ -563,3 +564,10 @@ def test_a_request_that_asks_for_no_websocket_is_told_so(house):
     turn_until(house.loop, answered)
     assert received.startswith(b"HTTP/1.1 426 Upgrade Required\r\n")
     assert b"x-content-type-options: nosniff" in received
+
+
+def test_nothing_of_http_is_left_on_a_connection_that_became_a_websocket(house):
+    house.playing()
+    gc.collect()
+    assert [each for each in gc.get_objects() if isinstance(each, HttpConnection)] == []
+    assert house.service.gate.open == 1, "it counts as one of HTTP's until its end"

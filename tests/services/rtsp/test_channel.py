@@ -1,7 +1,5 @@
 """The service over a channel that is no plain TCP connection, as a tunnel will be."""
 
-from functools import partial
-
 import pytest
 
 from edge_streamer.runtime.tcp.connection import TcpConnection
@@ -36,7 +34,7 @@ def tunnels(house):
 
     def serve(connection: TcpConnection):
         made.append(Tunnel(connection))
-        return house.service.connect(made[-1], on_over=partial(group.forget, connection))
+        return house.service.connect(made[-1])
 
     group = ListenerGroup(house.loop, ConnectionGate(total=9, per_address=9), serve)
     house.address = group.listen(house.address[0], 0)

@@ -79,6 +79,15 @@ def viewing():
     return Viewing()
 
 
+def test_the_stream_is_told_once_that_a_session_has_left(viewing):
+    left = []
+    viewing.stream.on_left = lambda: left.append(viewing.playback.state)
+    viewing.play()
+    assert left == []
+    viewing.playback.leave()
+    assert left == ["ended"]
+
+
 def test_play_is_answered_with_the_first_packet_before_it_is_sent(viewing):
     viewing.play()
     assert viewing.answers == []

@@ -25,7 +25,7 @@ class Camera:
         self.house = house
         self.source = source
         house.streams.add(source.stream)
-        source.supervisor._on_ended = partial(house.service.sessions.end_all, EndReason.STREAM_ENDED)
+        source.on_given_up = partial(house.service.sessions.end_all, EndReason.STREAM_ENDED)
 
     @property
     def stream(self) -> Stream:
@@ -35,7 +35,7 @@ class Camera:
         """Let time pass while the child, if it has begun and was not told to end, sends a frame each half second."""
         for _ in range(round(seconds / STEP_S)):
             self.house.clock.advance(STEP_S)
-            if self.source.supervisor._outputs[0].is_live:
+            if self.source.output.is_live:
                 self.source.hear_again()
             self.house.turn(1)
 

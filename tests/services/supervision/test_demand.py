@@ -3,9 +3,12 @@
 import pytest
 
 from edge_streamer.protocol.source.request import FileOutput
+from edge_streamer.services.supervision.demand import Demand
+from edge_streamer.services.supervision.life import LifeState
+from edge_streamer.services.supervision.process import STOP_WITHIN_S
 from edge_streamer.services.supervision.restarts import FIRST_BACKOFF_S
 from edge_streamer.services.supervision.spec import StreamPolicy
-from edge_streamer.services.supervision.supervisor import STOP_WITHIN_S, SURVEY_INTERVAL_S
+from edge_streamer.services.supervision.survey import SURVEY_INTERVAL_S
 from tests.support.frames import key_frame
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, turn_until
 from tests.support.supervised import Supervised, Viewer, message, supervise
@@ -106,6 +109,17 @@ def test_who_waits_for_a_description_keeps_it_running(supervise, clock):
     source.wait_for_end()
 
 
+def test_one_for_whose_first_picture_others_wait_is_wanted(supervise, clock):
+    before = supervise("wait()")
+    before.stream.awaited_by = 1  # as a reload leaves it
+    source = supervise("wait()", policies=(StreamPolicy(on_demand=True, linger_s=1.0),), streams=before.streams)
+    pass_time(source.loop, clock, 5.0)
+    assert source.is_running
+    before.stream.awaited_by = 0
+    pass_time(source.loop, clock, 2.0)
+    source.wait_for_end()
+
+
 def stop(source: Supervised, clock) -> None:
     run(source, clock, ON_DEMAND[0].linger_s + SURVEY_INTERVAL_S)
     source.wait_for_end()
@@ -142,7 +156,7 @@ def test_one_who_asks_while_it_ends_has_it_started_at_once(supervise, clock):
     text = "ignore_sigterm(); send(READY, KEY)\nwhile True: signal.pause()"
     source = supervise(text, RUNNING, policies=(StreamPolicy(on_demand=True, linger_s=1.0),))
     want(source)
-    while not source.supervisor._ending_reason:
+    while source.state is not LifeState.STOPPING:
         pass_time(source.loop, clock, 0.25)
     source.stream.on_wanted()
     clock.advance(STOP_WITHIN_S)
@@ -183,7 +197,7 @@ def test_a_source_that_fails_is_left_alone_when_nobody_waits_any_more(supervise,
 def test_viewers_that_wait_in_vain_are_sent_home_and_then_it_stops(supervise, clock):
     source = supervise("sys.exit(1)", policies=ON_DEMAND)
     viewer = Viewer()
-    source.supervisor._on_ended = lambda stream: (source.ended.append(stream.name), stream.leave(viewer))
+    source.on_given_up = lambda stream: stream.leave(viewer)
     source.stream.on_wanted()
     source.stream.join(viewer, clock.now)
     for _ in range(60):
@@ -262,3 +276,41 @@ def test_it_can_be_stopped_between_the_demand_and_the_start(source):
     source.loop.turn()
     assert source.programs.starts == 0
     assert source.supervisor.is_stopped
+
+
+# --- the arithmetic alone
+
+
+def test_a_demand_lingers():
+    demand = Demand(StreamPolicy(linger_s=4.0))
+    demand.want(10.0)
+    assert demand.lingers(13.9)
+    assert not demand.lingers(14.0)
+
+
+def test_a_frame_is_overdue_once_in_so_long():
+    demand = Demand(StreamPolicy(give_up_after_s=20.0))
+    demand.await_frames(10.0, demanded=False)
+    assert not demand.is_overdue(29.9, heard_at=0.0)
+    assert not demand.is_overdue(30.0, heard_at=15.0)
+    assert demand.is_overdue(35.0, heard_at=15.0)
+    assert not demand.is_overdue(54.9, heard_at=15.0), "it begins again"
+    assert demand.is_overdue(55.0, heard_at=15.0)
+
+
+def test_giving_up_is_new_until_a_picture_comes():
+    demand = Demand(StreamPolicy())
+    assert demand.give_up()
+    assert not demand.give_up()
+    demand.on_picture(1.0)
+    assert demand.give_up()
+
+
+def test_only_the_first_picture_answers_a_demand():
+    demand = Demand(StreamPolicy())
+    demand.await_frames(10.0, demanded=True)
+    assert demand.on_picture(11.5) == 1.5
+    assert demand.on_picture(12.0) is None
+    demand.await_frames(20.0, demanded=True)
+    demand.forget()
+    assert demand.on_picture(21.0) is None

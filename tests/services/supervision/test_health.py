@@ -10,7 +10,8 @@ from edge_streamer.services.metrics import table as metrics_table
 from edge_streamer.services.status import Histogram, RestartReason
 from edge_streamer.services.supervision.restarts import FIRST_BACKOFF_S
 from edge_streamer.services.supervision.spec import StreamPolicy
-from edge_streamer.services.supervision.supervisor import START_LIMIT_S, SURVEY_INTERVAL_S
+from edge_streamer.services.supervision.survey import SURVEY_INTERVAL_S
+from edge_streamer.services.supervision.watchdog import START_LIMIT_S
 from tests.support.frames import annex_b, key_frame
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, turn_until
 from tests.support.supervised import Viewer, message, supervise
@@ -108,9 +109,9 @@ def test_a_source_that_waits_is_not_given_up(supervise, clock):
     source.wait_for_frames(1)
     for _ in range(20):
         clock.advance(0.5)
-        heard_at = source.supervisor._outputs[0].heard_at
+        heard_at = source.output.heard_at
         source.say()
-        turn_until(source.loop, lambda heard_at=heard_at: source.supervisor._outputs[0].heard_at > heard_at)
+        turn_until(source.loop, lambda heard_at=heard_at: source.output.heard_at > heard_at)
     assert source.ended == []
 
 
@@ -122,7 +123,7 @@ def test_a_source_that_waits_for_its_first_frame_is_given_up_all_the_same(superv
         """,
         policies=(StreamPolicy(give_up_after_s=5.0),),
     )
-    output = source.supervisor._outputs[0]
+    output = source.output
     for _ in range(20):
         clock.advance(0.5)
         source.say()

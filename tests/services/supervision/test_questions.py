@@ -1,9 +1,14 @@
 """What a source is asked and answers later: pictures of now, and changes of its bit rate and frame rate."""
 
+import sys
+
 import pytest
 
+from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.source.messages import encode_note
 from edge_streamer.protocol.source.request import FileOutput
+from edge_streamer.services.supervision.life import LifeState
+from edge_streamer.services.supervision.process import STOP_WITHIN_S
 from edge_streamer.services.supervision.questions import (
     CHANGE_LIMIT_S,
     SNAPSHOT_FRESH_S,
@@ -13,7 +18,6 @@ from edge_streamer.services.supervision.questions import (
 )
 from edge_streamer.services.supervision.restarts import FIRST_BACKOFF_S
 from edge_streamer.services.supervision.spec import StreamPolicy
-from edge_streamer.services.supervision.supervisor import STOP_WITHIN_S
 from tests.support.frames import key_frame
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, turn_until
 from tests.support.supervised import MAIN, Supervised, message, supervise
@@ -68,9 +72,11 @@ def test_none_is_older_than_a_second(supervise, clock):
     clock.advance(SNAPSHOT_FRESH_S)
     assert wait_for(source, ask(source)) == b"picture 1"
     clock.advance(0.01)
-    assert wait_for(source, ask(source)) == b"picture 2"
+    picture = wait_for(source, ask(source))
+    assert picture == b"picture 2"
+    held = sys.getrefcount(picture)
     pass_time(source.loop, clock, SNAPSHOT_FRESH_S)
-    assert source.supervisor._outputs[0].snapshots._fresh is None, "nothing is kept for nobody"
+    assert sys.getrefcount(picture) == held - 2, "neither it nor the timer that forgets it"
 
 
 def test_a_slow_one_is_not_fresh_when_it_comes(supervise, clock):
@@ -89,7 +95,7 @@ def test_a_source_that_sends_none_in_time_has_failed(supervise, clock):
     answers = ask(source)
     for _ in range(10):
         clock.advance(SNAPSHOT_LIMIT_S / 10)
-        source.supervisor._outputs[0]._waited_at = clock.now
+        source.output.waited_at = clock.now
         source.loop.turn()
     assert wait_for(source, answers) == SourceFailure("the source sent no picture within 5 s", is_late=True)
 
@@ -97,9 +103,8 @@ def test_a_source_that_sends_none_in_time_has_failed(supervise, clock):
 def ask_in_vain(source: Supervised, clock) -> None:
     """Ask for a picture, and see the time for it pass."""
     answers = ask(source)
-    pass_time(source.loop, clock, 0.5)
-    snapshots = source.supervisor._outputs[0].snapshots
-    snapshots._give_up(next(iter(snapshots._waiting)))
+    source.output.waited_at = clock.now + SNAPSHOT_LIMIT_S  # it is not found silent
+    pass_time(source.loop, clock, SNAPSHOT_LIMIT_S)
     assert wait_for(source, answers).is_late
 
 
@@ -206,7 +211,7 @@ def test_a_source_that_is_being_stopped_is_started_for_it(supervise, clock):
     source = supervise(first, PICTURES, policies=(StreamPolicy(on_demand=True, linger_s=1.0),))
     source.stream.on_wanted()
     source.wait_for_frames(1)
-    while not source.supervisor._ending_reason:
+    while source.state is not LifeState.STOPPING:
         pass_time(source.loop, clock, 0.25)
     answers = ask(source)
     clock.advance(STOP_WITHIN_S)
@@ -304,7 +309,7 @@ def test_a_source_that_does_not_answer_in_time(supervise, clock):
     source = supervise(STEADY + "wait()")
     source.wait_for_frames(1)
     answers = change(source, fps=10)
-    source.supervisor._outputs[0]._waited_at = clock.now + CHANGE_LIMIT_S  # it is not found silent
+    source.output.waited_at = clock.now + CHANGE_LIMIT_S  # it is not found silent
     clock.advance(CHANGE_LIMIT_S)
     assert wait_for(source, answers) == SourceFailure("the source did not answer within 3 s", is_late=True)
 
@@ -317,13 +322,13 @@ def test_a_change_that_is_confirmed_late_is_kept_and_no_answer_to_the_next(super
     )
     source.wait_for_frames(1)
     answers = change(source, fps=10)
-    source.supervisor._outputs[0]._waited_at = clock.now + CHANGE_LIMIT_S  # it is not found silent
+    source.output.waited_at = clock.now + CHANGE_LIMIT_S  # it is not found silent
     clock.advance(CHANGE_LIMIT_S)
     assert wait_for(source, answers).is_late
     assert wait_for(source, change(source, fps=20)) == SourceFailure("another change is under way")
     source.say()
     turn_until(source.loop, lambda: source.status.nominal_fps == 10)
-    assert source.supervisor._spec.outputs[0].fps == 10, "also for the next child"
+    assert source.output.encoder.spec.fps == 10, "also for the next child"
     assert wait_for(source, change(source, fps=20)) is None
     assert source.status.nominal_fps == 20
 
@@ -364,9 +369,11 @@ def test_a_change_that_nobody_asked_for_is_shown_and_forgotten_with_its_child(su
 def test_a_link_rate_of_the_configurations_own_is_never_gone_below(supervise):
     low, high = (encode_note(0, event="changed", bitrate_bps=rate) for rate in (300_000, 5_000_000))
     source = supervise(
-        f"server.recv(1); send(KEY, {low!r}, FRAME); server.recv(1); send({high!r}, FRAME); wait()", outputs=(MAIN,)
+        f"server.recv(1); send(KEY, {low!r}, FRAME); server.recv(1); send({high!r}, FRAME); wait()",
+        outputs=(MAIN,),
+        streams=[Stream("main", link_bitrate_bps=2_000_000)],
     )
-    source.supervisor._outputs[0]._least_link_bps = 2_000_000
+    turn_until(source.loop, lambda: source.is_running)
     source.say()
     source.wait_for_frames(2)
     assert source.stream.link_bitrate_bps == 2_000_000

@@ -32,7 +32,7 @@ def test_one_that_was_stopped_is_not_stuck(supervise, loop):
 def test_one_whose_next_start_raised_is_stuck(supervise, loop, clock, monkeypatch):
     source = supervise("sys.exit(3)")
     turn_until(loop, lambda: source.supervisor.restarts.total() == 1)
-    monkeypatch.setattr("edge_streamer.services.supervision.supervisor.SourceParser", None)  # as our own mistake would
+    monkeypatch.setattr("edge_streamer.services.supervision.process.SourceParser", None)  # as our own mistake would
     pass_time(loop, clock, 1.0)
     assert source.supervisor.is_stuck
     assert take_faults(loop) == 1

@@ -1,7 +1,8 @@
 """The supervisor with real child processes: tiny programs that send bytes made here, on a clock turned by hand."""
 
-import signal
+import os
 import time
+from signal import SIGKILL
 
 import pytest
 
@@ -10,13 +11,10 @@ from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.logs.limits import BURST_LINES
 from edge_streamer.protocol.source.request import FileOutput, Output
 from edge_streamer.runtime.loop import Loop
+from edge_streamer.services.supervision.life import LifeState
+from edge_streamer.services.supervision.process import KILL_AFTER_S, STOP_WITHIN_S
 from edge_streamer.services.supervision.restarts import FIRST_BACKOFF_S, LONGEST_BACKOFF_S
-from edge_streamer.services.supervision.supervisor import (
-    KILL_AFTER_S,
-    SECOND_LOOK_S,
-    START_LIMIT_S,
-    STOP_WITHIN_S,
-)
+from edge_streamer.services.supervision.watchdog import SECOND_LOOK_S, START_LIMIT_S
 from tests.support.frames import key_frame
 from tests.support.loop import clock, loop, no_descriptor_left, pass_time, take_faults, turn_until
 from tests.support.processes import is_running
@@ -153,7 +151,7 @@ def test_a_viewer_stays_over_a_restart_and_sees_one_sequence(supervise, clock):
 
 def test_garbage_of_a_child_that_ignores_the_request_to_end(supervise, clock):
     source = supervise("ignore_sigterm(); send(KEY, bytes(100)); wait()")
-    turn_until(source.loop, lambda: source.supervisor._ending_reason)
+    turn_until(source.loop, lambda: source.state is LifeState.ENDING)
     pass_time(source.loop, clock, KILL_AFTER_S - 0.25)
     assert source.supervisor.pid is not None
     clock.advance(0.25)
@@ -229,7 +227,7 @@ def test_a_reason_is_not_that_of_an_earlier_child(supervise, clock):
 def test_a_child_killed_from_outside_is_started_again(supervise, clock):
     source = supervise("send(KEY); wait()")
     source.wait_for_frames(1)
-    signal.pidfd_send_signal(source.supervisor._child._pidfd, signal.SIGKILL)
+    os.kill(source.supervisor.pid, SIGKILL)
     source.wait_for_end()
     assert source.restarts == {"killed": 1}
     assert source.status.reason == "ended by signal 9"
@@ -242,7 +240,7 @@ def test_a_stopped_child_is_found_silent_and_killed(supervise, clock):
     source = supervise("send(READY, KEY); os.kill(os.getpid(), signal.SIGSTOP)", "send(KEY); wait()")
     source.wait_for_frames(1)
     clock.advance(SILENCE_S)
-    turn_until(source.loop, lambda: source.supervisor._ending_reason)
+    turn_until(source.loop, lambda: source.state is LifeState.ENDING)
     clock.advance(KILL_AFTER_S)
     source.wait_for_end()
     assert source.restarts == {"silent": 1}
@@ -256,7 +254,7 @@ def test_silence_is_found_as_soon_as_it_is_one_also_right_after_the_start(superv
     clock.advance(SILENCE_S - 0.01)
     source.loop.turn()
     assert source.status.is_up
-    assert source.supervisor._ending_reason == ""
+    assert source.state is LifeState.UP
     clock.advance(0.02)
     source.loop.turn()
     assert not source.status.is_up
@@ -282,9 +280,9 @@ def test_a_source_that_says_that_it_waits_is_not_silent(supervise, clock):
     source.wait_for_frames(1)
     for _ in range(8):
         clock.advance(0.5)
-        heard_at = source.supervisor._outputs[0]._waited_at
-        assert source.supervisor._child.send(b"x")
-        turn_until(source.loop, lambda heard_at=heard_at: source.supervisor._outputs[0]._waited_at > heard_at)
+        heard_at = source.output.waited_at
+        source.say()
+        turn_until(source.loop, lambda heard_at=heard_at: source.output.waited_at > heard_at)
         assert source.status.is_up
     pass_time(source.loop, clock, 2.0)
     turn_until(source.loop, lambda: source.restarts)
@@ -296,12 +294,12 @@ def test_a_loop_that_was_held_up_reads_before_it_judges(supervise, clock):
     source.wait_for_frames(1)
     clock.advance(8.0)
     source.loop.turn()
-    assert source.supervisor._ending_reason == ""
-    assert source.supervisor._child.send(b"x")
+    assert source.state is LifeState.UP
+    source.say()
     source.wait_for_frames(2)
     clock.advance(SECOND_LOOK_S)
     source.loop.turn()
-    assert source.supervisor._ending_reason == ""
+    assert source.state is LifeState.UP
     clock.advance(SILENCE_S - SECOND_LOOK_S)
     source.wait_for_end()
     assert source.restarts == {"silent": 1}
@@ -312,7 +310,7 @@ def test_a_source_that_is_silent_at_the_second_look_is_ended_however_late_that_i
     source.wait_for_frames(1)
     clock.advance(8.0)
     source.loop.turn()
-    assert source.supervisor._ending_reason == ""
+    assert source.state is LifeState.UP
     clock.advance(8.0)
     source.wait_for_end()
     assert source.restarts == {"silent": 1}
@@ -384,7 +382,7 @@ def test_back_off_begins_anew_after_a_proven_run(supervise, clock):
         source.wait_for_frames(source.stream.counters.frames + 2)
         clock.advance(0.9)
     source.wait_for_frames(source.stream.counters.frames + 2)
-    signal.pidfd_send_signal(source.supervisor._child._pidfd, signal.SIGKILL)
+    os.kill(source.supervisor.pid, SIGKILL)
     source.wait_for_end()
     assert back_off_of(source, clock) == 0.5
 
@@ -414,8 +412,10 @@ def test_stop_asks_first(supervise):
         """)
     source.wait_for_frames(1)
     source.supervisor.stop()
+    assert source.over == 0
     source.wait_for_end()
     assert source.supervisor.is_stopped
+    assert source.over == 1
     assert source.restarts == {}
 
 
@@ -433,7 +433,7 @@ def test_a_child_that_was_asked_gives_its_camera_back_in_its_own_time(supervise,
 def test_a_child_that_does_not_even_read_is_not_waited_for(supervise, monkeypatch):
     source = supervise("send(KEY)\nwhile True: signal.pause()")
     source.wait_for_frames(1)
-    monkeypatch.setattr(source.supervisor._child, "send", lambda data: False)
+    monkeypatch.setattr(source.child, "send", lambda data: False)
     source.supervisor.stop()
     source.wait_for_end()
     assert source.supervisor.is_stopped
@@ -472,7 +472,7 @@ def test_stop_while_waiting_to_start_again_starts_nothing(supervise, clock):
 
 def test_stop_while_a_child_is_being_ended_starts_no_other(supervise, clock):
     source = supervise("ignore_sigterm(); send(bytes(100))\nwhile True: signal.pause()")
-    turn_until(source.loop, lambda: source.supervisor._ending_reason)
+    turn_until(source.loop, lambda: source.state is LifeState.ENDING)
     source.supervisor.stop()
     clock.advance(KILL_AFTER_S)
     source.wait_for_end()
@@ -490,6 +490,7 @@ def test_the_end_of_a_file_ends_its_stream_once_and_for_good(supervise, clock):
     pass_time(source.loop, clock, 5.0)
     assert source.ended == ["main"]
     assert source.supervisor.is_stopped
+    assert source.over == 1
     assert source.restarts == {}
     assert (source.status.is_up, source.status.reason) == (False, "the file has ended")
     assert source.programs.starts == 1
@@ -498,8 +499,9 @@ def test_the_end_of_a_file_ends_its_stream_once_and_for_good(supervise, clock):
 def test_a_child_that_stays_after_the_end_of_its_file_is_ended(supervise, clock):
     source = supervise("send(KEY); note(event='ended'); ignore_sigterm()\nwhile True: signal.pause()")
     turn_until(source.loop, lambda: source.ended)
+    assert source.state is LifeState.FINISHING
     clock.advance(SILENCE_S)
-    turn_until(source.loop, lambda: source.supervisor._ending_reason)
+    turn_until(source.loop, lambda: source.state is LifeState.LEAVING)
     clock.advance(KILL_AFTER_S)
     source.wait_for_end()
     assert source.supervisor.is_stopped

@@ -14,7 +14,7 @@ for a state is answered 455, with an Allow field that is read off the table (RFC
 table does not list at all (OPTIONS, DESCRIBE, GET_PARAMETER, SET_PARAMETER) are valid in every state and change none.
 
 `protocol` follows the table when a request is answered, not when it arrives: a PLAY that the service refuses leaves the
-session READY. `mermaid()` draws the table for docs/rtsp-states.md, and a test compares the two.
+session READY. docs/rtsp-states.md is drawn from the table, and a test compares the two.
 """
 
 from enum import StrEnum
@@ -45,9 +45,3 @@ TRANSITIONS: Final = {
 def allowed_methods(state: SessionState) -> tuple[str, ...]:
     """Return the methods of the table that are valid in `state`, in its order."""
     return tuple(method for valid_in, method in TRANSITIONS if valid_in is state)
-
-
-def mermaid() -> str:
-    """Return the table as a mermaid state diagram."""
-    arrows = (f"    {state.name} --> {after.name}: {method}" for (state, method), after in TRANSITIONS.items())
-    return "\n".join(["stateDiagram-v2", "    [*] --> INIT", *arrows])

@@ -69,7 +69,7 @@ class TcpWire:
         """`write_budget_bytes` is the stream's; on `channel` may wait the sum of its sessions' budgets."""
         self.channel = channel
         self._write_budget_bytes = write_budget_bytes
-        channel.add_write_limit(write_budget_bytes)
+        channel.queue.add_limit(write_budget_bytes)
         self.rtp_channel, self._rtcp_channel = channels
         self._sent_before = channel.sent_bytes
         self._retransmits_before = channel.info().retransmits
@@ -107,7 +107,7 @@ class TcpWire:
 
     def oldest_unsent_age_s(self, now: float) -> float:
         """Age of the oldest byte in the connection's queue."""
-        return self.channel.oldest_unsent_age_s(now)
+        return self.channel.queue.oldest_age_s(now)
 
     def tcp_info(self) -> TcpInfo:
         """Ask the kernel about the connection; retransmits are counted since SETUP."""
@@ -131,7 +131,7 @@ class TcpWire:
 
     def close(self) -> None:
         """Take the budget back and keep the connection: it may set up another session."""
-        self.channel.remove_write_limit(self._write_budget_bytes)
+        self.channel.queue.remove_limit(self._write_budget_bytes)
 
 
 class SkippingTcpWire(TcpWire):
@@ -155,8 +155,8 @@ class SkippingTcpWire(TcpWire):
     def _skip(self) -> None:
         dropped = self.channel.drop_frames()
         self.discarded_frames += dropped
-        if not dropped or not self.channel.has_one_viewer:
-            self.channel.close(CloseReason.BACKLOG)  # nothing to skip but replies that nobody reads, or not ours
+        if not dropped or not self.channel.queue.has_one_limit:
+            self.channel.close(CloseReason.BACKLOG)  # only replies wait, or frames of another session
         self._is_skipping = True
 
     def deliver(self, frame: PacketizedFrame) -> None:
@@ -173,7 +173,7 @@ class SkippingTcpWire(TcpWire):
             self.channel.on_overflow = None
 
     def _may_resume(self, frame: PacketizedFrame) -> bool:
-        if self.channel.queued_bytes > 0:
+        if self.channel.queue.waiting_bytes > 0:
             return False
         if not frame.is_key_frame:
             self._ask_for_key_frame()

@@ -115,7 +115,7 @@ class MulticastSender:
         del self._members[member]
         if not self._members:
             if self._has_started:
-                self.group.send_rtcp(self.stream.goodbye(self._cname, ""))
+                self.group.send_rtcp(self.stream.track.goodbye(self._cname, ""))
             self.group.close()
             self._on_closed(self)
 

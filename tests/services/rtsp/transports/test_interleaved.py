@@ -7,6 +7,7 @@ from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection
 from edge_streamer.runtime.tcp.info import TcpInfo
+from edge_streamer.runtime.tcp.write_queue import WriteQueue
 from edge_streamer.services.rtsp.transports.interleaved import SkippingTcpWire, TcpWire, batch_kind
 from tests.support.rtsp.rtp import interleaved_packets
 from tests.support.tcp_pair import connected_pair, read_until
@@ -56,7 +57,7 @@ class Line:
         """Have one frame on the wire and nothing more taken."""
         wire.deliver(self.frame(100_000))
         self.loop.turn()
-        assert self.connection.queued_bytes > 0
+        assert self.connection.queue.waiting_bytes > 0
 
     def close(self) -> None:
         self.client.close()
@@ -157,9 +158,9 @@ def test_a_viewer_that_leaves_takes_its_backlog_along_and_leaves_the_connection(
     wire = line.wire()
     line.stall(wire)
     wire.deliver(line.frame(100_000))
-    before = line.connection.queued_bytes
+    before = line.connection.queue.waiting_bytes
     wire.close()
-    assert before - 110_000 < line.connection.queued_bytes < before - 100_000
+    assert before - 110_000 < line.connection.queue.waiting_bytes < before - 100_000
     assert line.connection.is_open
 
 
@@ -257,7 +258,8 @@ class OtherChannel:
 
     sent_bytes = 0
 
-    def add_write_limit(self, limit_bytes) -> None: ...
+    def __init__(self) -> None:
+        self.queue = WriteQueue()
 
     def info(self) -> TcpInfo:
         return TcpInfo(None, 0, None, None)

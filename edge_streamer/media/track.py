@@ -1,0 +1,138 @@
+"""A stream's track: one codec's access units in, RTP packets and sender reports out, on one time line.
+
+A track has one SSRC, one sequence, one packetizer and one clock for all viewers, so the packets of a frame are the same
+for every viewer. It knows no viewer and no transport. Its one caller is `media.stream`, which has one track: H.264.
+"""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from edge_streamer.codec.frame import CLOCK_HZ, EncodedFrame
+from edge_streamer.codec.h264.access_unit import prepare_access_unit
+from edge_streamer.codec.h264.parameter_sets import ParameterSets
+from edge_streamer.media.clock import MediaClock
+from edge_streamer.protocol.rtp.packetizers.h264 import H264Packetizer
+from edge_streamer.protocol.rtp.packets import PacketizedFrame
+from edge_streamer.protocol.rtp.rtcp import goodbye, middle_32_bits, ntp_from_wall_ns, sender_report
+
+MAX_CAPTURE_DELAY_S: Final = 10.0
+"""An instant that a source tells is not believed when it is longer ago than this, or in the future."""
+SENDER_REPORTS_KEPT: Final = 8
+"""A receiver report refers to one of the last few sender reports; older ones would give no useful round trip."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamIdentity:
+    """What a stream's packets carry; random, as RFC 3550 section 5.1 asks, so that it cannot be guessed."""
+
+    ssrc: int
+    first_sequence: int
+    rtp_offset: int
+
+    @classmethod
+    def random(cls) -> "StreamIdentity":
+        """Return a new identity. Sequence numbers 0 and 1 are avoided: retina takes them for "unknown"."""
+        return cls(1 + secrets.randbelow(0xFFFFFFFF), 1000 + secrets.randbelow(60000), secrets.randbits(32))
+
+
+class Track:
+    """`media_time` is the last frame's place on the time line (90 kHz, unwrapped); `on_format_changed` is called before
+    the first frame of another picture size or profile is packetized."""
+
+    __slots__ = (
+        "_captured_at",
+        "_clock",
+        "_is_restarted",
+        "_packetizer",
+        "_wall_ns",
+        "identity",
+        "media_time",
+        "on_format_changed",
+        "parameter_sets",
+        "sender_reports_sent_at",
+    )
+
+    def __init__(self, identity: StreamIdentity) -> None:
+        self.identity: Final = identity
+        self.parameter_sets: ParameterSets | None = None
+        self.media_time = 0
+        self.on_format_changed: Callable[[], None] = _ignore_change
+        self.sender_reports_sent_at: Final[dict[int, float]] = {}  # middle 32 bits of the NTP time -> now
+        self._clock = MediaClock()
+        self._captured_at = 0.0  # the last frame's exposure, monotonic seconds
+        self._wall_ns: int | None = None  # the same instant in UTC; None before the first frame
+        self._is_restarted = False
+        self._packetizer = H264Packetizer(ssrc=identity.ssrc, first_sequence=identity.first_sequence)
+
+    def announce_restart(self) -> None:
+        """The source begins anew: its next frame's media time has a new origin."""
+        self._is_restarted = True
+
+    def packetize(self, frame: EncodedFrame, now: float) -> PacketizedFrame | None:
+        """Return the frame's packets; None when it has no picture (delimiters and filler only)."""
+        known = self.parameter_sets
+        prepared, found = prepare_access_unit(frame.data, known, is_key_frame=frame.is_key_frame)
+        self.parameter_sets = found
+        if found is not known and known is not None and found is not None and _picture(known) != _picture(found):
+            self.on_format_changed()
+        if not prepared:
+            return None
+        self._captured_at = now - (believed_age_s(frame.captured_ns, now) or 0.0)
+        self._wall_ns = frame.wall_ns
+        self.media_time = self._clock.advance(
+            frame.media_time, self._captured_at, reordered=frame.reordered, restarted=self._is_restarted
+        )
+        self._is_restarted = False
+        rtp_timestamp = (self.identity.rtp_offset + self.media_time) & 0xFFFFFFFF
+        return self._packetizer.packetize(prepared, rtp_timestamp, is_key_frame=frame.is_key_frame)
+
+    def sender_report(self, now: float, cname: str, *, packet_count: int, octet_count: int) -> bytes | None:
+        """Return SR + SDES for `now` (RFC 3550 section 6.4.1), or None before the first frame; the counts are of all
+        RTP packets of the track and of their payload.
+
+        Wall time and RTP time are both carried on from the last frame's capture by the same monotonic interval: the
+        line through them is the capture clock's, and neither a wall clock that is set meanwhile nor a frame that was
+        published late can bend it.
+        """
+        if self._wall_ns is None:
+            return None
+        elapsed_s = now - self._captured_at
+        ntp = ntp_from_wall_ns(self._wall_ns + round(elapsed_s * 1e9))
+        sent_at = self.sender_reports_sent_at
+        sent_at[middle_32_bits(ntp)] = now
+        while len(sent_at) > SENDER_REPORTS_KEPT:
+            del sent_at[next(iter(sent_at))]
+        return sender_report(
+            ssrc=self.identity.ssrc,
+            ntp=ntp,
+            rtp_timestamp=(self.identity.rtp_offset + self.media_time + round(elapsed_s * CLOCK_HZ)) & 0xFFFFFFFF,
+            packet_count=packet_count,
+            octet_count=octet_count,
+            cname=cname,
+        )
+
+    def goodbye(self, cname: str, reason: str) -> bytes:
+        """Return a compound packet with BYE (RFC 3550 section 6.6)."""
+        return goodbye(ssrc=self.identity.ssrc, cname=cname, reason=reason)
+
+
+def believed_age_s(instant_ns: int, now: float) -> float | None:
+    """Return how long ago an instant of CLOCK_MONOTONIC was that a source tells; None for one that it does not tell (0)
+    or that cannot be: of the future, or too long ago."""
+    age_s = now - instant_ns / 1e9
+    return age_s if instant_ns and 0.0 <= age_s <= MAX_CAPTURE_DELAY_S else None
+
+
+def _picture(parameter_sets: ParameterSets) -> tuple[int, int, int] | None:
+    """Return what a decoder was set up for; None when the SPS cannot be read."""
+    try:
+        video = parameter_sets.video_format
+    except ValueError:
+        return None
+    return video.width, video.height, video.profile_idc
+
+
+def _ignore_change() -> None:
+    """Called while no owner has asked to be told of a changed format."""

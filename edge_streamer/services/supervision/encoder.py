@@ -1,0 +1,60 @@
+"""The encoder of one output: how it was asked for, what it says that it is and can, and what it was changed to.
+
+Held by `output`, which hears the source's notes; the stream is told of each rate that changes.
+"""
+
+from typing import Any
+
+import msgspec
+
+from edge_streamer.media.stream import Stream
+from edge_streamer.protocol.source.messages import SourceChanged, SourceReady
+from edge_streamer.protocol.source.request import AnyOutput
+from edge_streamer.services.supervision.questions import StreamChange
+
+
+class OutputEncoder:
+    """`spec` is what the next process is asked for, `ready` what the present one has said of itself, `bitrate_bps` what
+    is in effect. The stream's link is never set below the bit rate that it was made with, where that is another one
+    than the encoder's: a configured `link_bitrate_bps`."""
+
+    def __init__(self, stream: Stream, spec: AnyOutput) -> None:
+        self.spec = spec
+        self.ready = SourceReady()
+        self.bitrate_bps = spec.bitrate_bps
+        self._fps = 0.0
+        self._stream = stream
+        self._least_link_bps = stream.link_bitrate_bps if stream.link_bitrate_bps != spec.bitrate_bps else 0
+
+    @property
+    def nominal_fps(self) -> float:
+        """Frames a second: as the source says, else as it was asked; 0 when neither is known."""
+        return self._fps or self.spec.fps
+
+    def take_ready(self, ready: SourceReady, now: float) -> None:
+        """The source says what its encoder is."""
+        self.ready = ready
+        self._fps = self._stream.nominal_fps = ready.fps
+        self._take_bitrate(self.spec.bitrate_bps, now)
+
+    def take_changed(self, changed: SourceChanged, confirmed: dict[str, Any], now: float) -> None:
+        """The source says what is in effect; `confirmed` is what of it was asked for, and outlasts the process."""
+        if changed.fps is not None:
+            self._fps = self._stream.nominal_fps = changed.fps
+        if changed.bitrate_bps is not None:
+            self._take_bitrate(changed.bitrate_bps, now)
+        self.spec = msgspec.structs.replace(self.spec, **confirmed)
+
+    def _take_bitrate(self, bitrate_bps: int, now: float) -> None:
+        if bitrate_bps != self.bitrate_bps:
+            self.bitrate_bps = bitrate_bps
+            self._stream.link.configure(max(bitrate_bps, self._least_link_bps), now)
+
+    def refusal(self, change: StreamChange) -> str:
+        """Return why the source is not even asked for `change`; empty when it may be."""
+        asked = {command.command for command in change.commands(0)}
+        if "set_bitrate" in asked and not self.ready.can_set_bitrate:
+            return "this source cannot change its bit rate"
+        if "set_fps" in asked and not self.ready.can_set_fps:
+            return "this source cannot change its frame rate"
+        return ""

@@ -1,0 +1,72 @@
+"""The watchdog of a source's process: it finds a process that gives no frame, and leaves the rest to the supervisor.
+
+An output is silent when its first frame has not come within `START_LIMIT_S`, or when it has missed a few frames
+(`SourceOutput.silence_limit_s`). One timer stands at the next instant at which that could be true; frames do not move
+it, so a frame costs the watchdog nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+from edge_streamer.runtime.loop import Loop, Timer
+from edge_streamer.services.supervision.output import SourceOutput
+
+START_LIMIT_S: Final = 10.0
+"""A camera and its encoder take a second or two; a process without a first frame by then hangs."""
+LATE_LOOK_S: Final = 0.5
+SECOND_LOOK_S: Final = 0.25
+"""A loop that was held up has not read what its children wrote meanwhile: it reads for this long, then it judges."""
+
+
+class Watchdog:
+    """Watches from `watch` to `stop`, or until it has called `on_silent` with the output that is silent."""
+
+    def __init__(self, loop: Loop, outputs: Sequence[SourceOutput], on_silent: Callable[[SourceOutput], None]) -> None:
+        self._loop = loop
+        self._outputs = outputs
+        self._on_silent = on_silent
+        self._started_at = 0.0
+        self._timer: Timer | None = None
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether a look is ahead."""
+        return self._timer is not None and self._timer.callback is not None
+
+    def begin(self) -> None:
+        """A process was started just now."""
+        self._started_at = self._loop.now()
+        self.watch()
+
+    def watch(self) -> None:
+        """Look when the first output could be silent."""
+        deadline = min(map(self._deadline_of, self._outputs))
+        self._set_timer(self._loop.call_at(deadline, partial(self._look, deadline)))
+
+    def stop(self) -> None:
+        """There is nothing to watch any more."""
+        self._set_timer(None)
+
+    def _set_timer(self, timer: Timer | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = timer
+
+    def _look(self, due_at: float) -> None:
+        if self._loop.now() - due_at > LATE_LOOK_S:
+            self._set_timer(self._loop.call_later(SECOND_LOOK_S, self._judge))
+        else:
+            self._judge()
+
+    def _judge(self) -> None:
+        silent = [output for output in self._outputs if self._loop.now() >= self._deadline_of(output)]
+        if silent:
+            self._on_silent(silent[0])
+        else:
+            self.watch()
+
+    def _deadline_of(self, output: SourceOutput) -> float:
+        if not output.is_live:
+            return max(self._started_at, output.prepared_at) + START_LIMIT_S
+        return output.heard_at + output.silence_limit_s()
