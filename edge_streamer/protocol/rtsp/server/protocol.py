@@ -65,7 +65,11 @@ _Q = TypeVar("_Q")
 
 
 class RtspServerProtocol:
-    """One connection. All connections share `sessions`; `new_session_id` returns unguessable ids in hex."""
+    """One connection. All connections share `sessions`; `new_session_id` returns unguessable ids in hex.
+
+    The class has 35 methods because each question has its answer, and because the short steps from bytes to reply share
+    the open question, the queued events and the queued replies: a second class would only pass these to and fro.
+    """
 
     def __init__(
         self,
