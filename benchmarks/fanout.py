@@ -26,6 +26,7 @@ from tests.support.service import running_service
 SCENARIOS: Final = (
     *(Scenario("tcp", readers) for readers in (1, 10, 50, 200)),
     *(Scenario("udp", readers) for readers in (1, 10, 50, 200)),
+    Scenario("udp", 200, udp_gro=True),
     *(Scenario("tcp", readers, 8_000_000) for readers in (50, 200)),
     *(Scenario("tcp", readers, 2_000_000) for readers in (200, 1000)),
 )
@@ -83,7 +84,8 @@ def _cpu_s(pid: int) -> tuple[float, float]:
 @contextmanager
 def _readers(target: Target, scenario: Scenario, seconds: float) -> Iterator[subprocess.Popen[str]]:
     arguments = (target.url, "--transport", scenario.transport, "--count", scenario.readers, "--seconds", seconds)
-    with started("benchmarks.readers", *arguments, *(["--raw"] if target.is_raw else [])) as process:
+    flags = [flag for flag, is_set in (("--raw", target.is_raw), ("--udp-gro", scenario.udp_gro)) if is_set]
+    with started("benchmarks.readers", *arguments, *flags) as process:
         yield process
 
 

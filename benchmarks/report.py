@@ -26,16 +26,19 @@ BUSY_CLIENT_RATIO: Final = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """So many readers over that transport, of the clip with that bit rate."""
+    """So many readers over that transport, of the clip with that bit rate; with `udp_gro`, UDP readers take runs of
+    datagrams whole."""
 
     transport: Transport
     readers: int
     bitrate_bps: int = 4_000_000
+    udp_gro: bool = False
 
     @property
     def name(self) -> str:
         """The row's title."""
-        return f"{self.readers} {self.transport.upper()}, {self.bitrate_bps / 1e6:g} Mbit/s"
+        gro = " with UDP_GRO" if self.udp_gro else ""
+        return f"{self.readers} {self.transport.upper()}{gro}, {self.bitrate_bps / 1e6:g} Mbit/s"
 
 
 @dataclass(frozen=True, slots=True)

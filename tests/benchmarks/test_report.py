@@ -64,6 +64,10 @@ def test_a_row_has_medians_and_ratios_taken_within_a_round():
     assert row["client CPU"] == "10%"
 
 
+def test_a_scenario_says_that_its_readers_take_runs_whole():
+    assert Scenario("udp", 200, udp_gro=True).name == "200 UDP with UDP_GRO, 4 Mbit/s"
+
+
 def test_without_peers_the_service_and_the_floor_stand_alone():
     row = cells(a_round(0.1, 0.1))
     assert row["joined: edge_streamer"] == "50"
