@@ -18,7 +18,7 @@ BENCH_VENV := benchmarks/.cache/venv
 BENCH_STAMP := $(BENCH_VENV)/.for-benchmarks
 LAB_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs systemd systemd-container
 
-.PHONY: help run test roots test-camera test-guest test-systemd check lint format types imports unit interop fuzz bench hotpath reliability docs dashboards packages clean
+.PHONY: help run test roots test-camera test-guest test-systemd check lint format types imports unit interop fuzz bench instructions hotpath reliability docs dashboards packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -82,16 +82,21 @@ fuzz: $(STAMP) ## feed the RTSP parser to atheris for FUZZ_S seconds (default 60
 	$(PIP) atheris
 	$(BIN)/python -m tests.fuzz.fuzz_rtsp -max_total_time=$(or $(FUZZ_S),60)
 
-bench: ## CPU per gigabit, lateness and memory beside live555 and gst-rtsp-server (35 minutes; ARGS='--rounds 1')
+bench: ## CPU per gigabit, lateness and memory beside live555 and gst-rtsp-server (40 minutes; ARGS='--rounds 1', '--save')
 	@-$(MAKE) packages PACKAGES='$(PEER_PACKAGES)'
 	@$(MAKE) $(BENCH_STAMP)
 	$(BENCH_VENV)/bin/python -m benchmarks.fanout $(ARGS)
+
+instructions: ## instructions and system calls a frame, by valgrind (3 minutes; ARGS='--save NAME')
+	@$(MAKE) packages PACKAGES='valgrind python3-venv'
+	@$(MAKE) $(BENCH_STAMP)
+	$(BENCH_VENV)/bin/python -m benchmarks.instructions $(ARGS)
 
 $(BENCH_STAMP): pyproject.toml
 	@echo '-- setting up an environment for benchmarks with $(BENCH_PYTHON) (once; for another: make clean)'
 	@$(BENCH_PYTHON) -m venv --clear $(BENCH_VENV) || \
 	  { echo 'apt install python3-venv, or make bench BENCH_PYTHON=/path/to/python3.11'; exit 1; }
-	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[video]'
+	@$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@
 
 hotpath: $(STAMP) ## microbenchmarks of parsing, packetizing, publishing and scraping, with what they allocate
@@ -105,6 +110,7 @@ docs: $(STAMP) ## write the generated parts of docs/ anew
 	$(BIN)/python -m tests.tools.configuration_docs
 	$(BIN)/python -m tests.tools.metrics_docs
 	$(BIN)/python -m tests.tools.log_docs
+	$(BIN)/python -m benchmarks.pages
 
 dashboards: $(STAMP) ## write deploy/grafana/*.json anew
 	$(BIN)/python -m deploy.grafana.make_dashboards

@@ -1,4 +1,4 @@
-"""What is claimed about speed, reproducible with one command. Not tests: they print ratios taken in one run.
+"""What is claimed about speed, reproducible with one command. Not tests: they print ratios taken in one run, or counts.
 
     fanout     `make bench`: CPU a gigabit, lateness, memory and time to first packet, beside the floor and the peers
     servers    starts each of them for one measurement; the peers are in peers/
@@ -10,6 +10,12 @@
     floor      the least a Python process can spend: `send()` of one bytes object in a bare loop
     clip       the material: 1080p30 at a known bit rate, encoded once
     report     rounds -> medians -> Markdown and JSON
+
+    instructions    `make instructions`: instructions and system calls a frame, by valgrind
+    counted         the process that is counted: a frame's way through the server and nothing else
+    counts          counts -> table and JSON
+
+    pages      what was saved -> the measured parts of docs/performance.md and README.md
 
 They start the service the way the tests do (`tests.support.service`) and end only what they started.
 """

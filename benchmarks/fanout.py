@@ -3,7 +3,8 @@
 For each scenario the service, the floor and the peers that this machine has run one after the other with the same clip,
 each in a process of its own, and are played from another process. What they spent while all readers were playing is
 read from the kernel. Ratios are taken within such a round, so that a busy or throttled machine does not bend them.
-Prints Markdown; progress goes to stderr. Ends only the processes it started.
+Prints Markdown; progress goes to stderr. `--save` also writes results/<date>.json and, from it, the tables of
+docs/performance.md and README.md (`benchmarks.pages`). Ends only the processes it started.
 """
 
 import argparse
@@ -16,19 +17,14 @@ from contextlib import contextmanager
 from typing import Final
 
 from benchmarks.clip import Clip, ensure_clip
+from benchmarks.pages import MEMORY_OF_ONE_MORE, write_pages
 from benchmarks.readers import MAX_SECONDS, ReadersReport
-from benchmarks.report import Measurement, Round, Scenario, heading, markdown_tables, save, summary
+from benchmarks.report import SCENARIOS, Measurement, Round, Run, Scenario, markdown, save
 from benchmarks.servers import FLOOR, OURS, Load, Server, Target, next_event, our_servers, peers, started
 from edge_streamer import __version__
 from tests.support.processes import child_pids, cpu_s, proportional_bytes, resident_bytes
 from tests.support.service import running_service
 
-SCENARIOS: Final = (
-    *(Scenario("tcp", readers) for readers in (1, 10, 50, 200)),
-    *(Scenario("udp", readers) for readers in (1, 10, 50, 200)),
-    *(Scenario("tcp", readers, 8_000_000) for readers in (50, 200)),
-    *(Scenario("tcp", readers, 2_000_000) for readers in (200, 1000)),
-)
 MAX_ROUNDS: Final = 20
 IDLE_S: Final = 10.0
 
@@ -83,7 +79,8 @@ def _cpu_s(pid: int) -> tuple[float, float]:
 @contextmanager
 def _readers(target: Target, scenario: Scenario, seconds: float) -> Iterator[subprocess.Popen[str]]:
     arguments = (target.url, "--transport", scenario.transport, "--count", scenario.readers, "--seconds", seconds)
-    with started("benchmarks.readers", *arguments, *(["--raw"] if target.is_raw else [])) as process:
+    flags = [flag for flag, is_set in (("--raw", target.is_raw), ("--udp-gro", scenario.udp_gro)) if is_set]
+    with started("benchmarks.readers", *arguments, *flags) as process:
         yield process
 
 
@@ -121,32 +118,32 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="CPU a gigabit, memory and lateness, beside other servers.")
     parser.add_argument("--seconds", type=float, default=5.0, help="the steady phase of each measurement")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default="", help="only scenarios whose name contains this, e.g. '200 TCP'")
+    parser.add_argument("--only", nargs="+", help="only scenarios whose name contains one of these, e.g. '200 TCP'")
     parser.add_argument("--no-peers", action="store_true", help="the service and the floor alone")
-    parser.add_argument("--save", action="store_true", help="also write benchmarks/results/<date>.json and .md")
+    parser.add_argument("--save", action="store_true", help="also write benchmarks/results/<date>.json and the pages")
     arguments = parser.parse_args()
     if not 0 < arguments.seconds <= MAX_SECONDS or not 0 < arguments.rounds <= MAX_ROUNDS:
         parser.error(f"at most {MAX_SECONDS} seconds and {MAX_ROUNDS} rounds")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    scenarios = [scenario for scenario in SCENARIOS if arguments.only in scenario.name]
+    scenarios = [scenario for scenario in SCENARIOS if any(part in scenario.name for part in arguments.only or [""])]
     servers = our_servers(__version__) + ([] if arguments.no_peers else peers(_say))
     rounds = measure(servers, scenarios, arguments.seconds, arguments.rounds)
-    more = _figures(rounds) if not arguments.only else {}
     versions = {server.name: server.version for server in servers if server.name != FLOOR}
-    print(f"{heading(versions)}\n\n{markdown_tables(rounds)}\n\n{summary(more)}")
+    run = Run.now(rounds, versions, {} if arguments.only else _figures(rounds))
+    print(markdown(run))
     if arguments.save:
-        _say(f"written: {save(rounds, versions, more)}")
+        _say(f"written: {save(run)}, {', '.join(write_pages())}")
     losses = _losses(rounds)
     for loss in losses:
         _say(loss)
     return 1 if losses else 0
 
 
-def _figures(rounds: Sequence[Round]) -> dict[str, object]:
+def _figures(rounds: Sequence[Round]) -> dict[str, str]:
     _say("idle")
     return {
         "server without a reader, share of a core": f"{measure_idle_share():.2%}",
-        "memory of one more TCP reader": f"{_bytes_per_reader(rounds) / 1000:.1f} kB",
+        MEMORY_OF_ONE_MORE: f"{_bytes_per_reader(rounds) / 1000:.1f} kB",
     }
 
 

@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -62,17 +63,20 @@ def run_readers(
     seconds: float,
     *,
     is_raw: bool = False,
+    udp_gro: bool = False,
     on_steady: Callable[[], None] = lambda: None,
     on_finished: Callable[[ReadersReport], None] = lambda _report: None,
 ) -> ReadersReport:
     """Run `count` readers of `url` for `seconds` after all have joined, and return what they got.
 
+    `udp_gro` has UDP readers ask the kernel for whole runs of datagrams, which players do not do: on loopback such a
+    run is then never cut into datagrams at all. Over TCP it means nothing.
     The callbacks mark the steady phase for whoever measures the server; the readers stay for `LINGER_S` after it.
     """
     if not 0 < count <= MAX_READERS or not 0 < seconds <= MAX_SECONDS:
         raise ValueError(f"{count} readers for {seconds} s: allowed are {MAX_READERS} and {MAX_SECONDS} s")
     with Drain() as drain:
-        readers = _join_all(drain, url, transport, count, is_raw=is_raw)
+        readers = _join_all(drain, url, count, _reader_kind(transport, is_raw=is_raw, udp_gro=udp_gro))
         drain.run_for(SETTLE_S)
         on_steady()
         before = _mark(readers)
@@ -126,9 +130,8 @@ def _percentile(ordered: list[float], share: float) -> float | None:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None
 
 
-def _join_all(drain: Drain, url: str, transport: Transport, count: int, *, is_raw: bool) -> list[Reader]:
+def _join_all(drain: Drain, url: str, count: int, start: Callable[..., Reader]) -> list[Reader]:
     """Start the readers one after the other; return when each receives or has failed, or at the deadline."""
-    start = _reader_kind(transport, is_raw=is_raw)
     readers = []
     timed = {round(index * (count - 1) / max(1, TIMED_READERS - 1)) for index in range(TIMED_READERS)}
     for index in range(count):
@@ -140,10 +143,10 @@ def _join_all(drain: Drain, url: str, transport: Transport, count: int, *, is_ra
     return readers
 
 
-def _reader_kind(transport: Transport, *, is_raw: bool) -> Callable[..., Reader]:
-    if is_raw:
-        return RawTcpReader if transport == "tcp" else RawUdpReader
-    return RtspTcpReader if transport == "tcp" else RtspUdpReader
+def _reader_kind(transport: Transport, *, is_raw: bool, udp_gro: bool) -> Callable[..., Reader]:
+    if transport == "tcp":
+        return RawTcpReader if is_raw else RtspTcpReader
+    return partial(RawUdpReader if is_raw else RtspUdpReader, udp_gro=udp_gro)
 
 
 def _failures(readers: list[Reader]) -> dict[str, int]:
@@ -164,6 +167,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--raw", action="store_true", help="drain the floor's sender: no RTSP, no framing")
+    parser.add_argument("--udp-gro", action="store_true", help="over UDP, receive whole runs of datagrams (UDP_GRO)")
     arguments = parser.parse_args()
     if urlsplit(arguments.url).port is None:
         parser.error("the URL needs a port")
@@ -173,6 +177,7 @@ def main() -> int:
         arguments.count,
         arguments.seconds,
         is_raw=arguments.raw,
+        udp_gro=arguments.udp_gro,
         on_steady=lambda: _print_event("steady"),
         on_finished=lambda finished: _print_event("finished", **asdict(finished)),
     )

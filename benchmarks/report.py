@@ -1,6 +1,6 @@
 """From rounds to tables: medians over rounds, each ratio taken within one round, as Markdown and as JSON.
 
-Called by `benchmarks.fanout`; it measures nothing.
+Called by `benchmarks.fanout`, and by `benchmarks.pages` for what was saved; it measures nothing.
 """
 
 import json
@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from benchmarks.clip import FPS
 from benchmarks.readers import ReadersReport
 from benchmarks.servers import FLOOR, OURS
 from tests.support.rtsp.wire import Transport
@@ -26,16 +27,29 @@ BUSY_CLIENT_RATIO: Final = 0.8
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """So many readers over that transport, of the clip with that bit rate."""
+    """So many readers over that transport, of the clip with that bit rate; with `udp_gro`, UDP readers take runs of
+    datagrams whole."""
 
     transport: Transport
     readers: int
     bitrate_bps: int = 4_000_000
+    udp_gro: bool = False
 
     @property
     def name(self) -> str:
         """The row's title."""
-        return f"{self.readers} {self.transport.upper()}, {self.bitrate_bps / 1e6:g} Mbit/s"
+        gro = " with UDP_GRO" if self.udp_gro else ""
+        return f"{self.readers} {self.transport.upper()}{gro}, {self.bitrate_bps / 1e6:g} Mbit/s"
+
+
+SCENARIOS: Final = (
+    *(Scenario("tcp", readers) for readers in (1, 10, 50, 200)),
+    *(Scenario("udp", readers) for readers in (1, 10, 50, 200)),
+    Scenario("udp", 200, udp_gro=True),
+    *(Scenario("tcp", readers, 8_000_000) for readers in (50, 200)),
+    *(Scenario("tcp", readers, 2_000_000) for readers in (200, 1000)),
+)
+"""Those of a whole run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +94,31 @@ Rounds = Sequence[Round]
 Column = tuple[str, Callable[[Rounds], str]]
 
 
+@dataclass(frozen=True, slots=True)
+class Run:
+    """All that one run of the benchmark found, as it is saved; `figures` belong to no scenario."""
+
+    taken: str
+    machine: Mapping[str, object]
+    versions: Mapping[str, str]
+    figures: Mapping[str, str]
+    rounds: Rounds
+
+    @classmethod
+    def now(cls, rounds: Rounds, versions: Mapping[str, str], figures: Mapping[str, str]) -> "Run":
+        """Return a run that ends now, on this machine."""
+        return cls(datetime.now(UTC).isoformat(timespec="seconds"), machine(), versions, figures, rounds)
+
+    @property
+    def day(self) -> str:
+        """The UTC date on which it ended."""
+        return self.taken[:10]
+
+    def of(self, scenario: Scenario) -> Rounds:
+        """Return the rounds of that scenario."""
+        return [a_round for a_round in self.rounds if a_round.scenario == scenario]
+
+
 def markdown_tables(rounds: Rounds) -> str:
     """Return what it costs, and what readers get, one row a scenario, in the order of their first round."""
     servers = list(dict.fromkeys(name for a_round in rounds for name in a_round.measurements))
@@ -91,6 +130,8 @@ def _cost_columns(peers: Sequence[str]) -> list[Column]:
     columns: list[Column] = [
         ("CPU-s/Gbit", lambda rounds: _cost(rounds, OURS)),
         ("with source", lambda rounds: _median(_of(rounds, OURS, lambda m: m.cpu_s_per_gigabit_with_children), 3)),
+        ("µs a frame and reader", _frame_cost),
+        ("share of a core", _core_share),
         ("floor", lambda rounds: _cost(rounds, FLOOR)),
         ("ratio to floor", lambda rounds: _ratio(rounds, FLOOR)),
     ]
@@ -130,6 +171,15 @@ def _of(rounds: Rounds, server: str, value: Callable[[Measurement], float]) -> l
 
 def _cost(rounds: Rounds, server: str) -> str:
     return _median(_of(rounds, server, lambda m: m.cpu_s_per_gigabit), 3)
+
+
+def _frame_cost(rounds: Rounds) -> str:
+    frame_bits = rounds[0].scenario.bitrate_bps / FPS
+    return _median(_of(rounds, OURS, lambda m: m.cpu_s_per_gigabit * frame_bits / 1e9 * 1e6), 0)
+
+
+def _core_share(rounds: Rounds) -> str:
+    return f"{statistics.median(_of(rounds, OURS, lambda m: m.process_cpu_s / m.readers.steady_s)):.1%}"
 
 
 def _ratio(rounds: Rounds, server: str) -> str:
@@ -189,34 +239,59 @@ def machine() -> dict[str, object]:
     }
 
 
-def save(rounds: Rounds, versions: Mapping[str, str], more: Mapping[str, object]) -> Path:
-    """Write every round, the machine and the versions to `results/<UTC date>.json` (a later run of that day replaces
-    it) and the tables to the Markdown file beside it; return the latter."""
+def save(run: Run) -> Path:
+    """Write `results/<UTC date>.json` and return its path; a later run of that day replaces it."""
     RESULTS.mkdir(exist_ok=True)
-    now = datetime.now(UTC)
-    path = RESULTS / f"{now:%Y-%m-%d}.json"
-    document = {
-        "taken": now.isoformat(timespec="seconds"),
-        "machine": machine(),
-        "versions": versions,
-        **more,
-        "rounds": [asdict(a_round) for a_round in rounds],
+    path = RESULTS / f"{run.day}.json"
+    path.write_text(json.dumps(asdict(run), indent=1) + "\n")
+    return path
+
+
+def newest_run() -> Run:
+    """Return the last run that was saved; IndexError when none was."""
+    return read_run(sorted(RESULTS.glob("[0-9]*.json"))[-1])
+
+
+def read_run(path: Path) -> Run:
+    """Return the run that `save` wrote to `path`."""
+    document = json.loads(path.read_text())
+    return Run(**document | {"rounds": [_round(values) for values in document["rounds"]]})
+
+
+def _round(values: dict[str, Any]) -> Round:
+    measurements = {
+        name: Measurement(**measured | {"readers": ReadersReport(**measured["readers"])})
+        for name, measured in values["measurements"].items()
     }
-    path.write_text(json.dumps(document, indent=1) + "\n")
-    markdown = path.with_suffix(".md")
-    markdown.write_text(f"{heading(versions)}\n\n{markdown_tables(rounds)}\n\n{summary(more)}\n")
-    return markdown
+    return Round(Scenario(**values["scenario"]), measurements)
 
 
-def heading(versions: Mapping[str, str]) -> str:
-    """Return the machine and the versions in two lines."""
-    facts = ", ".join(f"{name} {value}" for name, value in machine().items())
-    return f"{facts}\n{', '.join(f'{name} {version}'.strip() for name, version in versions.items())}"
+def markdown(run: Run) -> str:
+    """Return the whole run: when and where it was made, the tables, and the figures of no scenario."""
+    figures = "\n".join(f"- {name}: {value}" for name, value in run.figures.items())
+    return "\n\n".join(part for part in (caption(run), markdown_tables(run.rounds), figures) if part)
 
 
-def summary(more: Mapping[str, object]) -> str:
-    """Return the figures that belong to no scenario, one a line."""
-    return "\n".join(f"- {name}: {value}" for name, value in more.items())
+def caption(run: Run) -> str:
+    """Return when, where and how thoroughly it was measured, in sentences."""
+    its_machine = run.machine
+    place = (
+        f"{its_machine['cores']} cores of {its_machine['processor']} ({its_machine['architecture']}), "
+        f"Linux {its_machine['kernel']}, Python {its_machine['python']}, "
+        f"load average {its_machine['load_average_1_min']} at the end"
+    )
+    versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
+    return f"Measured {run.day} on {place}: {thoroughness(run)}. {versions}."
+
+
+def thoroughness(run: Run) -> str:
+    """Return how many rounds there were, how long, and, where some were left out, of how many scenarios."""
+    seconds = statistics.median(m.readers.steady_s for a_round in run.rounds for m in a_round.measurements.values())
+    counts = sorted({len(run.of(a_round.scenario)) for a_round in run.rounds})
+    rounds = f"medians of {counts[0]} rounds" if counts[-1] > 1 else "one round"
+    missing = [scenario for scenario in SCENARIOS if not run.of(scenario)]
+    left_out = f"; {len(missing)} of {len(SCENARIOS)} scenarios were not run" if missing else ""
+    return f"{rounds} of {seconds:.0f} s{left_out}"
 
 
 def _processor() -> str:

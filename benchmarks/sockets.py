@@ -193,15 +193,15 @@ class RtspTcpReader(RtspReader):
 
 
 class RtspUdpReader(RtspReader):
-    """A reader of RTP over UDP; segments that the server sent as one run arrive as one run (UDP_GRO)."""
+    """A reader of RTP over UDP that reads one datagram at a time, as players do; with `udp_gro` it reads whole runs."""
 
     tally: DatagramTally
 
-    def __init__(self, drain: Drain, url: str, *, is_timed: bool = False) -> None:
+    def __init__(self, drain: Drain, url: str, *, is_timed: bool = False, udp_gro: bool = False) -> None:
         self.tally = TimedDatagramTally(time.monotonic) if is_timed else DatagramTally()
         self._rtp, self._rtcp = open_udp_pair("127.0.0.1")
-        prepare_udp(self._rtp)
-        drain.watch(self._rtp, self._on_rtp)
+        prepare_udp(self._rtp, udp_gro=udp_gro)
+        drain.watch(self._rtp, self._on_run if udp_gro else self._on_datagram)
         drain.watch(self._rtcp, self._on_rtcp)
         port = self._rtp.getsockname()[1]
         super().__init__(drain, url, f"RTP/AVP;unicast;client_port={port}-{port + 1}")
@@ -215,7 +215,13 @@ class RtspUdpReader(RtspReader):
     def _on_rtcp(self) -> None:
         self._rtcp.recv_into(self._drain.view)
 
-    def _on_rtp(self) -> None:
+    def _on_datagram(self) -> None:
+        end = self._rtp.recv_into(self._drain.view)
+        if end:
+            self.tally.count(self._drain.buffer, end, end)
+            self._note_first_packet()
+
+    def _on_run(self) -> None:
         end, ancillary, _flags, _address = self._rtp.recvmsg_into([self._drain.buffer], _ANCILLARY_BYTES)
         segment_bytes = _GRO_SEGMENT.unpack(ancillary[0][2])[0] if ancillary else end
         if end:
@@ -244,12 +250,12 @@ class RawUdpReader(Reader):
 
     tally: RawTally
 
-    def __init__(self, drain: Drain, url: str, *, is_timed: bool = False) -> None:
+    def __init__(self, drain: Drain, url: str, *, is_timed: bool = False, udp_gro: bool = False) -> None:
         del is_timed  # bytes without a frame have no time
         super().__init__(drain)
         self.tally = RawTally()
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        prepare_udp(self._socket)
+        prepare_udp(self._socket, udp_gro=udp_gro)
         drain.watch(self._socket, self._on_media)
         address = urlsplit(url)
         self._socket.sendto(HELLO, (address.hostname or "127.0.0.1", address.port or 0))
@@ -264,9 +270,11 @@ def connect(url: str) -> socket.socket:
     return socket.create_connection((address.hostname, address.port), CONNECT_TIMEOUT_S)
 
 
-def prepare_udp(sock: socket.socket) -> None:
-    """Take runs of datagrams whole, and give them room for a second, past the system's limit where we may."""
-    sock.setsockopt(_SOL_UDP, _UDP_GRO, 1)
+def prepare_udp(sock: socket.socket, *, udp_gro: bool) -> None:
+    """Give a socket room for a second of datagrams, past the system's limit where that is allowed; with `udp_gro` it
+    takes runs of datagrams whole."""
+    if udp_gro:
+        sock.setsockopt(_SOL_UDP, _UDP_GRO, 1)
     try:
         sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, UDP_RECEIVE_BUFFER_BYTES)
     except PermissionError:

@@ -21,8 +21,8 @@ def _no_settling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readers, "LINGER_S", 0.01)
 
 
-@pytest.mark.parametrize("transport", ["tcp", "udp"])
-def test_every_raw_reader_gets_the_frames(transport: Transport, capfd: pytest.CaptureFixture[str]):
+@pytest.mark.parametrize(("transport", "udp_gro"), [("tcp", False), ("udp", False), ("udp", True)])
+def test_every_raw_reader_gets_the_frames(transport: Transport, udp_gro: bool, capfd: pytest.CaptureFixture[str]):
     floor = threading.Thread(target=serve_floor, args=(transport, 3, FRAME_BYTES, FPS, 5.0))
     floor.start()
     steady: list[str] = []
@@ -33,6 +33,7 @@ def test_every_raw_reader_gets_the_frames(transport: Transport, capfd: pytest.Ca
             3,
             0.2,
             is_raw=True,
+            udp_gro=udp_gro,
             on_steady=lambda: steady.append("steady"),
         )
     finally:

@@ -73,3 +73,17 @@ def test_the_page_shows_what_was_measured_and_no_empty_table():
     page = render([("soak", ["events", "12"]), ("soak", ["gaps", "0"])])
     assert "| figure | value |\n| --- | --- |\n| events | 12 |\n| gaps | 0 |" in page
     assert reliability_report.TABLES["stalls"].title not in page
+
+
+def test_a_table_that_was_not_measured_stays_with_its_date():
+    before = render([("soak", ["events", "12"]), ("slow_link", ["skip", "played 60 s"])]).replace(
+        "Measured 20", "Measured 19"
+    )
+    page = render([("soak", ["events", "13"])], before)
+    slow_link, soak = page.split("\n## ")[1:]
+    assert "| skip | played 60 s |" in slow_link
+    assert "Measured 19" in slow_link
+    assert "| events | 13 |" in soak
+    assert "| events | 12 |" not in page
+    assert "Measured 20" in soak
+    assert render([], page) == page

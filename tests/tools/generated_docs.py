@@ -56,7 +56,7 @@ GENERATED: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
 
 def written_block(marker: str) -> str:
     """Return what stands between the block's markers now."""
-    _before, block, _after = _split(marker)
+    _before, block, _after = split(GENERATED[marker][0], marker)
     return block.strip("\n")
 
 
@@ -65,8 +65,9 @@ def rendered_block(marker: str) -> str:
     return _fenced(GENERATED[marker][1])
 
 
-def _split(marker: str) -> tuple[str, str, str]:
-    page = GENERATED[marker][0]
+def split(page: str, marker: str) -> tuple[str, str, str]:
+    """Return what stands before the block of that marker, with the comment that begins it, the block, and the rest;
+    ValueError when `page` lacks the marker."""
     begin, end = f"<!-- begin {marker} (generated, do not edit) -->\n", f"<!-- end {marker} -->"
     before, begin_found, rest = (ROOT / page).read_text().partition(begin)
     block, end_found, after = rest.partition(end)
@@ -78,7 +79,7 @@ def _split(marker: str) -> tuple[str, str, str]:
 def main() -> None:
     """Rewrite every block."""
     for marker, (page, _diagram) in GENERATED.items():
-        before, _block, after = _split(marker)
+        before, _block, after = split(page, marker)
         (ROOT / page).write_text(f"{before}{rendered_block(marker)}\n{after}")
 
 
