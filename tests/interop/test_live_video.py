@@ -52,7 +52,7 @@ def decode(path: Path) -> None:
     The pictures keep their own times. At the frame rate, which the null muxer would round them to, two pictures that a
     busy machine has made within one interval have the same time, and FFmpeg complains of that.
     """
-    output = ["-fps_mode", "passthrough", "-enc_time_base", f"1/{TIMESCALE_HZ}", "-f", "null", "-"]
+    output = ["-fps_mode", "passthrough", "-enc_time_base", f"1/{CLOCK_HZ}", "-f", "null", "-"]
     command = ["ffmpeg", "-v", "warning", "-xerror", "-i", str(path), *output]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (run.returncode, ffmpeg_complaints(run.stderr)) == (0, []), run.stderr
@@ -63,9 +63,9 @@ def test_two_pictures_of_one_moment_are_no_fault_and_a_torn_one_is(make_clip, tm
     file = tmp_path / "close.mp4"
     with av.open(make_clip("even.mp4", frames=25)) as even, av.open(str(file), "w") as close:
         stream = close.add_stream_from_template(even.streams.video[0])
-        stream.time_base = Fraction(1, TIMESCALE_HZ)
+        stream.time_base = Fraction(1, CLOCK_HZ)
         for number, packet in enumerate(packet for packet in even.demux(video=0) if packet.size):
-            packet.stream, packet.time_base = stream, Fraction(1, TIMESCALE_HZ)
+            packet.stream, packet.time_base = stream, Fraction(1, CLOCK_HZ)
             packet.pts = packet.dts = 3600 * number - (3599 if number == 7 else 0)
             close.mux(packet)
     assert [int(each["pts"]) for each in probe(file)][6:8] == [21_600, 21_601]
