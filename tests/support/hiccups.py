@@ -101,11 +101,11 @@ def repeated_when_noisy(limit_s: float) -> Callable[[Callable[..., None]], Calla
 
 def _watch() -> None:
     """Sleep and sleep again; print by how much one sleep was too long at worst for each line of standard input."""
-    worst_s = 0.0
+    worst_s, woke = 0.0, time.monotonic()
     while True:
-        due = time.monotonic() + PERIOD_S
         time.sleep(PERIOD_S)
-        worst_s = max(worst_s, time.monotonic() - due)
+        slept, woke = woke, time.monotonic()
+        worst_s = max(worst_s, woke - slept - PERIOD_S)
         if select.select([sys.stdin], [], [], 0)[0]:
             if not sys.stdin.readline():
                 return
