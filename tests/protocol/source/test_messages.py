@@ -11,11 +11,15 @@ from hypothesis import strategies as st
 from edge_streamer.codec.frame import MAX_ACCESS_UNIT_BYTES, EncodedFrame
 from edge_streamer.protocol.source.messages import (
     MAX_NOTE_BYTES,
+    SourceChanged,
     SourceCommand,
+    SourceDiscarded,
+    SourceDropped,
     SourceFormatError,
     SourceFrame,
     SourceNote,
     SourceParser,
+    SourceReady,
     SourceSnapshot,
     encode_frame_header,
     encode_note,
@@ -243,3 +247,35 @@ def test_any_line_is_a_command_or_a_value_error(line):
     except ValueError:
         return
     assert SourceCommand.decode(command.encode()) == command
+
+
+@pytest.mark.parametrize(
+    ("values", "read"),
+    [
+        ({"event": "ready", "encoder": "x264", "fps": 30}, SourceReady(encoder="x264", fps=30.0)),
+        ({"event": "ready", "fps": 0.001, "width": 2**31}, SourceReady(fps=0.001, width=2**31)),
+        ({"event": "changed", "bitrate_bps": 1}, SourceChanged(bitrate_bps=1)),  # an encoder rounds beyond any range
+        ({"event": "changed", "fps": 1000.0}, SourceChanged(fps=1000.0)),
+        ({"event": "dropped", "frames": 3}, SourceDropped(3)),
+        ({"event": "discarded", "reason": "torn"}, SourceDiscarded("torn")),
+    ],
+)
+def test_a_note_is_read_as_what_it_is(values, read):
+    assert SourceNote(0, values).read_as(type(read)) == read
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ({"fps": 1001}, SourceReady),
+        ({"width": -1}, SourceReady),
+        ({"width": 2**31 + 1}, SourceReady),
+        ({"encoder": "x" * 65}, SourceReady),
+        ({"bitrate_bps": 0}, SourceChanged),
+        ({"frames": "3"}, SourceDropped),
+        ({"reason": "tired"}, SourceDiscarded),
+    ],
+)
+def test_a_note_that_cannot_be_true_is_a_format_error(values, kind):
+    with pytest.raises(SourceFormatError, match="output 1 noted what cannot be"):
+        SourceNote(1, values).read_as(kind)
