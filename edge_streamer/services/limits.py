@@ -1,8 +1,8 @@
 """The limits that an operator may set, by configuration key: which there are, and which values are in effect.
 
-Metrics, API and the services' counters are made from these. A limit is a marked field of a section (`services.marks`)
-and stands in no other list. What is wrong in a request itself, a head or body that is too long among it, is counted as
-a protocol error instead; such a limit is only shown.
+Metrics, API and the services' counters are made from these. A limit is a marked field of a section (`services.marks`);
+there is no other list of limits. A fault of the request itself, such as a head or body that is too long, is counted as
+a protocol error instead; the limit behind it is only shown.
 """
 
 import resource
@@ -18,12 +18,12 @@ from edge_streamer.services.rtsp.settings import RtspSettings
 from edge_streamer.services.status import LimitValue
 
 DESCRIPTORS: Final = "descriptors"
-"""The one limit that is no key of ours: the operating system's (LimitNOFILE)."""
+"""The only limit that is not a configuration key: the operating system's (LimitNOFILE)."""
 
 _SECTIONS: Final[Mapping[str, type[Struct]]] = {"rtsp": RtspSettings, "http": HttpSettings}
 _SHOWN: Final = keys_marked(_SECTIONS, "limit", "counted", "shown")
 COUNTED_LIMITS: Final = (*keys_marked(_SECTIONS, "limit", "counted"), DESCRIPTORS)
-"""The closed set of what a client may be refused for."""
+"""Every limit for which a client may be refused: a closed set."""
 
 
 def limits_in_effect(rtsp: RtspSettings, http: HttpSettings) -> Mapping[str, LimitValue]:

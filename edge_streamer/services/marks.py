@@ -1,10 +1,10 @@
-"""Marks on the fields of a settings section: what follows from a key beside its value.
+"""Marks on the fields of a settings section: properties of a key, from which reload, status and docs follow.
 
 A mark is an entry of `msgspec.Meta(extra=...)` and stands with the field's description and range:
 
-    restart_only  True: clients were told the value, so that a changed one waits for a restart (`app.reload_plan`)
-    limit         "counted": a client that would pass it is refused, and the refusal counted under the key;
-                  "shown": the status shows it as a limit, and passing it is counted as something else
+    restart_only  True: clients were told the value, so a changed value waits for a restart (`app.reload_plan`)
+    limit         "counted": a client that would exceed it is refused, and the refusal is counted under the key;
+                  "shown": the status shows it as a limit; an excess is counted as something else
 
 `config.toml` reads two more entries, `allowed` and `read`.
 """

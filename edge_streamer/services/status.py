@@ -1,6 +1,6 @@
-"""What the service knows of itself, as values: metrics, API and logs are made from these and nothing else.
+"""The status of the service, as values: metrics, API and logs are made from these and nothing else.
 
-A `ServiceStatus` is made on the loop between two turns and never changes: what renders it sees no half-changed state.
+A `ServiceStatus` is made in one turn of the loop and never changes, so a renderer never sees a half-changed state.
 `status` is what is known; `snapshot` is a picture of a stream.
 """
 
@@ -17,7 +17,7 @@ from edge_streamer.runtime.turns import TimeHistogram
 
 
 class EndReason(StrEnum):
-    """Why a session ended: exactly one each, a closed set that operators' alerts rely on."""
+    """Why a session ended: exactly one reason for each session, of a closed set that operators' alerts rely on."""
 
     TEARDOWN = "teardown"
     PEER_CLOSED = "peer_closed"
@@ -50,9 +50,10 @@ LimitValue = int | list[int]
 
 
 class SessionStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One RTSP session. `slot_*` counters belong to the slot and grow over all its occupants (metrics.md B2).
+    """One RTSP session. `slot_*` counters belong to the slot and grow over all its occupants (`services.rtsp.slots`).
 
-    A struct, because a scrape makes one of every session: a frozen dataclass takes eight times as long.
+    It is a struct because a scrape makes one for every session, and making a frozen dataclass takes eight times as
+    long.
     """
 
     session_id: str
@@ -79,13 +80,13 @@ class SessionStatus(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     # What the kernel says of the TCP connection that carries the media; None where the media goes over UDP.
     kernel_round_trip_s: float | None = None
     retransmits: int | None = None  # segments
-    unacknowledged_bytes: int | None = None  # sent, and no word of the peer yet
+    unacknowledged_bytes: int | None = None  # sent, and not yet acknowledged by the peer
     delivery_bps: float | None = None  # newest measured rate at which the network delivered
 
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """A cumulative histogram: `counts[i]` observations at most `bounds_s[i]`, the last bound is infinity."""
+    """A cumulative histogram: `counts[i]` observations were at most `bounds_s[i]`; the last bound is infinity."""
 
     bounds_s: tuple[float, ...]
     counts: tuple[int, ...]
@@ -104,7 +105,7 @@ class StreamStatus:
     name: str
     source_kind: str
     encoder: str
-    encoder_reason: str  # why this one was taken
+    encoder_reason: str  # why this encoder was chosen
     camera: str  # its model, or the device's name
     width: int
     height: int
@@ -115,8 +116,8 @@ class StreamStatus:
     link_bitrate_bps: int
     write_budget_bytes: int
     is_up: bool
-    is_wanted: bool  # False for a source on demand that nobody watches
-    is_failing: bool  # wanted, not up, and neither waited for nor off: what /healthz complains of
+    is_wanted: bool  # False for a source on demand without viewers
+    is_failing: bool  # wanted and not up, unless it is starting on demand: /healthz reports it
     reason: str  # why it is not up; empty when it is
     viewers: int
     frames: int
@@ -152,7 +153,7 @@ class ServiceStatus:
     rtsp_protocol_errors: Mapping[str, int] = field(default_factory=dict)  # kind -> count
     rtsp_auth_failures: int = 0
     http_auth_failures: int = 0
-    limits: Mapping[str, LimitValue] = field(default_factory=dict)  # configuration key -> what is in effect
+    limits: Mapping[str, LimitValue] = field(default_factory=dict)  # configuration key -> value in effect
     limits_reached: Mapping[str, int] = field(default_factory=dict)  # configuration key -> refusals
     connections_open: Mapping[str, int] = field(default_factory=dict)  # "rtsp" | "http" -> now
     sent_bytes: Mapping[str, int] = field(default_factory=dict)  # transport -> count, survives session end
@@ -164,15 +165,15 @@ class ServiceStatus:
 
 
 TakeStatus: TypeAlias = Callable[[], ServiceStatus]
-"""Returns the status of now, made anew with each call."""
+"""Returns the present status; each call makes a new one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReloadOutcome:
-    """What a reload came to: `error` is the configuration's mistake in one line, and empty when it was applied.
+    """The outcome of a reload: `error` is the configuration's mistake in one line, and empty when it was applied.
 
-    `changed` are the streams that were added, removed or replaced, or that a camera's other stream made pause;
-    `needs_restart` are the keys that are other than they were and wait for a restart of the service.
+    `changed` names the streams that were added, removed or replaced, or that paused because the other stream of their
+    camera changed; `needs_restart` names the changed keys that wait for a restart of the service.
     """
 
     error: str = ""
@@ -181,4 +182,4 @@ class ReloadOutcome:
 
 
 OnReloaded: TypeAlias = Callable[[ReloadOutcome], None]
-"""Is called once with what a reload came to."""
+"""Called once, with the outcome of a reload."""

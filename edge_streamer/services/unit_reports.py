@@ -1,17 +1,18 @@
-"""What systemd is told of this service and when: sd_notify(3) has the words, this is the policy.
+"""What the service reports to systemd, and when: sd_notify(3) defines the messages, this module is the policy.
 
-READY     when each wanted stream has had a frame, but 10 s after the start in any case: a camera that is unplugged
-          keeps nobody else's viewers waiting, and is no reason to kill the service.
-STATUS    one line: streams, sessions, frame rate. It is looked at every 5 s and sent when it has changed.
-WATCHDOG  three times in WatchdogSec=, while loop and frames are healthy. The loop is when it turns: these are timers of
-          its own, and one that hangs or takes all that time for a turn says nothing. Frames are when each wanted source
-          brings them or is being mended: its next start, its next look or its end is ahead. A camera that is gone is
-          tried again for ever and shown by /healthz, metrics and STATUS; to end all viewers for it would bring it back
-          no sooner. What only a restart mends is a source that nothing will happen to any more (`is_stuck`).
-STOPPING  at the first word of leaving.
+READY     when each wanted stream has had a frame, but 10 s after the start in any case: an unplugged camera must not
+          keep the viewers of other streams waiting, and is no reason to kill the service.
+STATUS    one line: streams, sessions, frame rate. It is made every 5 s and sent when it has changed.
+WATCHDOG  three times in WatchdogSec=, while loop and frames are healthy. The loop is healthy when it turns: the reports
+          are timers of the loop, so a loop that hangs, or spends all that time in one turn, sends none. Frames are
+          healthy when each wanted source delivers them or is being recovered: its next start, the next check for
+          frames or the end of its process is pending. A missing camera is tried again without limit and shown by
+          /healthz, metrics and STATUS; a restart of the service would end all sessions and bring it back no sooner.
+          Only a source for which nothing is pending needs a restart (`is_stuck`).
+STOPPING  as soon as the service begins to end.
 RELOADING while the configuration is read again; READY ends it.
 
-Nothing here waits, so there is nothing to extend a time-out for (EXTEND_TIMEOUT_USEC). Made by `app` where systemd has
+No report waits, so no time-out needs to be extended (EXTEND_TIMEOUT_USEC). `app` makes the reporter where systemd has
 started the service; `device.systemd` sends.
 """
 
@@ -34,7 +35,8 @@ STATUS_INTERVAL_S: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class UnitState:
-    """What the reports are made of. `stuck` names the streams that only a restart of the service could bring back."""
+    """The values that reports are made of. `stuck` names the streams that only a restart of the service could bring
+    back."""
 
     streams: tuple[StreamStatus, ...]
     sessions: int
@@ -42,7 +44,7 @@ class UnitState:
 
 
 class UnitReporter:
-    """See the module. `observe` says how things are now."""
+    """Sends the service's reports through `notifier`. `observe` returns the present state."""
 
     def __init__(self, loop: Loop, notifier: Notifier, observe: Callable[[], UnitState]) -> None:
         self._loop = loop
@@ -51,7 +53,7 @@ class UnitReporter:
         self._started_at = loop.now()
         self._is_ready = False
         self._is_leaving = False
-        self._reloads = 0  # that were asked for and have not ended
+        self._reloads = 0  # begun and not ended
         self._suspects: frozenset[str] = frozenset()
         self._is_withheld = False
         self._status = ""
@@ -61,7 +63,7 @@ class UnitReporter:
     # --- orders
 
     def start(self) -> None:
-        """Report from now on: the sources have been started."""
+        """Report from now on. Called when the sources have been started."""
         self._started_at = self._counted_at = self._loop.now()
         self._await_first_frames()
         self._loop.call_later(STATUS_INTERVAL_S, self._refresh_status)
@@ -69,25 +71,25 @@ class UnitReporter:
             self._feed_watchdog(self._notifier.interval_s)
 
     def begin_reload(self) -> None:
-        """The configuration is about to be read again, once more for each call."""
+        """Report a reload. Called before the configuration is read again; each call needs an `end_reload`."""
         self._reloads += 1
-        if self._is_ready and not self._is_leaving:  # before it, the READY at the end would come too early
+        if self._is_ready and not self._is_leaving:  # before READY, the READY that ends a reload would come too early
             self._notifier.reloading(self._loop.now())
 
     def end_reload(self) -> None:
-        """The new configuration is in effect, or the old one still is; systemd is told when that is so for the last."""
+        """End a reload, applied or refused; the end of the last open one is reported."""
         self._reloads -= 1
         if not self._reloads and self._is_ready and not self._is_leaving:
             self._notifier.ready()
 
     def leave(self) -> None:
-        """The service ends."""
+        """Report that the service ends."""
         self._is_leaving = True
         self._notifier.stopping()
         self._tell("leaving")
 
     def close(self) -> None:
-        """Say no more."""
+        """Close the notifier; nothing is reported any more."""
         self._notifier.close()
 
     # --- ready
@@ -134,7 +136,7 @@ class UnitReporter:
     def _feed_watchdog(self, interval_s: float) -> None:
         self._loop.call_later(interval_s, lambda: self._feed_watchdog(interval_s))
         suspects, self._suspects = self._suspects, frozenset(self._observe().stuck)
-        stuck = suspects & self._suspects  # what is to start in this very turn is not, at the next look
+        stuck = suspects & self._suspects  # twice in a row: a source that starts in this very turn is not stuck
         if not stuck:
             self._notifier.watchdog()
         elif not self._is_withheld:

@@ -1,8 +1,7 @@
-"""The documents under `/api/v1`: what a script asks for of a `ServiceStatus`, as JSON whose names are a promise.
+"""The JSON documents under `/api/v1`: the parts of a `ServiceStatus` that scripts use, under names that stay the same.
 
-Called by `services.http_status`, `streams` and `sessions`. The structs below are the documents, and what
-`services.openapi` describes: a field added to `ServiceStatus` does not appear here by itself, and one renamed there
-keeps its name here.
+Used by `status`, `streams` and `sessions`. The structs below are the documents, and `openapi` describes them: a field
+added to `ServiceStatus` must be added here to appear, and a field renamed there keeps its name here.
 """
 
 from collections.abc import Mapping
@@ -21,8 +20,8 @@ _RoleName: TypeAlias = Annotated[str, Meta(extra_json_schema={"enum": [str(role)
 
 
 class StreamDocument(msgspec.Struct, frozen=True):
-    """One stream; `reason` says why it is not up and is empty when it is, `wanted` is false for a source on demand that
-    nobody watches, `last_frame_wall_s` is Unix time."""
+    """One stream; `reason` says why it is not up and is empty when it is, `wanted` is false for a source on demand
+    without viewers, `last_frame_wall_s` is Unix time."""
 
     name: str
     up: bool
@@ -49,7 +48,7 @@ class StreamDocument(msgspec.Struct, frozen=True):
 
 
 class SessionsDocument(msgspec.Struct, frozen=True):
-    """How many sessions there are and were, by why they ended."""
+    """How many sessions exist, may exist, and have started, and how many have ended for each reason."""
 
     active: int
     limit: int
@@ -58,10 +57,10 @@ class SessionsDocument(msgspec.Struct, frozen=True):
 
 
 class SessionDocument(msgspec.Struct, frozen=True):
-    """One viewer. `backlog_s` is its backlog at the stream's rate, `oldest_unsent_s` the age of its oldest byte.
+    """One RTSP session. `backlog_s` is its backlog at the stream's rate, `oldest_unsent_s` the age of the oldest byte.
 
-    `fraction_lost_ratio` and `jitter_s` are of its last RTCP report, the rest that may be null of its TCP connection;
-    `round_trip_s` is TCP's where media goes over TCP, else RTCP's.
+    `fraction_lost_ratio` and `jitter_s` come from its last RTCP report, the other values that may be null from its TCP
+    connection; `round_trip_s` is TCP's where media goes over TCP, else RTCP's.
     """
 
     id: str
@@ -88,14 +87,14 @@ class SessionDocument(msgspec.Struct, frozen=True):
 
 
 class YouDocument(msgspec.Struct, frozen=True):
-    """Who asks: `user` is null for who did not log in; `role` says what that one may do."""
+    """The client that asks: `user` is null for a client that did not log in; `role` says what the client may do."""
 
     user: str | None
     role: _RoleName
 
 
 class StatusDocument(msgspec.Struct, frozen=True):
-    """The whole document; `limits` by their configuration keys."""
+    """The status of the service; `limits` are listed by configuration key."""
 
     version: str
     you: YouDocument

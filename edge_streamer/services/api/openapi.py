@@ -1,8 +1,8 @@
 """`/api/v1/openapi.json`: the API described to programs (OpenAPI 3.1), made from the routes and types that are the API.
 
-A finder of `services.http`, given the routes of the others. What every request can be answered with, whatever its
-path, is written here: the refusals of `http.access` and of the protocol. What cannot be described is not: the page's
-files, and what goes through a WebSocket once it is open (`live.routes` says that).
+A finder of `services.http`, given the routes of the others. Responses that any request can get, whatever its path, are
+written here: the refusals of `http.access` and of the protocol. The page's files and the messages on an open WebSocket
+cannot be described here (`live.routes` describes the messages).
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ _ALWAYS_POSSIBLE: Final = {
     HTTPStatus.BAD_REQUEST: "This is not HTTP/1.1.",
     HTTPStatus.REQUEST_TIMEOUT: "The request did not arrive in time.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is too large.",
-    HTTPStatus.MISDIRECTED_REQUEST: "Nobody has to log in, and the Host is not localhost.",
+    HTTPStatus.MISDIRECTED_REQUEST: "No users are configured, and the Host is not localhost.",
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The head is too large.",
     HTTPStatus.NOT_IMPLEMENTED: "The only transfer coding is chunked.",
     HTTPStatus.HTTP_VERSION_NOT_SUPPORTED: "The server speaks HTTP/1.1.",
@@ -32,12 +32,12 @@ _LOGIN_NEEDED: Final = {HTTPStatus.UNAUTHORIZED: "Log in; the answer has the cha
 _ROLE_NEEDED: Final = {HTTPStatus.FORBIDDEN: "The user's role may not do that."}
 _GENERAL_PROBLEMS: Final = _ALWAYS_POSSIBLE | _LOGIN_NEEDED | _ROLE_NEEDED
 _SCHEMES: Final = {
-    "digest": "RFC 7616, with MD5 and where it is wished SHA-256.",
-    "basic": "RFC 7617. Over plain HTTP everybody on the way reads the password.",
+    "digest": "RFC 7616, with MD5 and, where configured, SHA-256.",
+    "basic": "RFC 7617. Over plain HTTP an eavesdropper can read the password.",
 }
 _DESCRIPTION: Final = (
-    "The API of an edge_streamer service. Reading needs the role `viewer`, everything else `operator`. "
-    "Where users are, who may read `/metrics` and `/healthz` without logging in is configured."
+    "The API of an edge_streamer service. Reading needs the role `viewer`, everything else `operator`. Networks listed "
+    "in `auth.metrics_networks` may read `/metrics` and `/healthz` without logging in."
 )
 
 
@@ -50,18 +50,18 @@ class ProblemDocument(msgspec.Struct, frozen=True):
 
 
 class Logins(Protocol):
-    """Who has to log in, and how: `http.access`."""
+    """The rules for logging in: `http.access`."""
 
     @property
     def login_schemes(self) -> tuple[str, ...]:
-        """How one can log in, as HTTP calls it; empty where there is nobody who could."""
+        """The authentication schemes on offer, by their names in HTTP; empty without users."""
 
     def needs_login(self, method: str) -> bool:
-        """Whether `method` is only for who has logged in."""
+        """Whether a client must log in to use `method`."""
 
 
 class ApiDescription:
-    """See the module. `routes` and its own are described as things are when it is asked."""
+    """Describes `routes` and its own route; the description is made anew for each request."""
 
     def __init__(self, routes: Iterable[Route], logins: Logins) -> None:
         described = {HTTPStatus.OK: Answer("OpenAPI 3.1.", dict[str, Any])}
@@ -71,7 +71,7 @@ class ApiDescription:
         self._logins = logins
 
     def find(self, path: str) -> Resource | None:
-        """Return the resource at `path`; None when there is nothing."""
+        """Return the resource at `path`; None when there is none."""
         return resource_among((self._own,), path)
 
     def _show(self, _request: HttpRequest) -> HttpResponse:

@@ -1,7 +1,7 @@
-"""`POST /api/v1/reload`: have the changed configuration applied, as SIGHUP does, and be told what came of it.
+"""`POST /api/v1/reload`: applies the changed configuration, as SIGHUP does, and answers with the outcome.
 
-A finder of `services.http`. What reloading is stands in `reload`, who does it is the application's; here it is asked
-for. Who may ask is decided before (`http.access`): an operator.
+A finder of `services.http`. This module only requests the reload: `app` carries it out, by the rules of
+`app.reload_plan`. `http.access` has checked before that the client is an operator.
 """
 
 from collections.abc import Callable
@@ -18,26 +18,26 @@ from edge_streamer.services.status import OnReloaded, ReloadOutcome
 
 
 class ReloadDocument(msgspec.Struct, frozen=True):
-    """What was applied: the streams that were added, removed, replaced or paused, and the keys that are other than they
-    were and wait for a restart of the service."""
+    """The outcome: the streams that were added, removed, replaced or paused, and the changed keys that wait for a
+    restart of the service."""
 
     changed: tuple[str, ...]
     needs_restart: tuple[str, ...]
 
 
 Reload: TypeAlias = Callable[[OnReloaded], None]
-"""Reloads, and calls back with what came of it."""
+"""Reloads, and calls back with the outcome."""
 
-_APPLIED: Final = {HTTPStatus.OK: Answer("It is in effect; replaced streams come up now.", ReloadDocument)}
+_APPLIED: Final = {HTTPStatus.OK: Answer("The file is in effect; replaced streams come up now.", ReloadDocument)}
 _PROBLEMS: Final = {
-    HTTPStatus.FORBIDDEN: "A page of another site asked for it, or the user may not.",
-    HTTPStatus.UNPROCESSABLE_ENTITY: "The configuration has a mistake, which `detail` tells; nothing was changed.",
-    HTTPStatus.GATEWAY_TIMEOUT: "It takes long; the log will say what came of it.",
+    HTTPStatus.FORBIDDEN: "A page of another site sent the request, or the user's role may not reload.",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "The configuration has a mistake, which `detail` names; nothing was changed.",
+    HTTPStatus.GATEWAY_TIMEOUT: "The reload is still under way; the log will have its outcome.",
 }
 
 
 class ControlRoutes:
-    """See the module."""
+    """The resource `/api/v1/reload`. `reload` carries the reload out."""
 
     def __init__(self, reload: Reload) -> None:
         self._reload = reload
@@ -45,13 +45,13 @@ class ControlRoutes:
         self.routes: Final = (Route("/api/v1/reload", {"POST": operation}),)
 
     def find(self, path: str) -> Resource | None:
-        """Return the resource at `path`; None when there is nothing."""
+        """Return the resource at `path`; None when there is none."""
         return resource_among(self.routes, path)
 
     def _post(self, request: HttpRequest) -> HttpResponse | DeferredResponse:
-        # An empty POST is what a page of elsewhere may send without asking (no CORS preflight), log-in and all.
+        # A page of another site may send an empty POST without a CORS preflight, and the browser adds the log-in.
         if not is_own_origin(request.headers.get("origin"), request.headers.get("host", "")):
-            return refuse(HTTPStatus.FORBIDDEN, "This page is not of this server.")
+            return refuse(HTTPStatus.FORBIDDEN, "The page that sent this request is not from this server.")
         return DeferredResponse(lambda respond: self._reload(lambda outcome: _tell(outcome, respond)))
 
 

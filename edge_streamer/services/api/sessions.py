@@ -1,7 +1,7 @@
-"""`/api/v1/sessions`: who watches what, and how well it reaches them; DELETE ends a session.
+"""`/api/v1/sessions`: each session, its client, and how well media reaches it; DELETE ends a session.
 
-A finder of `services.http`. Who may do what is decided before (`http.access`): DELETE needs an operator. It ends
-sessions by asking the RTSP service and keeps nothing of them.
+A finder of `services.http`. `http.access` has checked the client's role before: DELETE needs an operator. The RTSP
+service ends the sessions; this module stores nothing about them.
 """
 
 import logging
@@ -23,17 +23,17 @@ _ID: Final = PathParameter("id", "A session's id, as it is listed and logged.", 
 _NO_SESSION: Final = {HTTPStatus.NOT_FOUND: "There is no session of this id; it may have ended."}
 _LISTED: Final = {
     HTTPStatus.OK: Answer(
-        "Those that have been set up, whether they play or not.",
+        "Every session that has been set up, whether it plays or not.",
         list[SessionDocument],
         links=dict.fromkeys(("getSession", "endSession"), "$response.body#/0/id"),
     )
 }
 _SHOWN: Final = {HTTPStatus.OK: Answer("The session.", SessionDocument)}
-_ENDED: Final = {HTTPStatus.NO_CONTENT: Answer("It has been told so and is over, with the reason `kicked`.")}
+_ENDED: Final = {HTTPStatus.NO_CONTENT: Answer("The session has ended, with the reason `kicked`.")}
 
 
 class SessionRoutes:
-    """See the module. `kick` ends the session of an id, if there is one."""
+    """The resources of sessions. `kick` ends the session of an id, if there is one."""
 
     def __init__(self, take_status: TakeStatus, kick: Callable[[str], object]) -> None:
         self._take_status = take_status
@@ -53,7 +53,7 @@ class SessionRoutes:
         )
 
     def find(self, path: str) -> Resource | None:
-        """Return the resource at `path`; None when there is nothing."""
+        """Return the resource at `path`; None when there is none."""
         return resource_among(self.routes, path)
 
     def _list(self, _request: HttpRequest) -> HttpResponse:
@@ -66,7 +66,7 @@ class SessionRoutes:
     def _end(self, session_id: str, request: HttpRequest) -> HttpResponse:
         if session_document(self._take_status(), session_id) is None:
             return _no_session()
-        log_event(log, SessionKicked(session=session_id, user=request.user or None))  # before it is told to have ended
+        log_event(log, SessionKicked(session=session_id, user=request.user or None))  # before the line of its end
         self._kick(session_id)
         return HttpResponse(HTTPStatus.NO_CONTENT, SECURITY_HEADERS)
 

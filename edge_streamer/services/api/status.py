@@ -1,7 +1,7 @@
-"""`/api/v1/status`, `/healthz`, `/metrics`: what the service knows of itself, for scripts, load balancers, Prometheus.
+"""`/api/v1/status`, `/healthz`, `/metrics`: the service's status for scripts, load balancers and Prometheus.
 
 A finder of `services.http`. Each answer is computed from one `ServiceStatus` and waits for nothing; a scrape takes its
-status in one turn of the loop and is written in the next, since one of many sessions takes milliseconds.
+status in one turn of the loop and is written in the next, since a scrape with many sessions takes milliseconds.
 """
 
 from collections.abc import Callable
@@ -20,23 +20,23 @@ _METRICS: Final = ("text/plain", "application/openmetrics-text")
 
 
 class StatusRoutes:
-    """See the module."""
+    """The resources of status, health and metrics."""
 
     def __init__(
         self, take_status: TakeStatus, metrics: MetricsExposition, post: Callable[[Callable[[], None]], None]
     ) -> None:
-        """`post` has something called in the next turn of the loop."""
+        """`post` calls a function in the next turn of the loop."""
         self._take_status = take_status
         self._metrics = metrics
         self._post = post
         self.routes: Final = (
             Route("/api/v1/status", {"GET": Operation("getStatus", "What runs, and how well.", self._status, _STATUS)}),
             Route("/healthz", {"GET": Operation("getHealth", "Whether all is well.", self._health, _HEALTH)}),
-            Route("/metrics", {"GET": Operation("getMetrics", "For Prometheus.", self._scrape, _SCRAPE)}),
+            Route("/metrics", {"GET": Operation("getMetrics", "Metrics for Prometheus.", self._scrape, _SCRAPE)}),
         )
 
     def find(self, path: str) -> Resource | None:
-        """Return the resource at `path`; None when there is nothing."""
+        """Return the resource at `path`; None when there is none."""
         return resource_among(self.routes, path)
 
     def _status(self, request: HttpRequest) -> HttpResponse:
@@ -65,14 +65,14 @@ class StatusRoutes:
         return ok(scrape.content_type, scrape.body, vary, ("content-encoding", scrape.content_encoding))
 
 
-_STATUS: Final = {HTTPStatus.OK: Answer("The service now.", StatusDocument)}
+_STATUS: Final = {HTTPStatus.OK: Answer("The present status of the service.", StatusDocument)}
 _HEALTH: Final = {
-    HTTPStatus.OK: Answer("Every stream that is wanted is up.", str, ("text/plain",)),
-    HTTPStatus.SERVICE_UNAVAILABLE: Answer("A line for each stream that is wanted and not up.", str, ("text/plain",)),
+    HTTPStatus.OK: Answer("Every wanted stream is up, or is starting on demand.", str, ("text/plain",)),
+    HTTPStatus.SERVICE_UNAVAILABLE: Answer("A line for each other wanted stream.", str, ("text/plain",)),
 }
 _SCRAPE: Final = {HTTPStatus.OK: Answer("Text format, or OpenMetrics where it is accepted.", str, _METRICS)}
 
 
 def _reason(stream: StreamStatus) -> str:
-    """Return one line, whatever the source wrote into its reason."""
+    """Return one line, whatever line breaks the source's reason contains."""
     return f"{stream.name}: {' '.join(stream.reason.split()) or 'not up'}"

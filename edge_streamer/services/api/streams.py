@@ -1,7 +1,7 @@
-"""`/api/v1/streams`: what each stream is, its picture of now, and changes of its bit rate and frame rate.
+"""`/api/v1/streams`: each stream's status, a snapshot of it, and changes of its bit rate and frame rate.
 
-Called by `services.http`, which knows the other routes and answers 405. What only the source can say is deferred until
-it has said it. Who may do what is decided before (`http.access`): PATCH needs an operator.
+A finder of `services.http`. A response that needs the source is deferred until the source has answered. `http.access`
+has checked the client's role before: PATCH needs an operator.
 """
 
 from collections.abc import Callable
@@ -22,10 +22,10 @@ from edge_streamer.services.supervision.questions import OnChange, OnSnapshot, S
 
 STREAMS_PATH: Final = "/api/v1/streams"
 _ALLOWED: Final = (
-    f"Allowed: bitrate_bps (a whole number, {BITRATE_BPS.ge} to {BITRATE_BPS.le}), fps ({FPS.ge} to {FPS.le}), one of "
-    "them at least."
+    f"Allowed: bitrate_bps (a whole number, {BITRATE_BPS.ge} to {BITRATE_BPS.le}), fps ({FPS.ge} to {FPS.le}), at "
+    "least one of them."
 )
-_SAME_ORIGIN: Final = ("cross-origin-resource-policy", "same-origin")  # no page of elsewhere may show our pictures
+_SAME_ORIGIN: Final = ("cross-origin-resource-policy", "same-origin")  # no page of another site may show the picture
 STREAM_NAME: Final = PathParameter("name", "A stream's name.", STREAM_NAME_PATTERN)
 _NO_STREAM: Final = {HTTPStatus.NOT_FOUND: "There is no stream of this name."}
 _CHANGE: Final = Annotated[StreamChange, msgspec.Meta(extra_json_schema={"minProperties": 1})]
@@ -45,10 +45,10 @@ class StreamSource(Protocol):
     """What feeds a stream: the supervisor of its source."""
 
     def snapshot(self, stream: str, callback: OnSnapshot, /) -> None:
-        """Call back with a JPEG, or with why there is none."""
+        """Call `callback` with a JPEG, or with the reason why there is none."""
 
     def change(self, stream: str, change: StreamChange, callback: OnChange, /) -> None:
-        """Call back with None when the change is in effect, or with why it is not."""
+        """Call `callback` with None when the change is in effect, or with the reason why it is not."""
 
 
 class StreamRoutes:
@@ -68,7 +68,7 @@ class StreamRoutes:
 
     def _changing(self) -> Operation:
         problems = {
-            HTTPStatus.BAD_REQUEST: f"It is no change. {_ALLOWED}",
+            HTTPStatus.BAD_REQUEST: f"The body is not a valid change. {_ALLOWED}",
             HTTPStatus.CONFLICT: "The source cannot do that, or is not up, or another change is under way.",
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE: f"The body is not {JSON}.",
             HTTPStatus.GATEWAY_TIMEOUT: "The source did not answer in time.",
@@ -81,11 +81,11 @@ class StreamRoutes:
             HTTPStatus.SERVICE_UNAVAILABLE: "The source has no picture now.",
             HTTPStatus.GATEWAY_TIMEOUT: "The source did not answer in time.",
         }
-        summary = "The stream's picture of now, never more than a second old."
+        summary = "A snapshot of the stream, never more than a second old."
         return Operation("getSnapshot", summary, self._snapshot, _PICTURED, _NO_STREAM | problems)
 
     def find(self, path: str) -> Resource | None:
-        """Return the resource at `path`; None when there is nothing."""
+        """Return the resource at `path`; None when there is none."""
         every, *of_one = self.routes
         if (resource := every.resource_at(path)) is not None:
             return resource
@@ -107,7 +107,7 @@ class StreamRoutes:
 
     def _source(self, name: str) -> StreamSource:
         source = self._source_of(name)
-        assert source is not None, "`find` has asked for it in the same turn"
+        assert source is not None, "`find` has found it in the same turn"
         return source
 
     # --- a picture
@@ -121,22 +121,22 @@ class StreamRoutes:
     # --- a change
 
     def _change(self, name: str, request: HttpRequest) -> HttpResponse | DeferredResponse:
-        # A page of elsewhere cannot send this type without asking first (CORS preflight), and nobody answers that.
+        # A page of another site must send a CORS preflight for this type, which is refused: no route has OPTIONS.
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
-            # RFC 5789 section 2.2: a 415 says which types are taken.
+            # RFC 5789 section 2.2: a 415 says which types are accepted.
             return refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"The body must be {JSON}.", ("accept-patch", JSON))
         try:
             change = _read_change(request.body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return refuse(HTTPStatus.BAD_REQUEST, f"{error}. {_ALLOWED}")
         if change.bitrate_bps is UNSET and change.fps is UNSET:
-            return refuse(HTTPStatus.BAD_REQUEST, f"Nothing is to be changed. {_ALLOWED}")
+            return refuse(HTTPStatus.BAD_REQUEST, f"The body changes nothing. {_ALLOWED}")
         return DeferredResponse(partial(self._begin_change, name, change))
 
     def _begin_change(self, name: str, change: StreamChange, respond: Respond) -> None:
         def on_answer(failure: SourceFailure | None) -> None:
             if failure is None:
-                respond(self._shown(name))  # a reload may have taken it away meanwhile
+                respond(self._shown(name))  # 404 if a reload has removed the stream meanwhile
             else:
                 status = HTTPStatus.GATEWAY_TIMEOUT if failure.is_late else HTTPStatus.CONFLICT
                 respond(refuse(status, failure.reason))
@@ -145,7 +145,7 @@ class StreamRoutes:
 
 
 def _read_change(body: bytes) -> StreamChange:
-    """Return the change that JSON asks for: a whole number may be written 500000.0 there (RFC 8259 section 6)."""
+    """Return the change that a JSON body asks for: JSON may write a whole number as 500000.0 (RFC 8259 section 6)."""
     written = msgspec.json.decode(body, type=dict[str, Any])
     return msgspec.convert({key: _whole(value) for key, value in written.items()}, StreamChange)
 

@@ -1,12 +1,12 @@
-"""Who may ask what over HTTP: a request in, and out the same request with who asks in it, or a refusal.
+"""Access control over HTTP: takes a request and returns it with its user and role, or a refusal.
 
-Called by `services.http_service` for each request, before the routes see it. Reading needs a viewer; everything that
-is neither GET nor HEAD changes something and needs an operator. Metrics and health may be read from listed networks
-without logging in: Prometheus speaks no Digest, and load balancers do not log in at all.
+`service` calls it for each request, before the router. Reading needs a viewer; every method but GET and HEAD changes
+something and needs an operator. Metrics and health may be read from listed networks without logging in: Prometheus
+does not speak Digest, and load balancers do not log in at all.
 
-Where nobody has to log in because only this machine reaches the service, a request must name this machine. A page of
-elsewhere whose own name was turned to 127.0.0.1 (DNS rebinding) passes for one of ours with its browser, and would see
-through the camera in the room.
+Where no log-in is needed because only this machine reaches the service, the Host of a request must name this machine.
+Otherwise a page of another site whose host name resolves to 127.0.0.1 (DNS rebinding) could read the camera's pictures
+through a browser on this machine.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ MONITORING_PATHS: Final = frozenset({"/metrics", "/healthz"})
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What to answer, and how many seconds later."""
+    """The response that refuses a request, and the seconds to wait before it is sent."""
 
     response: HttpResponse
     delay_s: float = 0.0
@@ -36,9 +36,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class AccessRules:
-    """Who may log in, and what may be had without: `everybodys_role` is what a peer may do then, None for nothing.
+    """The users, and what a client may do without logging in: `everybodys_role` is the role of anonymous clients, None
+    when every client must log in.
 
-    `is_for_this_machine`: that is so because no other machine reaches the service.
+    `is_for_this_machine`: anonymous clients are allowed because no other machine reaches the service.
     """
 
     users: Users
@@ -49,14 +50,14 @@ class AccessRules:
 
 
 class HttpAccess:
-    """See the module. `apply` takes other rules, for the next request."""
+    """Admits or refuses each request by `AccessRules`, which `apply` changes from the next request on."""
 
     def __init__(self, rules: AccessRules, failures: LoginFailures) -> None:
         self._failures = failures
         self.apply(rules)
 
     def apply(self, rules: AccessRules) -> None:
-        """Go by `rules` from now on."""
+        """Use `rules` from now on."""
         self._users = rules.users
         self._authenticator = rules.authenticator
         self._everybodys_role = rules.everybodys_role
@@ -65,20 +66,20 @@ class HttpAccess:
 
     @property
     def login_schemes(self) -> tuple[str, ...]:
-        """How one can log in, as HTTP calls it; empty where there is nobody who could."""
+        """The authentication schemes on offer, by their names in HTTP; empty without users."""
         if not self._users:
             return ()
         return ("digest", "basic") if self._authenticator.offers_basic else ("digest",)
 
     def needs_login(self, method: str) -> bool:
-        """Whether `method` is only for who has logged in, monitoring apart."""
+        """Whether a client must log in to use `method`, monitoring apart."""
         return self._everybodys_role is None or _needed_role(method) > self._everybodys_role
 
     def admit(self, request: HttpRequest, peer_host: str, now: float) -> HttpRequest | Refusal:
-        """Return the request to be answered, with its user and role, else what to answer and when.
+        """Return the request with its user and role, or the refusal.
 
-        Who need not log in, and does all the same, is that user: a role may be more than everybody's. It has to be the
-        right password then, or guesses would be answered here without delay.
+        A client that logs in without having to gets its user's role, which may exceed the anonymous role. Its password
+        must be right, or this would answer guesses without delay.
         """
         needed = _needed_role(request.method)
         if needed is Role.VIEWER and request.path in MONITORING_PATHS and self._is_monitoring(peer_host):
@@ -86,7 +87,8 @@ class HttpAccess:
         is_logging_in = len(self._users) > 0 and "authorization" in request.headers
         if self._everybodys_role is not None and needed <= self._everybodys_role and not is_logging_in:
             if self._is_for_this_machine and not _names_this_machine(request.headers.get("host", "")):
-                return _refuse(HTTPStatus.MISDIRECTED_REQUEST, "Without users this is only localhost's: call it so.")
+                detail = "No users are configured: only requests to localhost are answered."
+                return _refuse(HTTPStatus.MISDIRECTED_REQUEST, detail)
             return replace(request, role=str(self._everybodys_role))
         return self._admit_user(request, peer_host, needed, now)
 
@@ -112,7 +114,7 @@ def _needed_role(method: str) -> Role:
 
 
 def _names_this_machine(host: str) -> bool:
-    """Whether a Host header is loopback's, or none is there: then no browser asks."""
+    """Return whether a Host header names loopback. A request without one is accepted: every browser sends it."""
     if not host:
         return True
     try:

@@ -1,8 +1,6 @@
-"""Our answers over HTTP: responses with the headers that all of them have, those that come later, and the one after
-which the connection speaks another protocol.
+"""HTTP responses: immediate ones with the headers common to all, deferred ones, and upgrades to another protocol.
 
-Used by the routes, by `access` and by `service`, which begins what is deferred, and answers by itself when
-nothing comes.
+Used by the routes, `access` and `service`. `service` begins deferred responses and sends 504 when none comes in time.
 """
 
 from collections.abc import Callable
@@ -22,25 +20,25 @@ SECURITY_HEADERS: Final = (
 JSON: Final = "application/json"
 
 Respond: TypeAlias = Callable[[HttpResponse], None]
-"""Takes the response, once: whatever comes after the first, or too late, is ignored."""
+"""Takes the response. A second response, or one that comes too late, is ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeferredResponse:
-    """A response for which somebody has to be asked first: `begin` is called once, with what takes it. It must be quick
-    and may respond at once."""
+    """A response that needs something that takes time, such as a source's answer. `begin` is called once, with the
+    function that takes the response. It must be quick and may respond at once."""
 
     begin: Callable[[Respond], None]
 
 
 class Successor(ServedConnection, Protocol):
-    """The delegate of a connection after HTTP: a WebSocket. `close` says goodbye in its protocol and hangs up."""
+    """The delegate of a connection after an upgrade: a WebSocket. `close` sends its protocol's close and hangs up."""
 
 
 @dataclass(frozen=True, slots=True)
 class SwitchAnswer:
-    """A 101 with `headers`, which name the protocol. `begin` is given the connection once that is sent, and returns
-    who has it from now on; it may send at once."""
+    """An upgrade: a 101 with `headers`, which name the protocol. `begin` is called with the connection once the 101 is
+    sent, and returns the connection's next delegate; it may send at once."""
 
     headers: tuple[tuple[str, str], ...]
     begin: Callable[[TcpConnection], Successor]
@@ -55,5 +53,5 @@ def ok(content_type: str, body: bytes, *headers: tuple[str, str]) -> HttpRespons
 
 
 def refuse(status: HTTPStatus, detail: str, *headers: tuple[str, str]) -> HttpResponse:
-    """Return an error that says `detail`, one sentence."""
+    """Return an error response whose `detail` is one sentence."""
     return problem(status, detail, (*headers, *SECURITY_HEADERS))

@@ -1,8 +1,7 @@
-"""The front of all HTTP routes: a request in, the response of whoever has its path out, or 404 and 405.
+"""The HTTP router: takes a request and returns the answer of the resource at its path, or 404 or 405.
 
-Called by the application's HTTP connections (`service`), on the loop: whatever answers is quick, or defers its
-answer. It reads no socket (`runtime`), parses no HTTP (`protocol.http`) and knows no path; who has which is
-said by `app`, which gives it the finders.
+The HTTP connections (`service`) call it on the loop, so a handler must be quick or defer its response. The router
+reads no socket (`runtime`), parses no HTTP (`protocol.http`) and knows no path; `app` gives it the finders.
 """
 
 from collections.abc import Sequence
@@ -14,15 +13,15 @@ from edge_streamer.services.http.routes import Finder, Resource
 
 
 class HttpRoutes:
-    """The resources of all `finders`; `handle` answers any request and raises only for faults of the service's own."""
+    """The resources of all `finders`. `handle` answers any request and raises only for a fault in the service."""
 
     def __init__(self, finders: Sequence[Finder]) -> None:
-        """The first finder that has a path has it."""
+        """Where several finders have a path, the first of them answers it."""
         self._finders = tuple(finders)
 
     def handle(self, request: HttpRequest) -> HttpAnswer:
-        """Return the response to `request`, or who will give it; for HEAD it has the body that the protocol leaves
-        out."""
+        """Return the answer to `request`: a response, a deferred one or an upgrade. A response to HEAD has a body,
+        which the protocol leaves out."""
         resource = self._resource_at(request.path)
         if resource is None:
             return refuse(HTTPStatus.NOT_FOUND, "There is nothing at this path.")

@@ -1,8 +1,8 @@
-"""Routes: what answers which method at which path, and, for the API, the words and types that describe it.
+"""Routes: the handler of each method at each path, and, for the API, the words and types that describe it.
 
-A path is looked up by asking finders in turn. Whoever offers the API builds its resources from `Route`s, so that what
-is answered and what `/api/v1/openapi.json` says of it (`services.openapi`) are one thing; the page's files are found by
-other means and not described. Values only: nothing here answers.
+A path is looked up by asking finders in turn. The finders of the API build their resources from `Route`s, from which
+`/api/v1/openapi.json` (`services.api.openapi`) is made too, so that API and description agree; the page's finder has
+no `Route`s, and its files are not described. This module has values only and answers no request.
 """
 
 import re
@@ -17,20 +17,21 @@ from edge_streamer.services.http.answers import JSON, HttpAnswer
 
 Handler: TypeAlias = Callable[[HttpRequest], HttpAnswer]
 Resource: TypeAlias = Mapping[str, Handler]
-"""Handlers by method; GET's answers HEAD as well."""
+"""Handlers by method; the handler of GET answers HEAD as well."""
 
 
 class Finder(Protocol):
-    """Somebody who has resources."""
+    """Maps paths to resources."""
 
     def find(self, path: str, /) -> Resource | None:
-        """Return the resource at `path`; None when there is nothing."""
+        """Return the resource at `path`; None when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an operation answers when it has something to say: `body` is the type whose JSON it is, `str` or `bytes`
-    where `content_types` are others, None for no content. `links` name operations whose parameter it shows, and where.
+    """A successful response of an operation. `body` is the type whose JSON is sent, `str` or `bytes` where
+    `content_types` has other types, None for no content. `links` maps operations, whose parameter the body contains, to
+    its place in the body.
     """
 
     meaning: str
@@ -41,10 +42,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of a path. `handle` gets what stands for the path's parameter, if it has one, and the request.
+    """One method of a path. `handle` gets the value of the path's parameter, if it has one, and the request.
 
-    `problems` are the refusals of its own, by status; those that every request can get are not among them. `takes` is
-    the type of the JSON that it wants.
+    `problems` are the refusals of this operation, by status, without those that every request can get. `takes` is the
+    type of the JSON body that the request must have.
     """
 
     name: str
@@ -57,7 +58,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class PathParameter:
-    """What stands in a path's braces; what `pattern` does not match is nothing that there could be."""
+    """The parameter in a path's braces. A value that `pattern` does not match can name nothing."""
 
     name: str
     meaning: str
@@ -66,14 +67,14 @@ class PathParameter:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A path, which may have `{name}` of its parameter in it, and its operations by method."""
+    """A path, which may contain the `{name}` of a parameter, and its operations by method."""
 
     path: str
     operations: Mapping[str, Operation]
     parameter: PathParameter | None = None
 
     def resource_at(self, path: str) -> Resource | None:
-        """Return the resource, when `path` is one of this route's."""
+        """Return the resource at `path`; None when this route does not match it."""
         match = re.fullmatch(self._pattern, path)
         if match is None:
             return None

@@ -1,10 +1,10 @@
-"""HTTP on the loop: listeners and connections around the protocol object; what to answer stands in `services.http`.
+"""HTTP on the loop: listeners and connections around the protocol object. `router` and the finders answer requests.
 
-One request a turn is answered, whoever asks: a scrape takes milliseconds, and media waits for the end of the turn.
-The others wait in one queue, in the order in which they came, at most one of each connection (`max_connections`). What
-a source has to be asked for is answered when it has said it, keeps nobody else waiting, and then takes its turn too.
-An answer may hand its connection over to a successor, which speaks another protocol; the connection counts as HTTP's
-until its end.
+All connections together get one answer per turn of the loop: a scrape takes milliseconds, and media waits for the end
+of the turn. The other requests wait in one queue, in order of arrival, at most one for each connection
+(`max_connections`). A deferred response, for example one that needs a source's answer, delays no other request, and
+takes its turn once it is there. An upgrade hands the connection over to a successor, which speaks another protocol; the
+connection counts as an HTTP connection until its end.
 """
 
 from collections.abc import Callable
@@ -26,28 +26,27 @@ from edge_streamer.services.http.settings import HttpSettings
 
 LOOK_AGAIN_S: Final = 8.0
 DEFERRED_LIMIT_S: Final = 6.0
-"""Longer than any question to a source may take, so that it is the source's failure that is told."""
+"""Longer than the time limit of any question to a source, so that the response reports the source's failure."""
 SEND_BUFFER_BYTES: Final = 128 << 10
-"""Auto-tuned, the kernel takes 4 MiB for a peer that does not read, and the write limit never sees them."""
+"""An auto-tuned kernel buffer takes 4 MiB for a peer that does not read, and the write limit does not count them."""
 
 
 class Routes(Protocol):
-    """What answers requests."""
+    """The router, as a connection sees it."""
 
     def handle(self, request: HttpRequest) -> HttpAnswer:
-        """Return the response, or who will give it, or has the connection from then on; it is computed on the loop, so
-        it must be quick."""
+        """Return a response, a deferred one or an upgrade. It is called on the loop, so it must be quick."""
 
 
 class Access(Protocol):
-    """What says who may ask."""
+    """Access control, as a connection sees it."""
 
     def admit(self, request: HttpRequest, peer_host: str, now: float) -> HttpRequest | Refusal:
-        """Return the request with who asks in it, else what to answer and when."""
+        """Return the request with its user and role, or the refusal."""
 
 
 class HttpService:
-    """The connections of HTTP and the queue of their requests."""
+    """The HTTP connections and the queue of their requests."""
 
     def __init__(self, loop: Loop, routes: Routes, access: Access, settings: HttpSettings) -> None:
         self.gate = ConnectionGate(total=settings.max_connections, per_address=settings.max_connections_per_address)
@@ -59,20 +58,20 @@ class HttpService:
         self._is_turn_taken = False
 
     def apply(self, settings: HttpSettings) -> None:
-        """Take other limits for the connections to come."""
+        """Apply other limits to new connections."""
         self.gate.total, self.gate.per_address = settings.max_connections, settings.max_connections_per_address
 
     def _new_connection(self, connection: TcpConnection) -> "HttpConnection":
         return HttpConnection(self._loop, self, self._routes, self._access, connection)
 
     def answer_in_turn(self, connection: "HttpConnection", answer: Callable[[], None]) -> None:
-        """Have `connection` answer: at once when no request has been answered in this turn, else in one to come."""
+        """Let `connection` call `answer`: at once when no request was answered in this turn, else in a later turn."""
         self._waiting[connection] = answer
         if not self._is_turn_taken:
             self._answer_next()
 
     def _answer_next(self) -> None:
-        """Answer the oldest request that waits, and look again in the next turn; a turn without one ends that."""
+        """Answer the oldest waiting request and look again in the next turn, until a turn finds none."""
         self._is_turn_taken = bool(self._waiting)
         if self._is_turn_taken:
             self._loop.post(self._answer_next)
@@ -80,7 +79,7 @@ class HttpService:
             connection.take_turn(self._waiting.pop(connection))
 
     def hand_over(self, connection: TcpConnection, successor: Successor) -> None:
-        """Give a connection to the protocol after HTTP; it counts among the HTTP connections until its end."""
+        """Hand a connection over to the next protocol; it counts among the HTTP connections until its end."""
         self.listeners.hand_over(connection, successor)
 
     def drop_request(self, connection: "HttpConnection") -> None:
@@ -94,7 +93,7 @@ class HttpService:
 
 
 class HttpConnection:
-    """One HTTP client; the delegate of its `TcpConnection`, until that is handed over to another protocol."""
+    """One HTTP client; the delegate of its `TcpConnection` until an upgrade hands that over to another protocol."""
 
     def __init__(
         self, loop: Loop, service: HttpService, routes: Routes, access: Access, connection: TcpConnection
@@ -112,17 +111,17 @@ class HttpConnection:
         self._watch()
 
     def on_data(self, data: bytes) -> None:
-        """Answer what `data` completes."""
+        """Answer the request that `data` completes."""
         self._take(self._protocol.receive(data, self._loop.now()))
 
     def _take(self, requests: list[HttpRequest]) -> None:
-        """Have requests answered; the protocol hands out one, and the next when that is answered."""
+        """Queue requests to be answered; the protocol hands out the next one when the last has been answered."""
         self._flush()
         for request in requests:
             self._service.answer_in_turn(self, partial(self._answer, request))
 
     def take_turn(self, answer: Callable[[], None]) -> None:
-        """Answer or refuse, in the service's turn. Whatever raises ends this connection: the queue is everybody's."""
+        """Call `answer`. An exception ends only this connection, since the queue serves all connections."""
         if self._connection.is_open:
             self._loop.guard(answer, self._connection)
 
@@ -140,7 +139,7 @@ class HttpConnection:
                 self._respond(response)
 
     def _await_response(self, deferred: DeferredResponse) -> None:
-        """Respond with the first response that is given, in the service's turn, or say that none was."""
+        """Send the first response that comes, when it is this connection's turn, or 504 after the time limit."""
 
         def respond(response: HttpResponse) -> None:
             if limit.callback is not None:
@@ -152,7 +151,7 @@ class HttpConnection:
         deferred.begin(respond)
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Refuse when it is time; the protocol takes nothing that follows before that."""
+        """Send the refusal after its delay; until then the protocol hands out no further request."""
         self._loop.call_later(refusal.delay_s, lambda: self._respond(refusal.response), self._connection)
 
     def _respond(self, response: HttpResponse) -> None:
@@ -160,7 +159,7 @@ class HttpConnection:
             self._take(self._protocol.respond(response, self._loop.now()))
 
     def _switch(self, answer: SwitchAnswer) -> None:
-        """Leave the connection to its successor, whose write limit takes the place of ours."""
+        """Hand the connection over to its successor, whose write limit replaces the one of HTTP."""
         data = self._protocol.switch_protocols(answer.headers)
         self._flush()
         successor = answer.begin(self._connection)
@@ -170,10 +169,10 @@ class HttpConnection:
             successor.on_data(data)
 
     def on_sent_all(self) -> None:
-        """Called when a response has left: the next request was taken before."""
+        """Called when a response has left; nothing is to be done, since the next request was taken before."""
 
     def on_closed(self, reason: CloseReason) -> None:
-        """Let go."""
+        """Drop the request that waits, the timer and the write limit."""
         del reason
         self._service.drop_request(self)
         self._let_go()
@@ -188,7 +187,7 @@ class HttpConnection:
         self._connection.close(reason)
 
     def _write_limit_bytes(self) -> int:
-        """A snapshot alone may be larger than what else may wait."""
+        """Return the write limit: one snapshot may be larger than the default limit."""
         return DEFAULT_WRITE_LIMIT_BYTES + self._largest_answer_bytes
 
     def _flush(self) -> None:
@@ -199,7 +198,8 @@ class HttpConnection:
             self._connection.close_when_sent(CloseReason.LOCAL)
 
     def _watch(self) -> None:
-        """Enforce the protocol's deadline. It moves with every request, so the timer looks again when it is due."""
+        """Enforce the protocol's deadline. The deadline moves with every request, so the timer reads it again when it
+        fires."""
         deadline = self._protocol.deadline()
         if deadline is None or not self._connection.is_open:
             self._timer = self._loop.call_later(LOOK_AGAIN_S, self._watch, self._connection)

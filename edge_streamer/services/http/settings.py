@@ -1,4 +1,4 @@
-"""What an operator may say of HTTP: the section `[http]`. `HttpService.apply` takes other values while it runs."""
+"""The settings of HTTP: the section `[http]`. `HttpService.apply` applies changed values while the service runs."""
 
 from typing import Annotated
 
@@ -23,7 +23,7 @@ class HttpSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     max_connections_per_address: Annotated[
         int,
         Meta(
-            description="Open HTTP connections from one IP address, of IPv6 from one /64 network.",
+            description="Open HTTP connections from one IPv4 address or one IPv6 /64 network.",
             ge=1,
             le=10_000,
             extra={"limit": "counted"},

@@ -1,12 +1,12 @@
 """RTSP on the loop.
 
-Who knows whom, from the outside in:
+The modules, from the outside in:
 
     service       listeners, connections, and the sweeps over all of them
-    connection    one client: its channel's bytes to the protocol object, the protocol's questions answered
+    connection    one client: passes its channel's bytes to the protocol object and answers the protocol's questions
     sessions      every session's begin and end: admission, transports, counters, log
-    transports/   how media leaves: one module for each transport, and its entry in `sessions`
+    transports/   how media leaves: one module for each transport, with an entry in `sessions`
     playback      what one session plays: PLAY and its answer, RTCP, status
-    wire          the seam between a session and its transport
-    channel       the seam between all of it and a TCP connection
+    wire          the interface between a session and its transport
+    channel       the interface between all of these and a TCP connection
 """

@@ -1,7 +1,8 @@
-"""The way to one RTSP client and back, as `connection` and the interleaved transport see it.
+"""The two-way path to one RTSP client, as `connection` and the interleaved transport see it.
 
-`runtime.tcp.connection.TcpConnection` is one; a TLS connection or a tunnel through HTTP can be others, and have the
-same budget, clocks and end reasons. Only `transports.batch` needs to know that a channel is a plain TCP connection.
+`runtime.tcp.connection.TcpConnection` is a channel; a TLS connection or a tunnel through HTTP can be others, with the
+same write budget, clocks and end reasons. Only `transports.batch` needs to know whether a channel is a plain TCP
+connection.
 """
 
 from collections.abc import Callable
@@ -14,10 +15,11 @@ from edge_streamer.runtime.tcp.write_queue import WriteQueue
 
 
 class Channel(Owner, Protocol):
-    """Bytes to a client, and what becomes of them; what the client sends reaches `RtspConnection.on_data`."""
+    """Sends bytes to a client and reports their backlog; bytes from the client reach `RtspConnection.on_data`."""
 
     on_overflow: Callable[[], None] | None
-    """Called when more waits than the sum of the limits of `queue`; None: the channel closes with reason `backlog`."""
+    """Called when more bytes wait than the sum of the limits of `queue`, or the oldest byte for longer than
+    `dead_after_s`; where it is None, the channel closes with reason `backlog`."""
 
     # --- the two ends
 
@@ -63,7 +65,7 @@ class Channel(Owner, Protocol):
         """Bytes that wait in this process and in the kernel."""
 
     def info(self) -> TcpInfo:
-        """Ask the kernel about the path to the client; after the end, what was true then."""
+        """Ask the kernel about the path to the client; after the end, return the kernel's last values."""
 
     def drop_frames(self) -> int:
         """Drop the frames that wait whole and return how many."""
@@ -71,10 +73,10 @@ class Channel(Owner, Protocol):
     # --- the end
 
     def look_for_death(self, now: float, *, is_sending: bool) -> None:
-        """Close when the client is dead without a sign; called a few times a second. `is_sending`: media flows."""
+        """Close when the client has died silently; called a few times a second. `is_sending`: media flows."""
 
     def close(self, reason: CloseReason) -> None:
-        """Close in the next turn, whatever still waits."""
+        """Close in the next turn, and drop what still waits."""
 
     def close_when_sent(self, reason: CloseReason) -> None:
         """Send the replies that wait, then close."""

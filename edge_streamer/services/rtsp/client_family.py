@@ -1,7 +1,7 @@
 """Which family of RTSP clients a `User-Agent` belongs to: a closed set, because it becomes a metric label.
 
-Called once a session by `services.rtsp`. It is a hint for operators and never decides how a client is treated.
-Recorders that send no name of their own, as most Dahua, UniFi and Blue Iris releases, count as what they send.
+Called by `sessions` at SETUP. The family is a hint for operators and never decides how a client is treated. Recorders
+that do not send their product's name, as most Dahua, UniFi and Blue Iris releases, count under the name that they send.
 """
 
 from typing import Final

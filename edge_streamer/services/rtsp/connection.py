@@ -1,8 +1,8 @@
-"""One RTSP client: bytes to the protocol object, its events to streams and sessions, its replies back.
+"""One RTSP client: its bytes go to the protocol object, the protocol's events to streams and sessions, replies back.
 
-The protocol object decides what RTSP decides; here stands what needs a stream, a port or a timer. DESCRIBE and PLAY may
-stay unanswered for a while (until the parameter sets are known, until the first key frame), and a wrong password does:
-nothing blocks meanwhile.
+The protocol object decides what follows from RTSP alone; this module does what needs a stream, a port or a timer. The
+reply to DESCRIBE may wait for the parameter sets, the reply to PLAY for the first key frame, and the refusal of a wrong
+password for its delay: none of them blocks the loop.
 """
 
 import logging
@@ -46,14 +46,14 @@ log = logging.getLogger(__name__)
 DESCRIBE_LIMIT_S: Final = 5.0
 """How long DESCRIBE waits for parameter sets before it answers 503; ffmpeg, go2rtc and Home Assistant wait longer."""
 REPLAY_PAUSE_S: Final = 1.0
-"""PLAY after PAUSE waits this long since the last PLAY: each may begin with a burst of cached frames, and a thousand
-pipelined ones would turn kilobytes of requests into a flood."""
+"""PLAY after PAUSE begins at the earliest this long after the last PLAY: each PLAY may begin with a burst of cached
+frames, and a thousand pipelined requests would turn kilobytes into a flood."""
 PLAY_LIMIT_S: Final = 1.0
 """How long PLAY waits for its first key frame; go2rtc gives up after 5 s without data."""
 
 
 def _end_reason(reason: CloseReason) -> EndReason:
-    """Return what a connection's end means for its sessions."""
+    """Return the end reason of the sessions of a connection that closed for `reason`."""
     return EndReason.PEER_CLOSED if reason is CloseReason.LOCAL else EndReason(reason.value)
 
 
@@ -68,14 +68,14 @@ class PendingDescribes:
         return self._waiting
 
     def enter(self) -> bool:
-        """Count one in; False when the limit is reached."""
+        """Count one more DESCRIBE; False when the limit is reached."""
         if self._waiting >= self.limit:
             return False
         self._waiting += 1
         return True
 
     def leave(self) -> None:
-        """Count one out."""
+        """Count one DESCRIBE less."""
         self._waiting -= 1
 
 
@@ -112,17 +112,17 @@ class RtspConnection:
     # --- the channel's calls
 
     def on_data(self, data: bytes) -> None:
-        """Parse and act."""
+        """Parse `data` and act on the events."""
         self._handle(self._protocol.receive(data, self._loop.now()))
 
     def on_sent_all(self) -> None:
-        """Nothing to do when a backlog has drained: the next frame is sent when it comes."""
+        """Called when a backlog has drained; nothing is to be done, since the next frame is sent when it comes."""
 
     def on_closed(self, reason: CloseReason) -> None:
-        """End what this connection carried. A UDP session that plays outlives a connection that merely closed (rule
-        30), but not a dead peer; one that does not play would hold a slot and two ports for nobody."""
+        """End the connection's sessions. A UDP session that plays outlives a connection that closed, but not a dead
+        peer; a session that does not play ends too, since it would only hold a slot and two ports."""
         self._forget_pending()
-        left = tuple(self._events)  # behind one whose handling raised
+        left = tuple(self._events)  # the events behind one whose handling raised
         for event in (*left, *self._protocol.eof(self._loop.now())):
             if isinstance(event, SessionRemoved):
                 self._sessions.finish(event.session, _end_reason(reason))
@@ -133,7 +133,7 @@ class RtspConnection:
     # --- events
 
     def _handle(self, events: Iterable[RtspEvent]) -> None:
-        """Act on events in order; answering one may bring more (pipelined requests), which queue behind."""
+        """Act on events in order; an answer may bring more events (pipelined requests), which queue behind."""
         self._events.extend(events)
         if self._is_handling:
             return
@@ -213,7 +213,7 @@ class RtspConnection:
             else:
                 self._answer_description(stream)
 
-        def on_described() -> None:  # in the middle of a publish: the answer is for a turn of our own
+        def on_described() -> None:  # called in the middle of `Stream.publish`: answer in a later turn
             self._forget_pending()
             self._set_pending(self._loop.call_later(0.0, answer, self._channel))
 
@@ -256,7 +256,7 @@ class RtspConnection:
 
     def _play(self, event: PlayRequested) -> None:
         playback = event.session.context
-        if not isinstance(playback, Playback):  # ended while this PLAY waited: the protocol answers 454
+        if not isinstance(playback, Playback):  # the session ended while this PLAY waited: the protocol answers 454
             self._handle(self._protocol.answer_play(None, self._loop.now()))
             return
         playback.stream.on_wanted()
@@ -270,7 +270,7 @@ class RtspConnection:
             if not self._protocol.has_question:
                 return  # the connection has ended meanwhile
             self._handle(self._protocol.answer_play(rtp_info, self._loop.now()))
-            self._flush()  # the reply goes before the first `$` frame: Scrypted and ZoneMinder take nothing else
+            self._flush()  # the reply goes before the first `$` frame: Scrypted and ZoneMinder accept no other order
             playback.send_sender_report(self._loop.now(), self._sessions.cname)
 
         self._set_pending(self._loop.call_later(PLAY_LIMIT_S, playback.answer_at_last, self._channel))
@@ -284,7 +284,7 @@ class RtspConnection:
             playback_of(event.session).take_rtcp(event.payload, self._loop.now())
 
     def _note_error(self, error: ProtocolErrorOccurred) -> None:
-        """Count what the peer got wrong, and log it unless that address had its line this second."""
+        """Count the peer's protocol error, and log it within the rate limit of the peer's address."""
         self._sessions.counters.protocol_errors[error.kind] += 1
         peer = self._channel.peer_host
         unlogged = self._shared.error_lines.take(network_key(peer), self._loop.now())
@@ -293,11 +293,11 @@ class RtspConnection:
             log_event(log, ProtocolViolated(peer=peer, kind=kind, detail=detail, withheld=withheld))
 
     def close(self, reason: CloseReason) -> None:
-        """Send what waits and hang up."""
+        """Send the replies that wait and hang up."""
         self._channel.close_when_sent(reason)
 
     def sweep(self) -> None:
-        """End what no event ends: a request that trickles in, a peer that is dead without a sign."""
+        """Enforce the limits that pass without an event: a request that trickles in, a peer that died silently."""
         self._loop.guard(self._look, self._channel)
 
     def _look(self) -> None:

@@ -1,4 +1,4 @@
-"""What the RTSP service has counted since its start; metrics and API are made from it. Sums survive their sessions."""
+"""The counters of the RTSP service since its start; metrics and API are made from them."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,7 +14,8 @@ _LIMITS: Final = keys_marked({"rtsp": RtspSettings}, "limit", "counted")
 
 @dataclass(slots=True)
 class RtspCounters:
-    """What has happened since the start; sums survive their sessions. `limits_reached` takes no key but a limit's."""
+    """Counters since the start. A session's part of a sum stays when the session ends. `limits_reached` accepts only
+    the keys of limits."""
 
     requests: Counter[str] = field(default_factory=Counter)
     responses: Counter[str] = field(default_factory=Counter)
@@ -32,7 +33,7 @@ class RtspCounters:
         self.responses[str(status)] += 1
 
     def count_traffic(self, traffic: Traffic) -> None:
-        """Add what has been sent."""
+        """Add the bytes, packets and discarded frames of `traffic`."""
         self.sent_bytes[traffic.name] += traffic.sent_bytes
         self.sent_packets[traffic.name] += traffic.sent_packets
         self.discarded_frames[traffic.name] += traffic.discarded_frames

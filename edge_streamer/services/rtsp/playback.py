@@ -1,7 +1,6 @@
 """One RTSP session's viewing of one stream: its place in the stream, its transport, its slot and its statistics.
 
-Made at SETUP, played at PLAY, ended exactly once with one reason. How its frames come is its transport's business
-(`wire`).
+A playback is made at SETUP, plays at PLAY, and ends exactly once. Its transport delivers its frames (`wire`).
 """
 
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from edge_streamer.services.status import SessionStatus
 
 
 class Playback:
-    """What a session plays. `opened_at` is `now`, `opened_wall_s` the same instant in UTC, for people."""
+    """What a session plays. `opened_at` is `now`, `opened_wall_s` the same instant in UTC, for display."""
 
     def __init__(
         self, stream: Stream, opened: OpenedTransport, slot: Slot, peer: str, opened_at: float, opened_wall_s: float
@@ -31,7 +30,7 @@ class Playback:
         self.played_at = float("-inf")
         self.client = ""
         self.state = "ready"
-        self.on_fault: Callable[[Exception], None] = _raise  # `sessions` says how it ends
+        self.on_fault: Callable[[Exception], None] = _raise  # `sessions` replaces it to end the session
         self._feed = opened.feed
         self._send_rtcp = opened.send_rtcp
         self._opened_wall_s = opened_wall_s
@@ -44,8 +43,8 @@ class Playback:
 
     def play(self, control_url: str, answer: Callable[[RtpInfo | None], None], now: float) -> None:
         """Join the stream; `answer` is called with the sequence number and time of the very first packet, before it
-        is sent, so that RTP-Info (RFC 2326 section 12.33) tells the truth."""
-        self._give_answer(None)  # to a PLAY that waits on another connection, which has lost the session to this one
+        is sent, so that RTP-Info (RFC 2326 section 12.33) is exact."""
+        self._give_answer(None)  # for a PLAY that waits on another connection, which has lost the session to this one
         self._control_url = control_url
         self._answer = answer
         self.played_at = now
@@ -67,7 +66,8 @@ class Playback:
         self._give_answer(RtpInfo(self._control_url, first.first_sequence, first.rtp_timestamp))
 
     def answer_at_last(self) -> None:
-        """No key frame came in time: start with what is cached, else answer without RTP-Info and keep waiting."""
+        """Called when no key frame came in time: start with the cached frames, else answer without RTP-Info and keep
+        waiting."""
         if not self.is_answered and not self._feed.start_from_cache():
             self._give_answer(None)
 
@@ -89,7 +89,7 @@ class Playback:
         return self._send_rtcp is not None and self.state == "playing" and self.is_answered
 
     def send_rtcp(self, packet: bytes) -> None:
-        """Send a compound RTCP packet, unless a multicast sender speaks to all members at once."""
+        """Send a compound RTCP packet, unless a multicast sender reports to all members at once."""
         if self._send_rtcp is not None:
             self._send_rtcp(packet)
 
@@ -100,7 +100,7 @@ class Playback:
             self.send_rtcp(report)
 
     def take_rtcp(self, packet: bytes, now: float) -> None:
-        """Keep what the viewer reports of our SSRC."""
+        """Store the client's report on the stream's SSRC."""
         for report in parse_reports(packet):
             if report.source_ssrc == self.stream.identity.ssrc:
                 self._last_report = report
@@ -109,7 +109,7 @@ class Playback:
     # --- what is known
 
     def status(self, session_id: str, peer_ip: str, now: float) -> SessionStatus:
-        """Return what metrics and API show of this session; it asks the kernel, so it is not for every frame."""
+        """Return what metrics and API show of this session. It asks the kernel, so it is too slow for every frame."""
         wire, slot, report = self.wire, self.slot, self._last_report
         backlog_bytes, tcp = wire.backlog_bytes, wire.tcp_info()
         return SessionStatus(
@@ -143,9 +143,9 @@ class Playback:
     # --- the end
 
     def leave(self) -> None:
-        """Leave stream and transport, once and for good, and let the slot keep the sums."""
+        """Leave stream and transport, and add the sums to the slot. Called once."""
         self._feed.leave()
-        del self._feed  # it holds us: together we would wait for the garbage collector
+        del self._feed  # it refers to this playback: the cycle would live until the garbage collector runs
         self.state = "ended"
         self.slot.sent_bytes += self.wire.sent_bytes
         self.slot.discarded_frames += self.wire.discarded_frames
@@ -157,7 +157,7 @@ class Playback:
 
 
 def playback_of(session: RtspSession) -> Playback:
-    """Return what a session plays that has been adopted and has not ended."""
+    """Return the playback of a session that has been adopted and has not ended."""
     assert isinstance(session.context, Playback)
     return session.context
 

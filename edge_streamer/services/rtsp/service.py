@@ -1,5 +1,5 @@
-"""The RTSP service: listeners, their connections, and the sweeps over all of them. Sessions are `sessions`' business,
-what one client says is `connection`'s.
+"""The RTSP service: listeners, their connections, and the sweeps over all of them. `sessions` has the sessions,
+`connection` serves one client.
 """
 
 import secrets
@@ -26,13 +26,14 @@ from edge_streamer.services.rtsp.slots import Admission
 from edge_streamer.services.status import EndReason
 
 SENDER_REPORT_INTERVAL_S: Final = 5.0
-"""RFC 3550 section 6.2."""
+"""The recommended minimum of RFC 3550 section 6.2."""
 SWEEP_INTERVAL_S: Final = 0.2
-"""A quarter of a second with the slack."""
+"""With the timer's slack, a sweep comes every quarter of a second."""
 
 
 class RtspService:
-    """What the application starts, reconfigures and ends. `gate` and `sessions` know who is there."""
+    """The RTSP server, which `app` starts, reconfigures and ends. `gate` counts its connections, `sessions` has its
+    sessions."""
 
     def __init__(
         self,
@@ -59,10 +60,10 @@ class RtspService:
     def apply(
         self, settings: RtspSettings, groups: Mapping[str, GroupAddress], new_authorizer: Callable[[], Authorizer]
     ) -> None:
-        """Take other settings for the connections and sessions to come; those that are there go on as they are.
+        """Apply other settings to new connections and sessions; existing ones go on unchanged.
 
-        What clients were told must not change: `session_timeout_s`, `udp_ports`, `dead_after_s`, and the groups of
-        streams that are there already.
+        Values that clients were told must not change: `session_timeout_s`, `udp_ports`, `dead_after_s`, and the groups
+        of existing streams.
         """
         self._settings = settings
         self._limits = limits_of(settings)
@@ -81,7 +82,8 @@ class RtspService:
     def connect(self, channel: Channel) -> RtspConnection:
         """Serve the client behind `channel`.
 
-        The caller hands on what the channel receives, and calls `sweep` a few times a second.
+        The caller passes the bytes that the channel receives to the connection, and calls its `sweep` a few times a
+        second.
         """
         protocol = RtspServerProtocol(
             ConnectionPeer(channel.connection_id, channel.peer_host, host_of(channel.local_address)),
@@ -101,7 +103,7 @@ class RtspService:
         self.sessions.send_reports()
 
     def _sweep(self) -> None:
-        """End who is dead without a sign: readers that never drain, sessions that nobody renews."""
+        """End clients that died silently: readers whose backlog does not drain, sessions that are not renewed."""
         self._timer = self._loop.call_later(SWEEP_INTERVAL_S, self._sweep, slack_s=FRAME_SLACK_S)
         for connection in self.listeners.delegates:
             connection.sweep()

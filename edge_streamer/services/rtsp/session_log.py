@@ -1,6 +1,6 @@
-"""A session's beginning and end as the log tells them.
+"""The log events of a session's begin and end.
 
-Called by `sessions`; the words stand in `logs.events`.
+Called by `sessions`; their texts stand in `logs.events`.
 """
 
 from edge_streamer.logs.events import SessionEnded, SessionOpened
@@ -22,7 +22,7 @@ def session_opened(session: RtspSession, playback: Playback) -> SessionOpened:
 
 
 def session_ended(session: RtspSession, playback: Playback, reason: EndReason, now: float) -> SessionEnded:
-    """Return the event of a session that is about to be let go, while its backlog can still be seen."""
+    """Return the event of a session's end; called before its transport is closed, while its backlog is known."""
     wire = playback.wire
     return SessionEnded(
         reason=reason,

@@ -1,7 +1,7 @@
 """The sessions of the RTSP service: the one place where a session begins and ends.
 
-SETUP is `open`, which admits the session and opens its transport, and `adopt`, once the protocol has the session too.
-However a session ends, it passes `finish`, so that slots, ports, counters and the log agree.
+SETUP has two steps: `open` admits the session and opens its transport, and `adopt` completes it once the protocol has
+the session too. However a session ends, it passes `finish`, so that slots, ports, counters and the log agree.
 """
 
 import logging
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class RtspSessions:
-    """All sessions of all connections. `table` is what the protocol knows of them."""
+    """All sessions of all connections. `table` is the protocol's table of them."""
 
     def __init__(self, loop: Loop, table: SessionTable, admission: Admission, udp_ports: PortRange) -> None:
         self.table = table
@@ -58,12 +58,12 @@ class RtspSessions:
     ) -> tuple[Playback, TransportReply] | int:
         """Return a playback and the transport to answer with, or the status to refuse SETUP with.
 
-        `session` is the one whose transport a second SETUP replaces (rule 13: ffmpeg and ExoPlayer fall back to TCP
-        so); it keeps its slot and counts once.
+        `session` is None for a new session, else the session whose transport a second SETUP replaces (ffmpeg and
+        ExoPlayer fall back to TCP this way); it keeps its slot and counts once.
         """
         slot = playback_of(session).slot if session else self._admit(channel.peer_host)
         if slot is None:
-            return 453  # Not Enough Bandwidth (RFC 2326 section 11.3.4): what clients know as "too many"
+            return 453  # Not Enough Bandwidth (RFC 2326 section 11.3.4): clients take it for "too many sessions"
         opened = self._open_transport(stream, offer, channel)
         if isinstance(opened, int):
             if session is None:
@@ -90,7 +90,7 @@ class RtspSessions:
             return 503
 
     def adopt(self, playback: Playback, session: RtspSession) -> None:
-        """Join what the protocol and what the stream know of a session."""
+        """Attach `playback` to the protocol's session, in place of the playback that a second SETUP replaces."""
         replaced, session.context = session.context, playback
         playback.client = client_family(session.user_agent)
         playback.on_fault = partial(self._on_fault, session)
@@ -103,7 +103,7 @@ class RtspSessions:
             log_event(log, session_opened(session, playback))
 
     def _events(self, session: RtspSession, playback: Playback) -> WireEvents:
-        """Return what `playback`'s wire tells: RTCP, and an end of its own, which is posted for the next turn."""
+        """Return the callbacks of `playback`'s wire: RTCP, and ends that the wire finds, posted for the next turn."""
 
         def on_rtcp(packet: bytes) -> None:
             self.table.renew(session, self._loop.now())
@@ -127,7 +127,7 @@ class RtspSessions:
     # --- a session ends
 
     def finish(self, session: RtspSession, reason: EndReason) -> None:
-        """Let go of a session that the protocol has ended; nothing happens when it is over already."""
+        """Release the playback of a session that the protocol has ended; without effect when it is released."""
         playback = session.context
         if not isinstance(playback, Playback):
             return
@@ -141,8 +141,8 @@ class RtspSessions:
         log_event(log, ended)
 
     def end(self, session: RtspSession, reason: EndReason) -> None:
-        """End a session from our side: BYE, then the connection of an interleaved one (rule 24 of the clients), unless
-        it has other sessions: they go on."""
+        """End a session from the server's side: send BYE, then close the connection of an interleaved session, unless
+        the connection has other sessions, which go on."""
         playback = session.context
         if not isinstance(playback, Playback):
             return
@@ -153,7 +153,7 @@ class RtspSessions:
             playback.wire.channel.close_when_sent(CloseReason.LOCAL)
 
     def kick(self, session_id: str) -> bool:
-        """End the session of that id because an operator wants it so; False when there is none."""
+        """End the session of that id at an operator's request; False when there is none."""
         session = self.table.get(session_id)
         if session is None or not isinstance(session.context, Playback):
             return False
@@ -167,7 +167,7 @@ class RtspSessions:
                 self.end(session, reason)
 
     def end_idle(self) -> None:
-        """End the sessions whose peers were silent for too long."""
+        """End the sessions whose clients were silent for too long."""
         for event in self.table.expire(self._loop.now()):
             self.finish(event.session, EndReason.IDLE)
 
@@ -204,13 +204,13 @@ class RtspSessions:
         return any(playback.stream is stream for _session, playback in self.playbacks())
 
     def statuses(self) -> tuple[SessionStatus, ...]:
-        """Return one status a session, by their slots."""
+        """Return one status for each session, in the order of the slots."""
         now = self._loop.now()
         playbacks = sorted(self.playbacks(), key=lambda each: each[1].slot.number)
         return tuple(playback.status(session.id, session.peer_host, now) for session, playback in playbacks)
 
     def traffic(self) -> RtspCounters:
-        """Return sums of bytes, packets and discarded frames, those of the living counted in."""
+        """Return sums of bytes, packets and discarded frames, including those of sessions that go on."""
         sums = RtspCounters(
             sent_bytes=self.counters.sent_bytes.copy(),
             sent_packets=self.counters.sent_packets.copy(),

@@ -1,7 +1,7 @@
-"""What an operator may say of RTSP: the sections `[rtsp]` and `[multicast]`, and what follows from their values.
+"""The settings of RTSP: the sections `[rtsp]` and `[multicast]`, and values derived from them.
 
-The annotations of a field are its only place: `config` reads and checks a file by them, and `docs/configuration.md` is
-written from them. The services take the values as they are; `RtspService.apply` takes other ones while it runs.
+A field's annotations stand only here: `config` reads and checks a file by them, and `docs/configuration.md` is written
+from them. The services use the values as they are; `RtspService.apply` applies changed values while the service runs.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,8 +33,8 @@ class RtspSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     transports: Annotated[
         frozenset[Literal["tcp", "udp", "multicast"]],
         Meta(
-            description="How media may travel: `tcp` is interleaved in the RTSP connection, `udp` is unicast, "
-            "`multicast` is once for all viewers, to where `[multicast]` says.",
+            description="Transports that clients may use: `tcp` is interleaved in the RTSP connection, `udp` is "
+            "unicast, `multicast` sends once for all viewers, to the groups of `[multicast]`.",
             min_length=1,
             extra={"allowed": 'a list of "tcp", "udp" and "multicast", at least one'},
         ),
@@ -42,7 +42,7 @@ class RtspSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     session_timeout_s: Annotated[
         int,
         Meta(
-            description="Session time-out that viewers are told, in seconds (RFC 2326 section 12.37).",
+            description="Session time-out that clients are told, in seconds (RFC 2326 section 12.37).",
             ge=10,
             le=3600,
             extra={"restart_only": True, "limit": "shown"},
@@ -54,7 +54,7 @@ class RtspSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     max_sessions_per_address: Annotated[
         int,
         Meta(
-            description="Sessions at the same time from one IP address, of IPv6 from one /64 network.",
+            description="Sessions at the same time from one IPv4 address or one IPv6 /64 network.",
             ge=1,
             le=10_000,
             extra={"limit": "counted"},
@@ -69,7 +69,7 @@ class RtspSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     max_connections_per_address: Annotated[
         int,
         Meta(
-            description="Open RTSP connections from one IP address, of IPv6 from one /64 network.",
+            description="Open RTSP connections from one IPv4 address or one IPv6 /64 network.",
             ge=1,
             le=10_000,
             extra={"limit": "counted"},
@@ -79,7 +79,7 @@ class RtspSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         int,
         Meta(
             description="A connection is closed after this many seconds without a session; each answered DESCRIBE or "
-            "SETUP begins them anew.",
+            "SETUP starts them again.",
             ge=2,
             le=300,
             extra={"limit": "counted"},
@@ -110,12 +110,12 @@ class RtspSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def session_expiry_s(self) -> float:
-        """After how many seconds without a sign of life a session is ended."""
+        """Seconds without a sign of life after which a session is ended."""
         return self.session_timeout_s * EXPIRY_FACTOR
 
 
 def limits_of(settings: RtspSettings) -> RtspLimits:
-    """Return what the protocol objects of new connections go by: the settings of the same names, and fixed limits."""
+    """Return the limits of the protocol objects of new connections: the settings of the same names, and fixed ones."""
     return msgspec.convert(settings, RtspLimits, from_attributes=True)
 
 
@@ -134,12 +134,12 @@ def _read_network(value: object) -> str:
 
 
 class MulticastSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[multicast]`: one group a stream."""
+    """`[multicast]`: one group for each stream."""
 
     network: Annotated[
         str,
         Meta(
-            description="Where groups are: the first stream has the first address, the second stream the next one.",
+            description="Addresses of the groups: the first stream has the first one, the second stream the next one.",
             extra={
                 "read": _read_network,
                 "allowed": 'a multicast network such as "239.255.42.0/24" or "ff15::42:0/120", not 224.0.0.0/24',
@@ -160,7 +160,7 @@ class MulticastSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     ttl: Annotated[
         int,
         Meta(
-            description="How far packets go: 1 stays in this network, each router takes one.",
+            description="Time to live (IPv6: hop limit) of packets: 1 stays in this network, each router takes one.",
             ge=1,
             le=255,
             extra={"restart_only": True},
@@ -170,7 +170,7 @@ class MulticastSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
         Annotated[
             str,
             Meta(
-                description="The network device to send from, such as `eth0`. Left out: as the routing table says.",
+                description="The network device to send from, such as `eth0`. Left out: the routing table decides.",
                 pattern=r"\A[^\s/\x00]{1,15}\Z",
                 extra={"allowed": "the name of a network device, 1 to 15 characters", "restart_only": True},
             ),
@@ -180,7 +180,7 @@ class MulticastSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     @property
     def as_network(self) -> IPv4Network | IPv6Network:
-        """`network` to count in."""
+        """`network` as a value with addresses to count."""
         return ip_network(self.network)
 
 

@@ -1,7 +1,7 @@
-"""Which sessions are let in, and session slots: small numbers that keep the cardinality of per-session metrics bounded.
+"""Admission of sessions, and session slots: small numbers that keep the cardinality of per-session metrics bounded.
 
 A session takes the lowest free slot. A slot's counters belong to the slot and only grow, over all its occupants, so
-that Prometheus' `rate()` holds when one session ends and another takes its place.
+that Prometheus' `rate()` stays correct when one session ends and another takes its place.
 """
 
 import heapq
@@ -22,7 +22,7 @@ class Slot:
 
 
 class SlotTable:
-    """`limit` slots, numbered from 0. A lower limit counts for those who come."""
+    """`limit` slots, numbered from 0. A lowered limit applies to new sessions only."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -44,9 +44,9 @@ class SlotTable:
 
 
 class Admission:
-    """Lets in `slots.limit` sessions in all and `per_address` of a peer's address, or of its IPv6 network.
+    """Admits `slots.limit` sessions in all, and `per_address` from one IPv4 address or one IPv6 /64 network.
 
-    Limits may be changed; a lower one counts for the sessions to come.
+    Limits may be changed; a lowered one applies to new sessions only.
     """
 
     def __init__(self, *, total: int, per_address: int) -> None:
@@ -56,11 +56,11 @@ class Admission:
 
     @property
     def open(self) -> int:
-        """Sessions that are in now."""
+        """The number of sessions that are admitted now."""
         return self._open.total()
 
     def admit(self, peer_host: str) -> Slot | str:
-        """Return the slot of a new session, or the key of the limit that keeps it out."""
+        """Return the slot of a new session, or the key of the limit that it would exceed."""
         key = network_key(peer_host)
         if self._open[key] >= self.per_address:
             return "rtsp.max_sessions_per_address"
@@ -71,7 +71,7 @@ class Admission:
         return slot
 
     def dismiss(self, peer_host: str, slot: Slot) -> None:
-        """Take a session out."""
+        """Free the place of a session that has ended."""
         self.slots.release(slot)
         key = network_key(peer_host)
         self._open[key] -= 1

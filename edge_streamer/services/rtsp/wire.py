@@ -1,8 +1,8 @@
-"""The seam between a session and its transport; each transport is a module of `transports`.
+"""The interface between a session and its transport; each transport is a module of `transports`.
 
-SETUP opens a transport, which brings an `OpenedTransport`: the reply, the `Wire` whose traffic and backlog the session
-shows, and the `Feed` that the session joins at PLAY. What the stream itself delivers frames to is behind the feed: the
-session's own wire, or one sender for a whole multicast group.
+SETUP opens a transport, which returns an `OpenedTransport`: the reply, the `Wire` whose traffic and backlog the session
+shows, and the `Feed` that the session joins at PLAY. Behind the feed stands what the stream delivers frames to: the
+session's wire, or one sender for a whole multicast group.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from edge_streamer.services.rtsp.channel import Channel
 
 
 class Traffic(Protocol):
-    """What has been sent somewhere."""
+    """Counters of what has been sent over a transport."""
 
     @property
     def name(self) -> str:
@@ -38,10 +38,10 @@ class Traffic(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class WireEvents:
-    """What a wire tells its session. `peer_host` is the client's address without its port.
+    """The callbacks of a wire to its session. `peer_host` is the client's address without its port.
 
-    `on_rtcp` takes a compound RTCP packet of the client, `on_gone` means that the network says that the client is gone,
-    `on_failed` that our own code raised.
+    `on_rtcp` takes a compound RTCP packet of the client, `on_gone` is called when the network reports that the client
+    is gone, `on_failed` when the server's code raised.
     """
 
     peer_host: str
@@ -51,7 +51,7 @@ class WireEvents:
 
 
 class Wire(Traffic, Protocol):
-    """What a session shows of its transport, from SETUP to its end."""
+    """A session's transport as the session sees it, from SETUP to its end."""
 
     @property
     def channel(self) -> Channel | None:
@@ -71,7 +71,7 @@ class Wire(Traffic, Protocol):
         """Begin to tell the session of `events`; called once, when SETUP is answered."""
 
     def close(self) -> None:
-        """Give back what belongs to this viewer alone, and tell the session nothing more."""
+        """Release what belongs to this viewer alone, and call the session back no more."""
 
 
 class FedSession(Protocol):
@@ -81,10 +81,10 @@ class FedSession(Protocol):
         """Answer PLAY: `first` is sent next."""
 
     def answer_at_last(self) -> None:
-        """Answer PLAY if that is still to be done, whether or not there is a frame to start with."""
+        """Answer PLAY if it is unanswered, whether or not there is a frame to start with."""
 
     def on_fault(self, error: Exception) -> None:
-        """End: our own code raised `error` while a frame was sent to this session."""
+        """End the session: the server's code raised `error` while it sent a frame to this session."""
 
 
 class Feed(Protocol):
@@ -94,10 +94,10 @@ class Feed(Protocol):
         """Begin at a key frame; PLAY is answered then, or before."""
 
     def leave(self) -> None:
-        """Stop. Nothing happens when the session does not play."""
+        """Stop; without effect when the session does not play."""
 
     def start_from_cache(self) -> bool:
-        """Begin with what was sent since the last key frame; False when that cannot be."""
+        """Begin with the cached frames since the last key frame; False when there are none for this session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +112,15 @@ class OpenedTransport:
 
 
 class Transport(Protocol):
-    """One of the ways in which media can leave."""
+    """One way in which media leaves."""
 
     def open(self, stream: Stream, offer: TransportOffer, channel: Channel) -> OpenedTransport:
-        """Open what a session needs that came with `offer` over `channel`. TransportLimitError when a limit is reached,
-        OSError when this machine cannot serve the offer."""
+        """Open the transport of a session whose SETUP came with `offer` over `channel`. TransportLimitError when a
+        limit is reached, OSError when this machine cannot serve the offer."""
 
 
 class TransportLimitError(OSError):
-    """A transport has no room for another session; `limit` is the key of what it has reached."""
+    """A transport has no room for another session; `limit` is the key of the limit that it has reached."""
 
     def __init__(self, limit: str, error: OSError) -> None:
         super().__init__(error.errno, error.strerror)

@@ -1,7 +1,7 @@
 """RTP and RTCP interleaved in the viewer's RTSP connection (RFC 2326 section 10.12).
 
-`deliver` costs one dictionary look-up and one system call a frame. Viewers who take the same bytes are sent to in a
-`batch`, without a call of `deliver` for each.
+`deliver` costs one dictionary look-up and one system call for each frame. A `batch` sends to the viewers that get the
+same bytes, without a call of `deliver` for each.
 """
 
 from collections.abc import Callable
@@ -66,7 +66,7 @@ class TcpWire:
     name = "tcp"
 
     def __init__(self, channel: Channel, channels: tuple[int, int], write_budget_bytes: Callable[[], int]) -> None:
-        """`write_budget_bytes` is the stream's; on `channel` may wait the sum of its sessions' budgets."""
+        """`write_budget_bytes` is the stream's; the limit of `channel` is the sum of its sessions' budgets."""
         self.channel = channel
         self._write_budget_bytes = write_budget_bytes
         channel.queue.add_limit(write_budget_bytes)
@@ -86,7 +86,7 @@ class TcpWire:
     @property
     def connection(self) -> TcpConnection:
         """The channel of a wire with a batch kind."""
-        assert isinstance(self.channel, TcpConnection), "batch_kind() asks before"
+        assert isinstance(self.channel, TcpConnection), "batch_kind() has checked it"
         return self.channel
 
     @property
@@ -114,7 +114,8 @@ class TcpWire:
         return self.channel.info().counted_from(self._retransmits_before)
 
     def start(self, events: WireEvents) -> None:
-        """Nothing to start: the RTSP connection reads the client's RTCP and finds the end of its own channel."""
+        """Called at SETUP; nothing is to be started, since the RTSP connection reads the client's RTCP and finds the
+        end of its channel."""
 
     def prepare(self, bytes_per_second: float) -> None:
         """Bound what the kernel may hold for this viewer by its stream's rate."""
@@ -126,17 +127,17 @@ class TcpWire:
         self._sent_packets += frame.packet_count
 
     def send_rtcp(self, packet: bytes) -> None:
-        """Send RTCP right after the frame that is on the wire: a report that waited behind a backlog would lie."""
+        """Send RTCP right after the frame that is on the wire: behind a backlog, a report's time would be wrong."""
         self.channel.send(pack(">cBH", b"$", self._rtcp_channel, len(packet)) + packet)
 
     def close(self) -> None:
-        """Take the budget back and keep the connection: it may set up another session."""
+        """Take the budget off the connection's limit and keep the connection: its client may set up another session."""
         self.channel.queue.remove_limit(self._write_budget_bytes)
 
 
 class SkippingTcpWire(TcpWire):
-    """As `TcpWire`, for a stream with `slow_readers = "skip"`: a viewer whose backlog passes the budget loses whole
-    frames up to a key frame that finds its queue drained, and stays. It never loses part of a frame."""
+    """As `TcpWire`, for a stream with `slow_readers = "skip"`: a viewer whose backlog exceeds the budget stays, but
+    loses whole frames until a key frame finds its queue drained. It never loses part of a frame."""
 
     __slots__ = ("_ask_for_key_frame", "_is_skipping")
 
@@ -167,9 +168,9 @@ class SkippingTcpWire(TcpWire):
             super().deliver(frame)
 
     def close(self) -> None:
-        """Take budget and overflow back: the next viewer of this connection may be of another kind."""
+        """Remove budget and `on_overflow`: the next session of this connection may have another kind of wire."""
         super().close()
-        if self.channel.on_overflow == self._skip:  # and not yet that viewer's
+        if self.channel.on_overflow == self._skip:  # unless the next session has set it already
             self.channel.on_overflow = None
 
     def _may_resume(self, frame: PacketizedFrame) -> bool:
@@ -183,7 +184,7 @@ class SkippingTcpWire(TcpWire):
 
 
 def batch_kind(wire: TcpWire) -> BatchKind | None:
-    """Return what makes a viewer with this wire one of many; None when it is not."""
+    """Return the batch kind of viewers with this wire; None for a wire that no batch may send to."""
     if type(wire) is not TcpWire or not isinstance(wire.channel, TcpConnection):
         return None
     return BatchKind(wire.rtp_channel, partial(InterleavedBatch, wire.rtp_channel))

@@ -1,13 +1,14 @@
-"""Multicast: one sender for a stream, whatever number of sessions listen to its group.
+"""Multicast: one sender for each stream, however many sessions listen to its group.
 
-A `MulticastSender` is what its stream delivers to, once a frame. A session does not join the stream: as a
-`MulticastMember` it joins the sender, which plays while one of its members does, so a frame costs nothing for each of
-them. The sender's sockets are open from the first SETUP, so that a machine without a route to the group says 461 and
-the client takes another transport, to the end of the last session, when the group is sent BYE. Reports go to the group,
-once for all members (RFC 3550 section 6.2).
+The stream delivers each frame once, to a `MulticastSender`. A session does not join the stream: as a `MulticastMember`
+it joins the sender, which plays while at least one member plays, so the cost of a frame does not depend on their
+number. The sender's sockets are open from the first SETUP, so that a machine without a route to the group answers 461
+and the client takes another transport, until the last session has ended, when the group is sent BYE. Reports go to the
+group, once for all members (RFC 3550 section 6.2).
 
-What one viewer would have got alone, everybody gets or nobody: a viewer that joins is given a key frame as soon as the
-stream's rule allows to ask for one, and never the frames since the last, which all others have had.
+Every packet reaches all members. When another viewer joins, the sender therefore asks for a key frame as soon as the
+stream's rate limit for such requests allows, and never repeats the frames since the last key frame, which the other
+members have had.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,7 +29,7 @@ class MulticastTransport:
     def __init__(
         self, loop: Loop, addresses: Mapping[str, GroupAddress], cname: str, on_closed: Callable[[Traffic], None]
     ) -> None:
-        """`addresses` has the streams' groups by name; `on_closed` is given what a sender has sent, at its end."""
+        """`addresses` has the streams' groups by name; `on_closed` is given the traffic of each sender that ends."""
         self._loop = loop
         self.addresses = addresses
         self._cname = cname
@@ -36,8 +37,8 @@ class MulticastTransport:
         self._senders: dict[Stream, MulticastSender] = {}
 
     def open(self, stream: Stream, offer: TransportOffer, channel: Channel) -> OpenedTransport:
-        """Make one more session a member; OSError when the group is out of reach. The offer says nothing that counts:
-        the server alone decides where it sends."""
+        """Make one more session a member; OSError when the group is out of reach. The offer is ignored: the server
+        alone decides where it sends."""
         del offer, channel
         sender = self._senders.get(stream) or self._open_sender(stream)
         address = sender.group.address
@@ -63,12 +64,12 @@ class MulticastTransport:
             sender.send_report(now)
 
     def traffic(self) -> tuple[Traffic, ...]:
-        """Return what the living senders have sent."""
+        """Return the traffic of the open senders."""
         return tuple(self._senders.values())
 
 
 class MulticastSender:
-    """The stream's `Viewer` that sends to its group while one of the members plays."""
+    """The stream's `Viewer` that sends to its group while at least one of the members plays."""
 
     name = "multicast"
     batch_kind = None
@@ -96,12 +97,12 @@ class MulticastSender:
 
     @property
     def sent_bytes(self) -> int:
-        """RTP bytes that the kernel took, once for everybody."""
+        """RTP bytes that the kernel took, counted once for all members."""
         return self.group.sender.sent_bytes
 
     @property
     def sent_packets(self) -> int:
-        """RTP packets that the kernel took, once for everybody."""
+        """RTP packets that the kernel took, counted once for all members."""
         return self.group.sender.sent_packets
 
     # --- sessions come and go
@@ -111,7 +112,7 @@ class MulticastSender:
         self._members[member] = None
 
     def remove(self, member: "MulticastMember") -> None:
-        """Say goodbye to the group when its last session has ended."""
+        """Remove a session that has ended; after the last one, send BYE to the group and close it."""
         del self._members[member]
         if not self._members:
             if self._has_started:
@@ -120,7 +121,7 @@ class MulticastSender:
             self._on_closed(self)
 
     def play(self, member: "MulticastMember", session: FedSession, now: float) -> None:
-        """Answer PLAY at once, without RTP-Info: the next packet's time is not known. Then see to a key frame."""
+        """Answer PLAY at once, without RTP-Info: the next packet's time is not known. Then ask for a key frame."""
         self._playing.add(member)
         session.answer_at_last()
         if member not in self._playing:
@@ -142,13 +143,13 @@ class MulticastSender:
     # --- the stream's calls
 
     def start(self, first: PacketizedFrame) -> None:
-        """Begin with a report: it says when `first` was taken."""
+        """Send a report before `first`: it tells when `first` was captured."""
         del first
         self._has_started = True
         self.send_report(self._loop.now())
 
     def deliver(self, frame: PacketizedFrame) -> None:
-        """Send a frame to the group, and remind the source of a key frame that it owes."""
+        """Send a frame to the group, and ask again for a key frame that has not come yet."""
         if not self.group.send_runs(frame.datagrams()):
             self.discarded_frames += 1
         if frame.is_key_frame:
@@ -157,7 +158,7 @@ class MulticastSender:
             self._ask_for_key_frame(self._loop.now())
 
     def on_fault(self, error: Exception) -> None:
-        """A frame could not be sent, by a fault of ours: end the sessions."""
+        """End all sessions of the group: the server's code raised `error` while it sent a frame."""
         self._loop.report_fault(error, None)
         self._give_up()
 
@@ -180,15 +181,15 @@ class MulticastSender:
 
     def _take_rtcp(self, packet: bytes, host: str) -> None:
         if sender_ssrc(packet) in (None, self.stream.identity.ssrc):
-            return  # garbage, or what we have sent ourselves
+            return  # garbage, or a packet of this sender
         for member in tuple(self._members):
             if member.events is not None and member.events.peer_host == host:
                 member.events.on_rtcp(packet)
 
 
 class MulticastMember:
-    """A session's share of a group, its `Wire` and its `Feed`. Nothing is sent for it alone: it has no traffic and no
-    backlog of its own."""
+    """A session's membership in a group: its `Wire` and its `Feed`. No packet is sent for one member alone, so its
+    traffic and its backlog are 0."""
 
     name = "multicast"
     channel = None
@@ -205,7 +206,7 @@ class MulticastMember:
     # --- the wire
 
     def start(self, events: WireEvents) -> None:
-        """Hear what the session's host reports to the group, and when the sender fails."""
+        """Pass on the reports of the session's host to the group, and a failure of the sender."""
         self.events = events
 
     def oldest_unsent_age_s(self, now: float) -> float:
@@ -217,20 +218,20 @@ class MulticastMember:
         """None: media goes by UDP."""
 
     def close(self) -> None:
-        """Leave the group to the others."""
+        """End the membership; the group stays open for the other members."""
         self._sender.remove(self)
         self.events = None
 
     # --- the feed
 
     def join(self, session: FedSession, now: float) -> None:
-        """Have the sender play, if it does not yet."""
+        """Begin to play; the sender joins the stream if it has not yet."""
         self._sender.play(self, session, now)
 
     def leave(self) -> None:
-        """Let the sender pause, if no other member plays."""
+        """Stop playing; the sender leaves the stream if no other member plays."""
         self._sender.pause(self)
 
     def start_from_cache(self) -> bool:
-        """False: the other members have had the frames since the last key frame."""
+        """Return False: the other members have had the frames since the last key frame."""
         return False

@@ -1,6 +1,6 @@
 """RTP and RTCP over a pair of UDP ports for each session (RFC 3550 section 11).
 
-`deliver` costs one system call a run of packets.
+`deliver` costs one system call for each run of packets.
 """
 
 from edge_streamer.media.stream import Stream
@@ -45,11 +45,11 @@ class UdpWire:
         self.discarded_frames = 0
 
     def start(self, events: WireEvents) -> None:
-        """Read the client's RTCP, and the ICMP errors that its sockets bring."""
+        """Begin to read the client's RTCP, and the ICMP errors of the sockets."""
         self._pair.start(self._loop, events.on_rtcp, events.on_gone, events.on_failed)
 
     def prepare(self, bytes_per_second: float) -> None:
-        """Nothing to prepare at PLAY: the sockets take a whole key frame at any rate."""
+        """Called at PLAY; nothing is to be prepared, since the sockets take a whole key frame at any rate."""
 
     @property
     def sent_bytes(self) -> int:
@@ -75,7 +75,7 @@ class UdpWire:
         """None: the media's path is not the RTSP connection's."""
 
     def deliver(self, frame: PacketizedFrame) -> None:
-        """Send the frame's runs; one that the send buffer did not take whole counts as discarded."""
+        """Send the frame's runs of packets; a frame that the send buffer did not take whole counts as discarded."""
         if not self._pair.send_runs(frame.datagrams()):
             self.discarded_frames += 1
 

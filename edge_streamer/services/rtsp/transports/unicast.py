@@ -1,4 +1,4 @@
-"""What the transports share that send a stream to each session by itself: the stream's `Viewer` in front of a wire."""
+"""The common part of the transports that send to each session separately: the stream's `Viewer` in front of a wire."""
 
 from typing import Protocol
 
@@ -22,13 +22,13 @@ class UnicastWire(Wire, Protocol):
 
 
 class UnicastFeed:
-    """One session's `Feed` and the stream's `Viewer` of it."""
+    """One session's `Feed`, which is also the stream's `Viewer`."""
 
     def __init__(self, stream: Stream, wire: UnicastWire, batch_kind: BatchKind | None) -> None:
-        """`batch_kind` is for wires that may be sent to in one loop with others."""
+        """`batch_kind` is None for a wire that no batch may send to."""
         self.wire = wire
         self.batch_kind = batch_kind
-        self.deliver = wire.deliver  # bound once: no call in between, per frame
+        self.deliver = wire.deliver  # bound once, which saves a call per frame
         self._stream = stream
         self._session: FedSession | None = None
 
@@ -60,12 +60,12 @@ class UnicastFeed:
 
     @property
     def _joined(self) -> FedSession:
-        assert self._session is not None, "a stream calls those who have joined"
+        assert self._session is not None, "a stream calls only viewers that have joined"
         return self._session
 
 
 def open_unicast(
     stream: Stream, reply: TransportReply, wire: UnicastWire, batch_kind: BatchKind | None = None
 ) -> OpenedTransport:
-    """Return what SETUP has opened: `wire`, fed by `stream` for itself alone."""
+    """Return the opened transport: `stream` feeds `wire` alone."""
     return OpenedTransport(reply, wire, UnicastFeed(stream, wire, batch_kind), wire.send_rtcp)
