@@ -16,9 +16,17 @@ BENCH_PYTHON ?= $(shell for p in /usr/bin/python3 $(PYTHON); do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BENCH_VENV := benchmarks/.cache/venv
 BENCH_STAMP := $(BENCH_VENV)/.for-benchmarks
+# Branches of edge_streamer/protocol and edge_streamer/codec that tests/{codec,ladders,protocol} reach.
+COVERED_PERCENT := 100
 LAB_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs systemd systemd-container
+# One target after the other, and at the end how long each took.
+PARTS = $(BIN)/python -m tests.tools.parts
+# The folders of tests that need the same of a machine: tests/folders.py.
+FOLDERS = $(shell $(BIN)/python -m tests.folders $(1))
+TOGETHER := --numprocesses $(or $(PROCESSES),auto) --dist loadfile
 
-.PHONY: help run test roots test-camera test-guest test-systemd check lint format types imports unit interop fuzz bench hotpath reliability docs dashboards packages clean
+.PHONY: help run check test labs lint format types imports covered quick programs alone namespaces roots test-camera \
+        test-guest test-systemd fuzz bench hotpath reliability docs dashboards packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -39,10 +47,33 @@ $(STAMP): $(VENV)
 run: $(VENV) ## start the service with a test picture (or your camera) and print the URLs to open
 	@exec $(BIN)/edge-streamer serve $(ARGS)
 
-test: $(STAMP) roots lint types imports ## everything CI checks; root, and it installs the Debian packages it needs
-	$(BIN)/pytest
+check: $(STAMP) ## the inner loop, 90 s: lint, types, imports, every test without outside programs, coverage of protocol and codec
+	@$(PARTS) lint types imports covered quick
 
-roots: $(STAMP) # the trees of Debian packages that test-camera and test-guest need, made once
+test: $(STAMP) ## all that needs no other machine, 15 minutes: check, programs, players, browsers; root for network namespaces
+	@$(PARTS) packages lint types imports covered quick programs alone namespaces
+
+labs: $(STAMP) ## the tests on other machines (root): virtual cameras in a Debian root, an emulated computer, systemd in a container
+	@$(PARTS) roots test-camera test-guest test-systemd
+
+covered: $(STAMP) # the tests of protocol/ and codec/, which alone must reach every branch of these
+	$(BIN)/pytest -q $(TOGETHER) $(call FOLDERS,covered) --cov=edge_streamer.protocol --cov=edge_streamer.codec --cov-branch \
+	  --cov-report=term-missing:skip-covered --cov-fail-under=$(COVERED_PERCENT)
+
+quick: $(STAMP) # the other tests without outside programs
+	$(BIN)/pytest -q $(TOGETHER) $(call FOLDERS,quick)
+
+programs: $(STAMP) # the service beside promtool, Prometheus and schemathesis
+	$(BIN)/pytest -q $(TOGETHER) $(call FOLDERS,programs)
+
+alone: $(STAMP) # the service beside players and browsers, where times are judged: nothing runs beside a test
+	$(BIN)/pytest -q $(call FOLDERS,alone)
+
+namespaces: $(STAMP) # the same in network namespaces; SOAK_S is the length of the soak
+	@[ "$$(id -u)" = 0 ] || { echo 'tests/netns was not run: network namespaces need root (sudo make namespaces)'; exit 1; }
+	$(BIN)/pytest -q $(call FOLDERS,namespaces)
+
+roots: $(STAMP) # the trees of Debian packages that the labs need, made once
 	@$(MAKE) packages PACKAGES='$(PACKAGES) $(LAB_PACKAGES)'
 	@$(BIN)/python -m tests.camera.root & $(BIN)/python -m tests.guest.root && $(BIN)/python -m tests.systemd.root && wait $$!
 
@@ -54,9 +85,6 @@ test-guest: roots ## V4L2 cameras of real kernel drivers, in an emulated machine
 
 test-systemd: roots ## the installed units under a real systemd, in a container (root)
 	$(BIN)/pytest tests/systemd
-
-check: $(STAMP) lint types imports ## the inner loop: no outside programs, about a minute
-	$(BIN)/pytest -q -m quick
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -71,12 +99,6 @@ types: $(STAMP)
 
 imports: $(STAMP)
 	$(BIN)/lint-imports
-
-unit: $(STAMP) ## protocol tests with branch coverage
-	$(BIN)/pytest -q tests/protocol tests/ladders --cov=edge_streamer.protocol --cov-branch --cov-report=term-missing
-
-interop: packages $(STAMP) ## only the tests with ffmpeg, GStreamer and PyAV
-	$(BIN)/pytest -m interop
 
 fuzz: $(STAMP) ## feed the RTSP parser to atheris for FUZZ_S seconds (default 60)
 	$(PIP) atheris

@@ -3,38 +3,18 @@
 import os
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-QUICK_FOLDERS = (
-    "accounts",
-    "app",
-    "benchmarks",
-    "cli",
-    "codec",
-    "config",
-    "device",
-    "docs",
-    "ladders",
-    "logs",
-    "media",
-    "protocol",
-    "runtime",
-    "services",
-    "support",
-)
-HERE = Path(__file__).parent
-pytest_plugins = ("tests.support.clips",)
+from tests.folders import QUICK, group_of
+
+pytest_plugins = ("tests.support.clips", "tests.support.loop", "tests.support.rtsp.ladder", "tests.support.supervised")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     for item in items:
-        folder = item.path.relative_to(HERE).parts[0]
-        if folder in QUICK_FOLDERS or folder.endswith(".py"):
+        if group_of(item.path) in QUICK:
             item.add_marker(pytest.mark.quick)
-        if folder == "interop":
-            item.add_marker(pytest.mark.interop)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

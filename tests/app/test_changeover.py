@@ -5,10 +5,8 @@ import pytest
 from edge_streamer.app.changeover import PATIENCE_S, TRANSITIONS, Changeover, ChangeoverEvent, ChangeoverState
 from edge_streamer.media.stream import Stream
 from edge_streamer.services.status import EndReason
-from tests.support.loop import clock, loop, pass_time
+from tests.support.loop import pass_time
 from tests.tools.generated_docs import rendered_block, written_block
-
-__all__ = ["clock", "loop"]
 
 
 class Watched:

@@ -9,9 +9,7 @@ import pytest
 from edge_streamer.app.reload_reader import Reloader
 from edge_streamer.config.toml import ConfigError
 from edge_streamer.services.status import ReloadOutcome
-from tests.support.loop import clock, loop, no_descriptor_left, turn_until
-
-__all__ = ["clock", "loop", "no_descriptor_left"]
+from tests.support.loop import turn_until
 
 APPLIED: Final = ReloadOutcome(changed=("main",))
 

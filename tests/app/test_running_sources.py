@@ -18,9 +18,7 @@ from edge_streamer.media.stream import Stream
 from edge_streamer.services.status import EndReason
 from tests.app.test_reload_plan import camera, loaded, pattern
 from tests.support.frames import key_frame
-from tests.support.loop import clock, loop, pass_time
-
-__all__ = ["clock", "loop"]
+from tests.support.loop import pass_time
 
 
 @dataclass(eq=False)

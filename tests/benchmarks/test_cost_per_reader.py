@@ -14,9 +14,6 @@ import pytest
 
 from edge_streamer.runtime.loop import Loop
 from tests.support.hall import Cost, Hall, bytecodes_of
-from tests.support.loop import clock, loop, no_descriptor_left
-
-__all__ = ["clock", "loop", "no_descriptor_left"]
 
 FEW: Final = 5
 MANY: Final = 25

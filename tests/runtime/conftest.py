@@ -2,10 +2,6 @@
 
 import pytest
 
-from tests.support.loop import clock, loop, no_descriptor_left
-
-__all__ = ["clock", "loop", "no_descriptor_left"]
-
 
 @pytest.fixture(autouse=True)
 def _nothing_left(no_descriptor_left: None) -> None: ...

@@ -17,11 +17,9 @@ from edge_streamer.services.http.service import HttpService
 from edge_streamer.services.http.settings import HttpSettings
 from edge_streamer.services.rtsp.service import RtspService
 from edge_streamer.services.rtsp.settings import RtspSettings
-from tests.support.loop import HandClock, clock, loop, no_descriptor_left, turn_until
+from tests.support.loop import HandClock, turn_until
 from tests.support.peer_client import TextClient
 from tests.support.rtsp.digest_client import DigestClient, parse_challenge
-
-__all__ = ["clock", "loop", "no_descriptor_left"]
 
 ALICE = DigestClient("alice", "a good password")
 WRONG = DigestClient("alice", "a bad password")

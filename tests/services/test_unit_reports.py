@@ -8,10 +8,8 @@ import pytest
 from edge_streamer.device.systemd import Notifier
 from edge_streamer.services.status import StreamStatus
 from edge_streamer.services.unit_reports import READY_WITHIN_S, STATUS_INTERVAL_S, UnitReporter, UnitState
-from tests.support.loop import clock, loop, pass_time
+from tests.support.loop import pass_time
 from tests.support.service_status import a_stream
-
-__all__ = ["clock", "loop"]
 
 WATCHDOG_S = 15.0
 DOWN = {"is_up": False, "reason": "no such device"}

@@ -22,10 +22,7 @@ from edge_streamer.services.http.routes import Finder
 from edge_streamer.services.live.routes import LiveRoutes
 from edge_streamer.services.metrics.exposition import MetricsExposition, ServiceCollector
 from edge_streamer.services.web.page import PageRoutes
-from tests.support.loop import clock, loop
 from tests.support.service_status import a_status
-
-__all__ = ["clock", "loop"]
 
 
 class Logins:

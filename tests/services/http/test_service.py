@@ -12,10 +12,8 @@ from edge_streamer.services.http.access import Refusal
 from edge_streamer.services.http.answers import DeferredResponse, Respond
 from edge_streamer.services.http.service import DEFERRED_LIMIT_S, HttpService
 from edge_streamer.services.http.settings import HttpSettings
-from tests.support.loop import clock, loop, no_descriptor_left, pass_time, take_faults, turn_until
+from tests.support.loop import pass_time, take_faults, turn_until
 from tests.support.peer_client import TextClient
-
-__all__ = ["clock", "loop", "no_descriptor_left"]
 
 HEAD_TIMEOUT_S = 10.0
 IDLE_TIMEOUT_S = 30.0

@@ -24,11 +24,9 @@ from edge_streamer.services.live.stream import LiveStream
 from edge_streamer.services.live.viewer import BEHIND_S, LiveViewer
 from tests.support.browser.live_browser import LiveBrowser
 from tests.support.frames import PPS, SPS, TICKS_A_FRAME, annex_b, frame, key_frame
-from tests.support.loop import HandClock, clock, loop, no_descriptor_left, pass_time, take_faults, turn_until
+from tests.support.loop import HandClock, pass_time, take_faults, turn_until
 from tests.support.peer_client import PeerClient
 from tests.support.service_status import a_status, a_stream
-
-__all__ = ["clock", "loop", "no_descriptor_left"]
 
 FRAME_S = TICKS_A_FRAME / CLOCK_HZ
 OTHER_SPS = bytes.fromhex("6742c01fda014016e840000003004000000f23c60ca8")  # 1280x720

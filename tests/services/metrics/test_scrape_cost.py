@@ -17,11 +17,8 @@ from edge_streamer.services.rtsp.slots import Slot
 from edge_streamer.services.rtsp.transports.interleaved import TcpWire
 from edge_streamer.services.rtsp.transports.unicast import open_unicast
 from tests.support.hall import Calls, Delegate
-from tests.support.loop import clock, loop, no_descriptor_left
 from tests.support.service_status import a_reporting_session, a_status
 from tests.support.tcp_pair import connected_pair
-
-__all__ = ["clock", "loop", "no_descriptor_left"]
 
 SESSIONS = 64
 MOST_CALLS_A_SESSION = 20

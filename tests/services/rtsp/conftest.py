@@ -30,12 +30,10 @@ from edge_streamer.services.rtsp.settings import RtspSettings
 from edge_streamer.services.rtsp.transports.multicast import MulticastSender
 from edge_streamer.services.status import EndReason
 from tests.support.frames import TICKS_A_FRAME, frame, key_frame
-from tests.support.loop import HandClock, clock, loop, no_descriptor_left, pass_time, turn_until
+from tests.support.loop import HandClock, pass_time, turn_until
 from tests.support.loopback import own_host
 from tests.support.peer_client import PeerClient
 from tests.support.rtsp.wire import ClientParser, InterleavedPacket, Response, encode_request
-
-__all__ = ["clock", "loop", "no_descriptor_left"]
 
 HOST = own_host(4)
 OTHER_HOST = own_host(5)

@@ -9,9 +9,7 @@ from edge_streamer.services.status import EndReason
 from edge_streamer.services.supervision.spec import StreamPolicy
 from tests.services.rtsp.conftest import Client, House
 from tests.support.loop import turn_until
-from tests.support.supervised import Supervised, supervise
-
-__all__ = ["supervise"]
+from tests.support.supervised import Supervised
 
 STEP_S = 0.5
 POLICY = StreamPolicy(on_demand=True, linger_s=5.0, give_up_after_s=20.0)

@@ -10,10 +10,8 @@ from edge_streamer.services.supervision.restarts import FIRST_BACKOFF_S
 from edge_streamer.services.supervision.spec import StreamPolicy
 from edge_streamer.services.supervision.survey import SURVEY_INTERVAL_S
 from tests.support.frames import key_frame
-from tests.support.loop import clock, loop, no_descriptor_left, pass_time, turn_until
-from tests.support.supervised import Supervised, Viewer, message, supervise
-
-__all__ = ["clock", "loop", "no_descriptor_left", "supervise"]
+from tests.support.loop import pass_time, turn_until
+from tests.support.supervised import Supervised, Viewer, message
 
 ON_DEMAND = (StreamPolicy(on_demand=True, linger_s=4.0, give_up_after_s=20.0),)
 RUNNING = "note(event='ready', fps=30); send(KEY)\nwhile server.recv(1) == b'x': send(FRAME)"

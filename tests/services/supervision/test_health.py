@@ -13,10 +13,8 @@ from edge_streamer.services.supervision.spec import StreamPolicy
 from edge_streamer.services.supervision.survey import SURVEY_INTERVAL_S
 from edge_streamer.services.supervision.watchdog import START_LIMIT_S
 from tests.support.frames import annex_b, key_frame
-from tests.support.loop import clock, loop, no_descriptor_left, pass_time, turn_until
-from tests.support.supervised import Viewer, message, supervise
-
-__all__ = ["clock", "loop", "no_descriptor_left", "supervise"]
+from tests.support.loop import pass_time, turn_until
+from tests.support.supervised import Viewer, message
 
 PATIENT = StreamPolicy(give_up_after_s=20.0)
 DYING = "send(READY, KEY); wait(); os._exit(1)"

@@ -19,10 +19,8 @@ from edge_streamer.services.supervision.questions import (
 from edge_streamer.services.supervision.restarts import FIRST_BACKOFF_S
 from edge_streamer.services.supervision.spec import StreamPolicy
 from tests.support.frames import key_frame
-from tests.support.loop import clock, loop, no_descriptor_left, pass_time, turn_until
-from tests.support.supervised import MAIN, Supervised, message, supervise
-
-__all__ = ["clock", "loop", "no_descriptor_left", "supervise"]
+from tests.support.loop import pass_time, turn_until
+from tests.support.supervised import MAIN, Supervised, message
 
 PICTURES = """
     number = 0

@@ -1,9 +1,6 @@
 """A source that nothing will happen to any more: what systemd's watchdog is for, and what it is not for."""
 
-from tests.support.loop import clock, loop, no_descriptor_left, pass_time, take_faults, turn_until
-from tests.support.supervised import supervise
-
-__all__ = ["clock", "loop", "no_descriptor_left", "supervise"]
+from tests.support.loop import pass_time, take_faults, turn_until
 
 
 def test_one_that_delivers_is_not_stuck(supervise):

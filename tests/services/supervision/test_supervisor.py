@@ -16,11 +16,9 @@ from edge_streamer.services.supervision.process import KILL_AFTER_S, STOP_WITHIN
 from edge_streamer.services.supervision.restarts import FIRST_BACKOFF_S, LONGEST_BACKOFF_S
 from edge_streamer.services.supervision.watchdog import SECOND_LOOK_S, START_LIMIT_S
 from tests.support.frames import key_frame
-from tests.support.loop import clock, loop, no_descriptor_left, pass_time, take_faults, turn_until
+from tests.support.loop import pass_time, take_faults, turn_until
 from tests.support.processes import is_running
-from tests.support.supervised import Supervised, Viewer, message, supervise
-
-__all__ = ["clock", "loop", "no_descriptor_left", "supervise"]
+from tests.support.supervised import Supervised, Viewer, message
 
 SILENCE_S = 3 / 30 + 1.0
 

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from edge_streamer.services.supervision.watchdog import LATE_LOOK_S, SECOND_LOOK_S, START_LIMIT_S, Watchdog
-from tests.support.loop import clock, loop, pass_time
-
-__all__ = ["clock", "loop"]
+from tests.support.loop import pass_time
 
 SILENCE_S = 1.5
 
