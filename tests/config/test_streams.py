@@ -22,6 +22,19 @@ from edge_streamer.config.streams import (
 from edge_streamer.config.toml import ConfigError
 
 
+OVERLAY_PARTS = {
+    "%Y-%m-%d": "1970-01-01",
+    "%H:%M:%S": "00:00:00",
+    "%%": "%",
+    "{name}": "main",
+    "{{": "{",
+    "}}": "}",
+    "Tür ": "Tür ",
+    "a": "a",
+}
+"""What may stand in an overlay, and what stream `main` shows for it at the beginning of 1970."""
+
+
 def read(name: str = "main", **table: Any) -> StreamConfig:
     return read_streams({name: table}, DEFAULT_STREAMS, Path("/etc"))[name]
 
@@ -140,5 +153,14 @@ def test_an_accepted_overlay_can_be_formatted(overlay: str) -> None:
     try:
         read(overlay=overlay)
     except ConfigError:
+        assert mistake(overlay=overlay).startswith("streams.main.overlay: ")
         return
-    time.strftime(overlay.format(name="main"), time.gmtime(0))
+    assert isinstance(time.strftime(overlay.format(name="main"), time.gmtime(0)), str)
+
+
+@given(st.lists(st.sampled_from(sorted(OVERLAY_PARTS)), max_size=18))
+def test_an_overlay_of_good_parts_is_accepted_and_shows_them(parts: list[str]) -> None:
+    stream = read(overlay="".join(parts))
+    assert isinstance(stream, AutoStream)
+    shown = time.strftime(stream.overlay.format(name="main"), time.gmtime(0))
+    assert shown == "".join(OVERLAY_PARTS[part] for part in parts)

@@ -12,8 +12,8 @@ from edge_streamer.logs.stderr import CHUNK_BYTES, MAX_RECORD_BYTES, StderrHandl
 class LoggedPipe:
     """A pipe with a handler at its one end."""
 
-    def __init__(self) -> None:
-        self.reader, self.writer = os.pipe()
+    def __init__(self, reader: int, writer: int) -> None:
+        self.reader, self.writer = reader, writer
         self.handler = StderrHandler(self.writer)
 
     def log(self, text: str) -> None:
@@ -45,7 +45,7 @@ class LoggedPipe:
 
 @pytest.fixture
 def pipe():
-    made = LoggedPipe()
+    made = LoggedPipe(*os.pipe())
     yield made
     made.close()
 
@@ -85,6 +85,15 @@ def test_a_record_torn_by_a_full_pipe_ends_its_line(pipe):
     assert pipe.read() == "\n1 log lines dropped: standard error took none\nheard\n"
 
 
-def test_a_reader_that_is_gone_is_no_fault(pipe):
+def test_lines_without_a_reader_are_dropped_and_the_next_reader_is_told(tmp_path):
+    os.mkfifo(tmp_path / "log")
+    reader = os.open(tmp_path / "log", os.O_RDONLY | os.O_NONBLOCK)
+    pipe = LoggedPipe(reader, os.open(tmp_path / "log", os.O_WRONLY))
+    pipe.log("heard")
+    assert pipe.read() == "heard\n"
     os.close(pipe.reader)
-    pipe.log("nobody")
+    pipe.log("lost")
+    pipe.reader = os.open(tmp_path / "log", os.O_RDONLY | os.O_NONBLOCK)
+    pipe.log("heard again")
+    assert pipe.read() == "1 log lines dropped: nobody read them\nheard again\n"
+    pipe.close()

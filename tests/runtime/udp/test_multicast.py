@@ -9,7 +9,7 @@ import pytest
 
 from edge_streamer.runtime.udp import multicast
 from edge_streamer.runtime.udp.multicast import MulticastGroup
-from tests.support.loop import take_faults, turn_until
+from tests.support.loop import open_descriptors, take_faults, turn_until
 from tests.support.rtsp.multicast import Listener, own_group
 
 
@@ -210,7 +210,11 @@ def test_after_the_end_nothing_is_told(loop, sender, listener):
 
 
 def test_a_group_that_was_never_started_can_be_closed():
-    MulticastGroup(own_group()).close()
+    before = open_descriptors()
+    group = MulticastGroup(own_group())
+    assert len(open_descriptors() - before) == 2
+    group.close()
+    assert open_descriptors() == before
 
 
 @pytest.mark.parametrize("changes", [{"interface": "no-such-device"}, {"ttl": 256}, {"host": "192.0.2.1"}])

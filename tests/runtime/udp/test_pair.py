@@ -291,6 +291,9 @@ def test_a_client_whose_port_is_closed_is_gone(loop, open_session, host):
     session.client.close()
     session.pair.send_runs([Run.of(1200, 1200)])
     turn_until(loop, lambda: session.gone)
+    for _ in range(3):
+        loop.turn()
+    assert (session.gone, session.failed) == (1, 0)
 
 
 def test_a_closed_port_is_found_by_the_next_send_too(session):

@@ -255,6 +255,8 @@ def test_a_slower_rate_is_no_stall(lab):
     live(lab, 1, 0, 1)
     lab.turn({"command": "set_fps", "output": 1, "fps": 1.0})
     live(lab, 3.5, 0)
+    with pytest.raises(SourceError, match=r"no frame of sub for [34]\.\d s"):
+        live(lab, 1, 0)
 
 
 def test_a_thread_that_died_ends_the_session_with_its_reason(lab):

@@ -255,7 +255,7 @@ class StandInDevice:
 
 
 class StandInCamera(StandInDevice):
-    """A camera that plays `shots`; with none left it is silent."""
+    """A camera that plays `shots`; with none left it is silent, unless it plays them again and again."""
 
     driver = "uvcvideo"
     capabilities = Capabilities.STREAMING | Capabilities.CAPTURE
@@ -266,6 +266,7 @@ class StandInCamera(StandInDevice):
         super().__init__(name)
         self.offers = list(offers)
         self.shots = deque(shots)
+        self.is_endless = False
         self.stride_padding = stride_padding
         self.unit_requests = []
         self.unit_control_bytes = 4
@@ -309,6 +310,8 @@ class StandInCamera(StandInDevice):
         queue = context.queues[BufferType.CAPTURE]
         while queue.is_streaming and queue.queued and self.shots and not queue.is_failed:
             shot = self.shots.popleft()
+            if self.is_endless:
+                self.shots.append(shot)
             if shot.error:
                 queue.done.append(shot.error)
                 continue
