@@ -131,7 +131,6 @@ def test_journalctl_takes_the_catalog_in(tmp_path):
     journalctl = ["journalctl", f"--root={tmp_path}"]
     subprocess.run([*journalctl, "--update-catalog"], check=True, timeout=20, capture_output=True)
     listed = subprocess.run([*journalctl, "--list-catalog"], check=True, timeout=20, capture_output=True, text=True)
-    assert listed.stderr == ""
     assert {line.split(" ")[0] for line in listed.stdout.splitlines()} == {event.message_id for event in EVENTS}
 
 

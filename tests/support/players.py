@@ -4,8 +4,9 @@
         ...
         shown = playing.finish()
 
-A player decodes a number of pictures and ends by itself. `Shown.faults` holds every line that it complained in, at the
-level of warnings, so lost RTP packets and concealed errors are in it. Called by the interop tests.
+A player decodes a number of pictures and ends by itself. `Shown.faults` holds every line in which one of its parts
+complained, at the level of warnings, so lost RTP packets and concealed errors are in it; what has nothing to do with
+the media is left out (`complaints`). Called by the interop tests.
 """
 
 import os
@@ -15,10 +16,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, Self
 
+from tests.support.complaints import ffmpeg_complaints, gstreamer_complaints
 from tests.support.rtsp.rtp import RtpPacket
 from tests.support.rtsp.wire import Transport
 
@@ -63,11 +66,15 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """How to start a player for so many pictures (it may write into the folder), and how to read what it wrote."""
+    """How to start a player for so many pictures (it may write into the folder), and how to read what it wrote.
+
+    `complaints` finds in its standard error what it says of the media.
+    """
 
     name: str
     command: Callable[[str, Transport, int, Path], list[str]]
     read: Callable[[str, Path], Shown]
+    complaints: Callable[[str], list[str]]
 
 
 class Playing:
@@ -105,8 +112,9 @@ class Playing:
         """Wait for the player's own end and return what it showed; TimeoutExpired when it does not come."""
         exit_code = self._process.wait(timeout_s)
         shown = self._player.read((self._path / "stdout").read_text(), self._path)
-        complaints = (self._path / "stderr").read_text(errors="replace").splitlines()
-        ending = [f"{self._player.name} ended with exit code {exit_code}"] if exit_code else []
+        stderr = (self._path / "stderr").read_text(errors="replace")
+        complaints = self._player.complaints(stderr)
+        ending = [f"{self._player.name} ended with exit code {exit_code}: {stderr}"] if exit_code else []
         return Shown(shown.times_s, (*shown.faults, *complaints, *ending), shown.frame_numbers)
 
 
@@ -147,6 +155,10 @@ def _read_pyav(stdout: str, folder: Path) -> Shown:
     return Shown(tuple(_seconds(row[0]) for row in rows), (), tuple(int(row[1]) for row in rows))
 
 
+def _pyav_complaints(stderr: str) -> list[str]:
+    return [*ffmpeg_complaints(stderr), *(line for line in stderr.splitlines() if line.endswith(" is damaged"))]
+
+
 def _seconds(text: str) -> float | None:
     return None if text == "N/A" else float(text)
 
@@ -156,11 +168,18 @@ def _seconds(text: str) -> float | None:
 
 def _gstreamer(url: str, transport: Transport, pictures: int, folder: Path) -> list[str]:
     """What leaves the jitter buffer is both kept, to be searched for gaps, and decoded."""
+    scan_plugins()
     source = f"rtspsrc location={url} protocols={transport} latency=200 ! tee name=packets"
     kept = f"packets. ! queue ! rtpstreampay ! filesink location={folder / _RTP_DUMP}"
     decoded = "packets. ! queue ! rtph264depay ! h264parse ! avdec_h264"
     sink = f"fakesink name=pictures silent=false num-buffers={pictures}"
     return ["gst-launch-1.0", "-v", *source.split(), *kept.split(), *decoded.split(), "!", *sink.split()]
+
+
+@cache
+def scan_plugins() -> None:
+    """Have GStreamer look for its plugins, which it does at its first start on a machine: a player would be late."""
+    subprocess.run(["gst-inspect-1.0"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 def _read_gstreamer(stdout: str, folder: Path) -> Shown:
@@ -182,7 +201,7 @@ def _gaps(dump: bytes) -> Iterator[str]:
         start += 2 + length
 
 
-FFMPEG: Final = Player("ffmpeg", _ffmpeg, _read_framecrc)
-FFPROBE: Final = Player("ffprobe", _ffprobe, _read_ffprobe)
-PYAV: Final = Player("pyav", _pyav, _read_pyav)
-GSTREAMER: Final = Player("gstreamer", _gstreamer, _read_gstreamer)
+FFMPEG: Final = Player("ffmpeg", _ffmpeg, _read_framecrc, ffmpeg_complaints)
+FFPROBE: Final = Player("ffprobe", _ffprobe, _read_ffprobe, ffmpeg_complaints)
+PYAV: Final = Player("pyav", _pyav, _read_pyav, _pyav_complaints)
+GSTREAMER: Final = Player("gstreamer", _gstreamer, _read_gstreamer, gstreamer_complaints)
