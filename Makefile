@@ -119,7 +119,7 @@ $(BENCH_STAMP): pyproject.toml
 hotpath: $(STAMP) ## microbenchmarks of parsing, packetizing, publishing and scraping, with what they allocate
 	$(BIN)/pytest benchmarks/hotpath.py --benchmark-columns=min,median,mean,rounds
 
-reliability: packages $(STAMP) ## measure dead and living readers in network namespaces (root, 9 minutes), write docs/reliability.md
+reliability: packages $(STAMP) ## measure dead and living readers in network namespaces (root, 11 minutes), write docs/reliability.md
 	$(BIN)/python -m tests.tools.reliability_report
 
 docs: $(STAMP) ## write the generated parts of docs/ anew

@@ -95,5 +95,5 @@ def test_lines_without_a_reader_are_dropped_and_the_next_reader_is_told(tmp_path
     pipe.log("lost")
     pipe.reader = os.open(tmp_path / "log", os.O_RDONLY | os.O_NONBLOCK)
     pipe.log("heard again")
-    assert pipe.read() == "1 log lines dropped: nobody read them\nheard again\n"
+    assert pipe.read() == "1 log lines dropped: standard error took none\nheard again\n"
     pipe.close()
