@@ -21,7 +21,6 @@ from edge_streamer.config.streams import (
 )
 from edge_streamer.config.toml import ConfigError
 
-
 OVERLAY_PARTS = {
     "%Y-%m-%d": "1970-01-01",
     "%H:%M:%S": "00:00:00",

@@ -14,6 +14,7 @@ from typing import Final
 
 import pytest
 
+from tests.support.hiccups import Hiccups, watched_machine
 from tests.support.rtsp.reader import RtspReader
 from tests.support.rtsp.wire import encode_request
 from tests.support.service import RunningService
@@ -169,7 +170,13 @@ MISDEEDS: Final = (
 
 
 @pytest.fixture(scope="module")
-def innocent(service: RunningService) -> Iterator[Witness]:
+def machine() -> Iterator[Hiccups]:
+    with watched_machine() as machine:
+        yield machine
+
+
+@pytest.fixture(scope="module")
+def innocent(service: RunningService, machine: Hiccups) -> Iterator[Witness]:
     with Witness(service.rtsp_url("main"), "tcp") as witness:
         yield witness
 
@@ -190,7 +197,11 @@ def test_what_is_broken_below_is_sound_when_whole(service):
 
 @pytest.mark.parametrize("misdeed", MISDEEDS)
 def test_a_stranger_is_withstood(
-    service: RunningService, innocent: Witness, descriptors_at_first: float, misdeed: Callable[[RunningService], None]
+    service: RunningService,
+    machine: Hiccups,
+    innocent: Witness,
+    descriptors_at_first: float,
+    misdeed: Callable[[RunningService], None],
 ) -> None:
     misdeed(service)
     with RtspReader(service.rtsp_url("main")) as newcomer:
@@ -198,7 +209,7 @@ def test_a_stranger_is_withstood(
         newcomer.next_rtp()
     metrics = service.metrics()
     assert metrics["edge_streamer_handler_faults_total"] == 0
-    assert metrics["edge_streamer_loop_worst_turn_seconds"] < WORST_TURN_LIMIT_S
+    assert metrics["edge_streamer_loop_worst_turn_seconds"] < WORST_TURN_LIMIT_S + machine.worst_s
     assert "Traceback" not in service.output
     assert not innocent.reader.gaps
 
@@ -211,8 +222,8 @@ def test_nothing_is_left_of_them(service, innocent, descriptors_at_first):
     assert service.metrics()["edge_streamer_sessions_active"] == 1
 
 
-def test_the_innocent_reader_saw_an_even_stream(innocent):
+def test_the_innocent_reader_saw_an_even_stream(innocent, machine):
     seen = innocent.stop()
     assert seen.gaps == ()
     assert {round(1000 * step_s) for step_s in seen.media_steps_s} == {33}
-    assert seen.longest_pause_s < 0.2
+    assert seen.longest_pause_s < 0.2 + machine.worst_s

@@ -10,6 +10,7 @@ from typing import Final
 import av
 import pytest
 
+from tests.support.hiccups import until_calm
 from tests.support.players import FFPROBE, Playing, Shown
 from tests.support.rtsp.reader import RtspReader
 from tests.support.rtsp.wire import Response
@@ -64,6 +65,10 @@ def wait_until_only_one_is_down(service: RunningService) -> None:
 @pytest.fixture(scope="module")
 def described(service: RunningService) -> tuple[Response, float, dict[str, Seen], Shown]:
     """DESCRIBE of the missing file and how long it took, what readers of the others saw meanwhile and a player."""
+    return until_calm(lambda: describe(service), limit_s=0.1)
+
+
+def describe(service: RunningService) -> tuple[Response, float, dict[str, Seen], Shown]:
     pictures = LOOPS * CLIP_FRAMES
     with ExitStack() as stack:
         watched = ("main", "raw", "film")

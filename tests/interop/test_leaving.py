@@ -11,6 +11,7 @@ from typing import Final
 
 import pytest
 
+from tests.support.hiccups import repeated_when_noisy
 from tests.support.processes import is_running
 from tests.support.rtsp.reader import RtspReader
 from tests.support.service import RunningService, running_service
@@ -106,6 +107,7 @@ def test_a_signal_says_goodbye_to_everybody_and_leaves_nothing_behind(signal_num
         assert [pid for pid in sources if is_running(pid)] == []
 
 
+@repeated_when_noisy(AT_ONCE_S / 2)
 def test_a_second_signal_leaves_at_once():
     """The source hangs, so that leaving in order would take its time."""
     with running_service() as service:

@@ -10,6 +10,7 @@ from typing import Final
 
 import pytest
 
+from tests.support.hiccups import repeated_when_noisy
 from tests.support.rtsp.reader import MediaPacket, RtspReader
 from tests.support.service import RunningService
 from tests.support.witness import Witness
@@ -45,6 +46,7 @@ def metrics_when_empty(service: RunningService) -> dict[str, float]:
     return metrics
 
 
+@repeated_when_noisy(0.05)
 def test_sent_bytes_are_what_readers_received(service):
     with Witness(service.rtsp_url("main"), "tcp") as tcp, Witness(service.rtsp_url("main"), "udp") as udp:
         readers = {"tcp": tcp.reader, "udp": udp.reader}

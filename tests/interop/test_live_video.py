@@ -20,6 +20,7 @@ import pytest
 from edge_streamer.codec.frame import CLOCK_HZ
 from tests.support.browser.live_recorder import LiveRecorder, watch, watch_for
 from tests.support.complaints import ffmpeg_complaints
+from tests.support.hiccups import until_calm
 from tests.support.service import running_service
 
 WATCH_S: Final = 5.0
@@ -80,11 +81,15 @@ def test_two_pictures_of_one_moment_are_no_fault_and_a_torn_one_is(make_clip, tm
 @pytest.fixture(scope="module")
 def recorded(service) -> Mapping[str, LiveRecorder]:
     """Each stream watched for a while, by stream."""
-    with LiveRecorder(service, "main") as main, LiveRecorder(service, "sub") as sub:
-        watch_for(WATCH_S, main, sub)
-        for recorder in (main, sub):
-            recorder.leave()
-    return {"main": main, "sub": sub}
+
+    def record() -> Mapping[str, LiveRecorder]:
+        with LiveRecorder(service, "main") as main, LiveRecorder(service, "sub") as sub:
+            watch_for(WATCH_S, main, sub)
+            for recorder in (main, sub):
+                recorder.leave()
+        return {"main": main, "sub": sub}
+
+    return until_calm(record, limit_s=LATENESS_LIMIT_S / 2)
 
 
 @pytest.mark.parametrize("name", ["main", "sub"])

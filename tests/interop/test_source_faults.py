@@ -6,13 +6,13 @@ One service, its viewers and both faults one after the other; the tests look at 
 import os
 import signal
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Final
 
 import pytest
 
+from tests.support.hiccups import until_calm
 from tests.support.players import FFMPEG, Playing, Shown
 from tests.support.service import RunningService, running_service
 from tests.support.witness import Seen, Witness
@@ -40,7 +40,11 @@ class Recording:
 
 
 @pytest.fixture(scope="module")
-def recording() -> Iterator[Recording]:
+def recording() -> Recording:
+    return until_calm(record, limit_s=0.1)
+
+
+def record() -> Recording:
     with running_service(ONE_STREAM) as service, ExitStack() as stack:
         url = service.rtsp_url("main")
         witnesses = {transport: stack.enter_context(Witness(url, transport)) for transport in ("tcp", "udp")}
@@ -55,7 +59,7 @@ def recording() -> Iterator[Recording]:
             for reason in FAULTS
         }
         readers = {transport: witness.stop() for transport, witness in witnesses.items()}
-        yield Recording(readers, shown, back_after_s, health, restarts)
+        return Recording(readers, shown, back_after_s, health, restarts)
 
 
 def break_source(

@@ -13,6 +13,7 @@ from typing import Final
 
 import pytest
 
+from tests.support.hiccups import repeated_when_noisy
 from tests.support.players import FFMPEG, FFPROBE, GSTREAMER, PYAV, Player, Playing, Shown
 from tests.support.rtsp.joining import join
 from tests.support.rtsp.reader import RtspReader
@@ -73,6 +74,7 @@ def test_a_player_shows_ten_seconds_without_a_fault(shown, player, transport):
     assert seen.shortest_step_s > 0
 
 
+@repeated_when_noisy(LATENESS_LIMIT_S / 2)
 def test_nobody_notices_who_comes_and_goes(service):
     """Eight readers, mixed in client, transport and stream; a ninth joins and leaves every second."""
     with ExitStack() as stack:
@@ -119,6 +121,7 @@ def percentile(values: list[float], share: int) -> float:
     return sorted(values)[len(values) * share // 100]
 
 
+@repeated_when_noisy(FIRST_FRAME_LIMIT_S / 2)
 def test_the_first_picture_is_there_in_no_time_and_as_promised(service):
     """Joins at odd moments: some wait for a key frame made for them, some start with the one of a moment ago."""
     moments = random.Random(2326)

@@ -290,9 +290,9 @@ def test_an_unknown_user_costs_the_same_work(value: str, monkeypatch: pytest.Mon
     ],
 )
 def test_no_header_of_the_allowed_length_holds_the_loop(value: str) -> None:
-    began = time.perf_counter()
+    began_s = time.thread_time()
     assert parse_authorization(value) is None
-    assert time.perf_counter() - began < 0.1
+    assert time.thread_time() - began_s < 0.1
 
 
 # --- anything

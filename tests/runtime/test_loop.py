@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from edge_streamer.runtime.loop import READ, WRITE, Loop
+from tests.support.hiccups import repeated_when_noisy
 from tests.support.loop import take_faults
 
 
@@ -403,6 +404,7 @@ def test_a_slow_handler_shows_in_the_worst_turn_and_in_the_histogram(loop, clock
     assert sum(loop.turn_times.counts) == 2
 
 
+@repeated_when_noisy(0.02)
 def test_waiting_is_no_part_of_a_turn(clock):
     loop = Loop(time.monotonic)
     loop.turn(0.05)

@@ -10,6 +10,7 @@ import pytest
 
 from edge_streamer.protocol.source.messages import SourceFrame, SourceNote, encode_note
 from tests.support.frame_number import milliseconds_since, read_frame_number, read_wall_ms
+from tests.support.hiccups import until_calm
 
 MAIN = {"name": "main", "width": 640, "height": 360, "fps": 30, "bitrate_bps": 800_000, "gop_s": 0.5}
 SUB = {"name": "sub", "width": 320, "height": 180, "fps": 15, "bitrate_bps": 150_000, "gop_s": 1.0}
@@ -22,9 +23,13 @@ CLOCKS_READ_NS = 20_000_000
 @pytest.fixture(scope="module")
 def pair(start_module_source):
     """Two seconds of a main and a sub stream."""
-    source = start_module_source("testpattern", MAIN, SUB)
-    source.read_frames(FRAMES)
-    return source
+
+    def read():
+        source = start_module_source("testpattern", MAIN, SUB)
+        source.read_frames(FRAMES)
+        return source
+
+    return until_calm(read, limit_s=0.03)
 
 
 @pytest.mark.parametrize(("output", "wanted"), [(0, MAIN), (1, SUB)])
