@@ -54,6 +54,13 @@ def test_the_strongest_way_is_offered_first() -> None:
     assert values[2] == 'Basic realm="edge_streamer"'
 
 
+@pytest.mark.parametrize("basic", [True, False])
+def test_basic_is_offered_if_it_is_allowed(basic: bool) -> None:
+    server = authenticator(basic=basic)
+    challenges = required(server.identify(request(), PEER, NOW)).challenges
+    assert any(value.startswith("Basic ") for _name, value in challenges) == server.offers_basic == basic
+
+
 @pytest.mark.parametrize("algorithm", Algorithm)
 def test_the_right_password(algorithm: Algorithm) -> None:
     server = authenticator(*Algorithm)
