@@ -100,9 +100,12 @@ types: $(STAMP)
 imports: $(STAMP)
 	$(BIN)/lint-imports
 
-fuzz: $(STAMP) ## feed the RTSP parser to atheris for FUZZ_S seconds (default 60)
+fuzz: $(STAMP) ## feed the RTSP parser and what reads H.264 to atheris for FUZZ_S seconds each (60), from tests/fuzz/corpus
 	$(PIP) atheris
-	$(BIN)/python -m tests.fuzz.fuzz_rtsp -max_total_time=$(or $(FUZZ_S),60)
+	@mkdir -p build/fuzz/rtsp build/fuzz/h264
+	@for target in rtsp h264; do \
+	  $(BIN)/python -m tests.fuzz.fuzz_$$target -max_total_time=$(or $(FUZZ_S),60) -artifact_prefix=build/fuzz/ \
+	    build/fuzz/$$target tests/fuzz/corpus/$$target || exit 1; done
 
 bench: ## CPU per gigabit, lateness and memory beside live555 and gst-rtsp-server (35 minutes; ARGS='--rounds 1')
 	@-$(MAKE) packages PACKAGES='$(PEER_PACKAGES)'
