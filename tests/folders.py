@@ -6,7 +6,7 @@ A group is chosen by what a test needs of the machine, never by how long it take
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -53,7 +53,13 @@ def group_of(path: Path) -> str:
     return {name: group for group, names in FOLDERS.items() for name in names}[folder]
 
 
+def folders_of(groups: Sequence[str]) -> list[str]:
+    """Return what pytest is given for these groups."""
+    found = [f"tests/{name}" for group in groups for name in FOLDERS[group]]
+    if "quick" in groups:
+        found += [f"tests/{path.name}" for path in sorted(TESTS.glob("test_*.py"))]
+    return found
+
+
 if __name__ == "__main__":
-    print(*(f"tests/{name}" for group in sys.argv[1:] for name in FOLDERS[group]))
-    if "quick" in sys.argv:
-        print(*(f"tests/{path.name}" for path in sorted(TESTS.glob("test_*.py"))))
+    print(*folders_of(sys.argv[1:]))

@@ -188,7 +188,7 @@ def _read_value(value: object, hint: Any, field: inspect.Field, path: str) -> ob
     read = extra_of(field).get("read")
     try:
         return read(value) if read else msgspec.convert(value, hint)
-    except ValueError:  # what `read` raises; msgspec's ValidationError is one too
+    except (ValueError, msgspec.ValidationError):  # which is no ValueError before msgspec 0.20: Debian 13 has 0.19
         raise ConfigError(f"{path}: {shown(value)} is not allowed; allowed: {allowed(field, value)}") from None
 
 

@@ -103,12 +103,14 @@ def _strftime_format(template: str, name: str) -> str:
     try:
         strftime_format = "".join(_pieces(template, name.replace("%", "%%")))
         time.strftime(strftime_format)
-    except ValueError as error:  # a lone brace; a null character; half of a surrogate pair
+    except ValueError as error:  # a lone brace; half of a surrogate pair
         raise ValueError(f"the overlay {template!r} cannot be used: {error}") from None
     return strftime_format
 
 
 def _pieces(template: str, name: str) -> Iterator[str]:
+    if "\0" in template:
+        raise ValueError("a null character has no picture")
     for text, field, details, conversion in string.Formatter().parse(template):
         yield text
         if field == "name" and not details and not conversion:

@@ -56,14 +56,15 @@ def test_time_goes_on_over_the_seams(make_clip, extension, b_frames):
 
 @pytest.mark.parametrize("extension", ["mp4", "mkv", "ts", "h264"])
 def test_every_container_gives_the_same_pictures_in_annex_b(make_clip, decode, extension):
-    frames = take(make_clip(f"same.{extension}"), 2 * COUNT)
+    path = make_clip(f"same.{extension}")
+    frames = take(path, 2 * COUNT)
     assert all(frame.data.startswith((b"\0\0\0\1", b"\0\0\1")) for frame in frames)
     assert [number for number, frame in enumerate(frames) if frame.is_key_frame] == [0, 10, 20, 30]
     for frame in frames:
         assert (b"\1\x67" in frame.data) == frame.is_key_frame
     pictures = [bytes(picture.planes[0]) for picture in decode(frames)]
     assert pictures[:COUNT] == pictures[COUNT:]
-    assert pictures[:COUNT] == reference_pictures(make_clip("same.mp4"))
+    assert pictures[:COUNT] == reference_pictures(path)  # of the same file: x264 need not write the same twice
 
 
 def reference_pictures(path):
