@@ -1,1 +1,1 @@
-"""The composition root: who knows whom, how the service starts, reloads and ends."""
+"""The composition root: it connects the parts, and starts, reloads and ends the service."""

@@ -1,7 +1,7 @@
 """The composition root: a `Config` becomes a loop with sources, streams and services on it.
 
-The one module that may import everything; nothing imports it but `app.run`. What is decided here is who knows whom, the
-order of start and end, and what people see first: the URLs to open.
+The one module that may import everything; only `app.run` imports it. It decides how the parts are connected, in which
+order they start and end, and what is printed first: the URLs to open.
 """
 
 import logging
@@ -48,9 +48,9 @@ from edge_streamer.services.web.page import PageRoutes
 log = logging.getLogger(__name__)
 
 LEAVE_WITHIN_S: Final = 1.5
-"""Sources that have not ended by then are left to the end of their socketpair and to SIGKILL already sent."""
+"""The service does not wait longer: a source still running by then ends by SIGKILL, or when its socketpair closes."""
 FLUSH_S: Final = 0.2
-"""What BYE and last replies get to leave; who does not read them by then will not read them later."""
+"""Time for BYE and the last replies to be sent; a client that has not read them by then will not read them later."""
 
 
 class App:
@@ -108,7 +108,7 @@ class App:
     # --- start
 
     def start(self) -> None:
-        """Listen, then start the sources. OSError, naming the address, when one cannot be had."""
+        """Listen, then start the sources. OSError, naming the address, when an address cannot be listened on."""
         _raise_descriptor_limit()
         self._rtsp_addresses = self._open("rtsp", self._rtsp.listeners, self._running.config.rtsp.listen)
         self._http_addresses = self._open("http", self._http.listeners, self._running.config.http.listen)
@@ -135,7 +135,7 @@ class App:
         return [_listen(listeners.listen, name.upper(), address.host, address.port) for address in listen]
 
     def stream_urls(self, host: str) -> list[str]:
-        """Return the URLs for a client that reached us as `host` (empty: as we are bound)."""
+        """Return the URLs for a client that reached this server as `host` (empty: as the listeners are bound)."""
         return [
             f"rtsp://{_shown_host(address, host)}:{port}/{stream.name}"
             for address, port in self._rtsp_addresses
@@ -143,7 +143,7 @@ class App:
         ]
 
     def print_welcome(self) -> None:
-        """Print what to open, for people and for scripts: one URL a line."""
+        """Print the URLs to open, one a line, so that scripts can read them too."""
         pages = [f"http://{_shown_host(host, '')}:{port}/" for host, port in self._http_addresses]
         print("edge_streamer is running. Open one of these (ffplay, VLC, an NVR; http in a browser):", flush=True)
         for url in (*self.stream_urls(""), *pages):
@@ -153,12 +153,12 @@ class App:
 
     def _on_hangup(self, number: int, frame: FrameType | None) -> None:
         if self._had_terminal and not _has_terminal():
-            self._on_signal(number, frame)  # its window was closed: nobody would end the service any more
+            self._on_signal(number, frame)  # the terminal was closed: no Ctrl-C could end the service any more
         else:
             self._loop.post(lambda: self.reload(lambda _outcome: None))
 
     def reload(self, on_done: OnReloaded) -> None:
-        """Read the configuration again and apply it; call `on_done` with what came of it."""
+        """Read the configuration again and apply it; call `on_done` with the outcome."""
 
         def finish(outcome: ReloadOutcome) -> None:
             if self._unit is not None:
@@ -172,7 +172,7 @@ class App:
     def _apply(self, loaded: Loaded) -> ReloadOutcome:
         before, plan = self._running.config, plan_reload(self._running, *loaded)
         if self._signals:
-            return plan.outcome  # the service leaves: nothing is begun any more
+            return plan.outcome  # the service is ending: no source is started any more
         self._running = plan.after
         config = plan.after.config
         if config.users.warning:
@@ -180,7 +180,8 @@ class App:
         self._rtsp.apply(config.rtsp, group_addresses(config.multicast, plan.after.places), authorizer_maker(config))
         self._access.apply(access_rules(config))
         if (config.auth, config.users) != (before.auth, before.users):
-            self._live.close()  # nobody could kick a browser whose user is gone; the others' pages log in again
+            # A browser cannot be kicked, so all are closed; the pages whose user may still log in connect again.
+            self._live.close()
         self._http.apply(config.http)
         self._sources.apply(plan)
         return plan.outcome
@@ -196,7 +197,7 @@ class App:
             self._loop.stop()
 
     def _leave(self, number: int) -> None:
-        """Say goodbye to viewers, end the sources, and stop when both are done or time is up."""
+        """End the sessions and the sources in order; stop the loop when both are done or time is up."""
         log_event(log, ServiceStopping(signal=signal.Signals(number).name))
         if self._unit is not None:
             self._unit.leave()
@@ -213,17 +214,17 @@ class App:
             self._loop.call_later(0.02, lambda: self._leave_when_done(earliest, latest))
 
     def close(self) -> None:
-        """Give back the process's signals and the loop's descriptors."""
+        """Release the signal wake-up descriptor and the loop's descriptors; kill the sources that still run."""
         signal.set_wakeup_fd(-1)
         self._sources.kill()
         if self._unit is not None:
             self._unit.close()
         self._loop.close()
 
-    # --- what is known
+    # --- status
 
     def status(self) -> ServiceStatus:
-        """Return what is known of everything, as it is now."""
+        """Return the present status of the whole service."""
         config, times = self._running.config, self._sources.times
         counters, traffic, board = self._rtsp.sessions.counters, self._rtsp.sessions.traffic(), self._sensors.health()
         return ServiceStatus(
@@ -256,7 +257,7 @@ class App:
         )
 
     def _unit_state(self) -> UnitState:
-        """What systemd is told: a status of all sessions ten times a second would be too much."""
+        """Return what systemd is told. At the start it is asked for ten times a second: too often for all sessions."""
         return UnitState(self._sources.statuses(), self._rtsp.sessions.count, self._sources.stuck())
 
     def _limits_reached(self) -> Mapping[str, int]:
@@ -288,13 +289,13 @@ def _has_terminal() -> bool:
 
 
 def _raise_descriptor_limit() -> None:
-    """Allow as many descriptors as the system lets us: a thousand viewers are a thousand sockets."""
+    """Raise the soft limit of descriptors to the hard limit: a thousand viewers are a thousand sockets."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _shown_host(bound: str, reached: str) -> str:
-    """Return the host for a URL: where everything is listened on, the name the client used or this machine's."""
+    """Return the host for a URL; for a wildcard address, the name that the client used or this machine's name."""
     if bound in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         return reached or socket.gethostname()
     return bracketed(bound)

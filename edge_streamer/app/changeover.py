@@ -1,18 +1,18 @@
-"""How the sessions of a replaced stream come to its successor: one table of states, and what entering a state does.
+"""How the clients of a replaced stream come to its successor: one table of states, and what entering a state does.
 
 A reload that changes a stream puts a new one in its place. Sessions that play the old one cannot be moved; they are
-ended when a client that connects again finds a picture, and not before:
+ended only once a client that connects again finds a picture:
 
     KEEPING   The old process runs on, and the sessions keep its picture, however long the successor takes: a reload
-              never turns a picture into none.
+              that can avoid it never takes a picture away.
     DARK      The old process was ended, because the device that it held is needed by another one, and a device cannot
-              be opened twice. The sessions wait for a picture that only the successor can have, `PATIENCE_S` at most.
+              be opened twice. The sessions get no frames and wait for the successor's picture, `PATIENCE_S` at most.
     DONE      No session of the old stream is left.
 
-PICTURE is the successor's first key frame. DESERTED says that the last session has left by itself. If the successor is
-replaced in its turn, the sessions wait for that one's successor (`redirect`); if it is REMOVED, nothing is left to wait
-for. A second claim of the device gives the sessions of a DARK stream their time anew. docs/states.md is drawn from the
-table, and a test compares the two.
+PICTURE is the successor's first key frame. DESERTED means that the last session was ended by its client or its own
+deadline. If the successor is replaced in its turn, the sessions wait for the newer stream (`redirect`); if it is
+REMOVED, the sessions end. A second claim of the device restarts the time limit of a DARK stream's sessions.
+docs/states.md is drawn from the table, and a test compares the two.
 
 Made by `running_sources`, one for each stream that has sessions when it is replaced.
 """
@@ -27,11 +27,11 @@ from edge_streamer.runtime.loop import Loop, Timer
 from edge_streamer.services.status import EndReason
 
 PATIENCE_S: Final = 10.0
-"""A camera takes a second or two to start, and its supervisor gives a start up after ten."""
+"""A camera takes a second or two to start, and the watchdog ends a process without a picture after ten."""
 
 
 class ChangeoverState(StrEnum):
-    """What the sessions of the old stream have."""
+    """What the sessions of the old stream get."""
 
     KEEPING = "keeping"
     DARK = "dark"
@@ -63,7 +63,7 @@ TRANSITIONS: Final = {
 
 
 class Sessions(Protocol):
-    """Those who watch: the RTSP service."""
+    """The RTSP sessions, as a changeover needs them; `services.rtsp.sessions` implements it."""
 
     def are_any_of(self, stream: Stream, /) -> bool:
         """Whether sessions of `stream` have been set up."""
@@ -73,7 +73,7 @@ class Sessions(Protocol):
 
 
 class Changeover:
-    """The way of the sessions of `old` to `successor`; `on_done` is called once, when none of them is left."""
+    """The changeover from stream `old` to `successor`; `on_done` is called once, when `old` has no session left."""
 
     __slots__ = ("_loop", "_on_done", "_sessions", "_timer", "old", "state", "successor")
 
@@ -87,11 +87,11 @@ class Changeover:
         self._sessions = sessions
         self._on_done = on_done
         self._timer: Timer | None = None
-        old.on_left = partial(loop.post, self._look_for_sessions)  # the session that leaves is counted until its end
+        old.on_left = partial(loop.post, self._look_for_sessions)  # posted: a session that ends is still counted
         successor.awaited_by += 1
 
     def redirect(self, successor: Stream) -> None:
-        """Wait for another stream: the one before has been replaced, too."""
+        """Wait for another stream: the former successor has been replaced, too."""
         self.successor.awaited_by -= 1
         self.successor = successor
         successor.awaited_by += 1
@@ -121,4 +121,4 @@ class Changeover:
 
 
 def _ignore() -> None:
-    """Called when a session leaves a stream that has no changeover under way any more."""
+    """Called when a session ends on a stream whose changeover is done."""

@@ -1,15 +1,16 @@
-"""What a reload has to do: the configuration that runs and the one that was read in, and the difference as a plan.
+"""The plan of a reload: the difference between the configuration in effect and the one that was just read.
 
-It reads no file, starts nothing and asks nobody. `reloader` reads the file and `app` carries the plan out, its
-streams by `running_sources`. The rules, which `docs/operations.md` tells operators:
+The module is pure: it reads no file and starts nothing. `reload_reader` reads the file; `app` carries the plan out,
+with `running_sources` for the streams. The rules, which `docs/operations.md` tells operators:
 
-- A stream whose keys are the same, and whose source's are, is untouched: not a frame is lost.
-- A stream with another key, or another source, is replaced: a new stream takes its name, and the sessions of the old
-  one end when the new one has its first picture.
+- A stream whose own keys and whose source's keys are unchanged is untouched: no frame is lost.
+- A stream with a changed key, or another source, is replaced: a new stream takes its name, and the sessions of the old
+  stream end when the new one has its first picture.
 - Two streams of one camera share its process. When one of them changes, the other pauses while the camera is opened
-  anew, a second or two, and its sessions stay.
-- Limits and log-ins count for connections and sessions that come; who is here stays.
-- What was told to people who are here (addresses, ports, time-outs, budgets) waits for a restart: see `RESTART_KEYS`.
+  again, a second or two, and its sessions stay.
+- Limits and log-ins apply to new connections and sessions only; those that exist stay.
+- Values that clients were already told or that were allotted to them (addresses, ports, time-outs, budgets) change at
+  the next restart: see `RESTART_KEYS`.
 """
 
 import os
@@ -38,7 +39,8 @@ Place: TypeAlias = tuple[str, int]
 class InEffect:
     """What runs: its configuration, the sources that feed its streams, and where each stream's multicast group is.
 
-    `config` has the values that are in effect, whatever the file says; the places are those that viewers were told.
+    `config` has the values that are in effect, even where the file has others by now; the places are those that
+    clients were told.
     """
 
     config: Config
@@ -53,10 +55,10 @@ class InEffect:
 
 @dataclass(frozen=True, slots=True)
 class ReloadPlan:
-    """What becomes of everything.
+    """What a reload does to sources (`begun`, `ended`) and to streams (the other four, by name).
 
-    `after` is what is in effect afterwards. Of its sources `begun` are new, and `ended` run no more. `carried` are the
-    streams of `begun` that go on as they were from another process; `replaced`, `added` and `removed` do not.
+    `after` is what is in effect afterwards. `begun` are the sources that are new in it, `ended` those that are no
+    longer in it. A `carried` stream is unchanged and goes on, fed by a new process; a `replaced` one is a new stream.
     """
 
     after: InEffect
@@ -70,13 +72,13 @@ class ReloadPlan:
 
     @property
     def outcome(self) -> ReloadOutcome:
-        """What the plan comes to, for people."""
+        """The plan in short, as the API and the log report it."""
         changed = (*self.replaced, *self.added, *self.removed, *self.carried)
         return ReloadOutcome(changed=changed, needs_restart=self.needs_restart)
 
 
 def plan_reload(now: InEffect, config: Config, sources: Sequence[PlannedSource]) -> ReloadPlan:
-    """Return how to come from what is in effect now to what was read in."""
+    """Return the plan that leads from what is in effect to the configuration and sources that were read."""
     begun = tuple(source for source in sources if source not in now.sources)
     ended = tuple(source for source in now.sources if source not in sources)
     before, after = _streams(ended), _streams(begun)
@@ -110,7 +112,7 @@ def device_of(source: PlannedSource) -> str:
 
 
 def _settled_config(running: Config, new: Config) -> tuple[Config, tuple[str, ...]]:
-    """Return `new` with what only a restart changes as it was, and the keys of that."""
+    """Return `new` with the running values of the keys that only a restart changes, and those keys that differ."""
     waiting = tuple(key for key in RESTART_KEYS if _value(running, key) != _value(new, key))
     sections = {section: _with_values_of(running, new, section, waiting) for section in _SECTIONS}
     return msgspec.structs.replace(new, **sections), waiting
@@ -127,8 +129,8 @@ def _value(config: Config, key: str) -> object:
 
 
 def _settled_places(running: Mapping[str, Place], settled: Config) -> tuple[dict[str, Place], tuple[str, ...]]:
-    """Return where groups are: those of streams that were there stay where viewers were told, and nobody takes their
-    place. With it come the streams that would have another place after a restart, or that have none until then."""
+    """Return the places of multicast groups: a stream that existed keeps the place that clients were told, and no other
+    stream takes it. Also return the streams that get another place, or their first one, at the next restart."""
     wanted = group_places(settled.multicast, settled.streams)
     stay = {name: running[name] for name in wanted if name in running}
     places = stay | {name: place for name, place in wanted.items() if name not in stay and place not in stay.values()}

@@ -1,7 +1,7 @@
-"""One reload at a time: reads the configuration in a thread, and hands what came of it to the loop.
+"""One reload at a time: reads the configuration in a thread, and hands the result to the loop.
 
-Reading waits for a disk, perhaps for a card that is slow or broken, and the loop waits for nothing. Called by `app` for
-SIGHUP and for `POST /api/v1/reload`; what a reload changes is decided in `reload` and done by `app`.
+Reading may block on a slow or broken SD card, and the loop must not block. Called by `app` for SIGHUP and for
+`POST /api/v1/reload`; `reload_plan` decides what a reload changes, and `app` does it.
 """
 
 import logging
@@ -22,7 +22,8 @@ Loaded: TypeAlias = tuple[Config, Sequence[PlannedSource]]
 
 
 class Reloader:
-    """See the module. `load` reads, in a thread, and raises ConfigError for a mistake; `apply` runs on the loop."""
+    """Runs reloads one after the other. `load` reads the configuration, in a thread, and raises ConfigError for a
+    mistake; `apply` puts it into effect, on the loop."""
 
     def __init__(self, loop: Loop, load: Callable[[], Loaded], apply: Callable[[Loaded], ReloadOutcome]) -> None:
         self._loop = loop
@@ -32,8 +33,8 @@ class Reloader:
         self._is_reading = False
 
     def reload(self, on_done: OnReloaded) -> None:
-        """Reload, and call `on_done` in a later turn. Who asks while one is under way gets the next one: the file may
-        have been changed after it was read."""
+        """Reload, and call `on_done` in a later turn. A request that comes while a reload is under way gets another
+        reload after it: the file may have been changed after it was read."""
         self._asked.append(on_done)
         if not self._is_reading:
             self._begin()
@@ -56,7 +57,7 @@ class Reloader:
         try:
             self._loop.post(lambda: self._finish(loaded, asked))
         except OSError:
-            pass  # the service has left meanwhile, and the loop is closed
+            pass  # the service has ended meanwhile, and the loop is closed
 
     def _finish(self, loaded: Loaded | ConfigError, asked: list[OnReloaded]) -> None:
         self._is_reading = False

@@ -1,9 +1,9 @@
-"""Runs the service from its start to its exit code: what is set up once for the process, around `App` and its loop.
+"""Runs the service from its start to its exit code: sets up the process (log, garbage collector), `App` and its loop.
 
-    0  the service ended as it was told to
+    0  the service ended on a signal
     1  it could not run, because an address cannot be listened on; standard error says which
 
-Called by `cli`, which has the exit code for a wrong configuration.
+Called by `cli`, which defines the exit code for a wrong configuration.
 """
 
 import gc
@@ -25,15 +25,15 @@ log = logging.getLogger(__name__)
 EXIT_OK: Final = 0
 EXIT_CANNOT_RUN: Final = 1
 GC_THRESHOLD: Final = (20_000, 50, 100)
-"""Neither frames nor viewers leave cycles, only faults and reloads do: to look for some after every 700 objects, which
-is Python's way, takes 4 % of the CPU of one viewer."""
+"""Frames and viewers leave no reference cycles, only faults and reloads do. Python's default, a collection every 700
+objects, would add 4 % to the CPU time of one viewer."""
 
 
 def run(load: Callable[[], Loaded], *, inherited: Sockets = NO_SOCKETS, log_level: str = "info") -> int:
     """Serve what `load` reads, now and at each reload, until SIGTERM or SIGINT; return the exit code.
 
-    ConfigError when the configuration has a mistake at the start. Where `inherited` has sockets of a service's name
-    (systemd's), those are served in place of its addresses.
+    ConfigError when the configuration has a mistake at the start. A service listens on the sockets that `inherited`
+    (from systemd) has under its name, if any, and not on its configured addresses.
     """
     config, sources = load()
     _set_up_logging(log_level)
@@ -49,7 +49,7 @@ def run(load: Callable[[], Loaded], *, inherited: Sockets = NO_SOCKETS, log_leve
         return EXIT_CANNOT_RUN
     app.print_welcome()
     gc.collect()
-    gc.freeze()  # what lives from start to end need not be looked through again and again
+    gc.freeze()  # the objects made so far live until the end: no collection need look at them
     gc.set_threshold(*GC_THRESHOLD)
     loop.run()
     app.close()
@@ -57,5 +57,6 @@ def run(load: Callable[[], Loaded], *, inherited: Sockets = NO_SOCKETS, log_leve
 
 
 def _set_up_logging(level: str) -> None:
-    """Log to standard error; to nobody when that was closed at our start, because its number is then anybody's."""
+    """Log to standard error. If it was closed when the process started (`sys.stderr` is None), nothing is logged: its
+    descriptor number may belong to another file by now."""
     logging.basicConfig(level=level.upper(), handlers=[new_log_handler(sys.stderr, os.environ)])

@@ -1,11 +1,11 @@
-"""The sources that run, by the streams that they feed, and how one set of them takes the place of another.
+"""The running sources and their streams, and how a reload replaces them.
 
-A stream that is replaced lives on beside its successor while sessions play it: `changeover` says until when. Its
-process is ended when no changeover needs it any more, or when a new process needs the device that it holds: then the
-new one begins when the old one is gone. Nothing here looks again and again: a stream tells of its first key frame
-and of sessions that leave, a supervisor of its end.
+A replaced stream lives on beside its successor while sessions play it: `changeover` says until when. Its process is
+ended when no changeover needs it any more, or when a new process needs the device that it holds; the new process then
+starts when the old one is gone. Nothing is polled: a stream reports its first key frame and sessions that leave, a
+supervisor reports its end.
 
-Owned by `app`. What is to change is `reload_plan`'s to say.
+Owned by `app`. `reload_plan` decides what is to change.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ from edge_streamer.services.supervision.times import SourceTimes
 
 @dataclass(slots=True, eq=False)
 class _Source:
-    """A source process's supervisor, and the streams that are its own: not those that it has handed on."""
+    """A source's supervisor and its streams, without those that were carried over to another source."""
 
     planned: PlannedSource
     supervisor: SourceSupervisor
@@ -38,7 +38,7 @@ class _Source:
 
 
 class RunningSources:
-    """`times` collects how long the frames of all sources take."""
+    """All sources of the service. `times` collects the latencies of the frames of all of them."""
 
     def __init__(self, loop: Loop, registry: StreamRegistry, dead_after_s: float, sessions: Sessions) -> None:
         self.times: Final = SourceTimes()
@@ -47,13 +47,13 @@ class RunningSources:
         self._dead_after_s = dead_after_s
         self._sessions = sessions
         self._running: list[_Source] = []  # in the order of the configuration
-        self._leaving: list[_Source] = []  # no stream of theirs is in the registry
-        self._changeovers: dict[Changeover, _Source] = {}  # to the source of the old stream
+        self._leaving: list[_Source] = []  # ended by a reload; the registry has none of their streams
+        self._changeovers: dict[Changeover, _Source] = {}  # with the source of the old stream
 
     # --- the service's start and end
 
     def take(self, planned: Sequence[PlannedSource]) -> None:
-        """Have these from the start, which `start` begins."""
+        """Make the sources of the service's start; `start` starts them."""
         self._running = [self._new_source(source, {}) for source in planned]
 
     def start(self) -> None:
@@ -79,21 +79,21 @@ class RunningSources:
     def _all(self) -> tuple[_Source, ...]:
         return (*self._running, *self._leaving)
 
-    # --- what is known
+    # --- status
 
     def source_of(self, name: str) -> SourceSupervisor | None:
-        """Return what feeds the stream that new sessions get under this name; None when there is none."""
+        """Return the supervisor that feeds the stream which new sessions get under this name; None if there is none."""
         return next((source.supervisor for source in self._running if name in source.streams), None)
 
     def statuses(self) -> tuple[StreamStatus, ...]:
-        """Return one status a stream, those of replaced streams not among them."""
+        """Return one status for each stream, except for replaced streams."""
         return tuple(status for source in self._running for status in source.supervisor.statuses())
 
     def stuck(self) -> tuple[str, ...]:
-        """Return the streams that only a restart of the service could bring back; see `SourceSupervisor.is_stuck`."""
+        """Return the streams that only a restart of the service can bring back; see `SourceSupervisor.is_stuck`."""
         return tuple(name for source in self._running if source.supervisor.is_stuck for name in source.streams)
 
-    # --- making them
+    # --- making sources and streams
 
     def _new_source(self, planned: PlannedSource, carried: Mapping[str, Stream]) -> _Source:
         streams = {name: carried.get(name) or self._new_stream(name, planned) for name in planned.streams}
@@ -120,10 +120,10 @@ class RunningSources:
         self._registry.add(stream)
         return stream
 
-    # --- another set of them
+    # --- reload
 
     def apply(self, plan: ReloadPlan) -> None:
-        """Begin and end what `plan` says; the changeover goes on by itself."""
+        """Start and end the sources that `plan` names; the changeovers of replaced streams go on after the call."""
         ended = [source for source in self._running if source.planned in plan.ended]
         stay = [source for source in self._running if source.planned not in plan.ended]
         carried = {
@@ -142,9 +142,9 @@ class RunningSources:
         self._begin_those_who_can()
 
     def _hand_over(self, source: _Source, old: Stream) -> None:
-        """Have the sessions of `old`, and those that wait for it, wait for what has its name now."""
+        """Begin the changeover of `old` to the stream that has its name now; changeovers to `old` lead there too."""
         successor = self._registry.get(old.name)
-        if successor is None or successor is old:  # nothing has displaced it
+        if successor is None or successor is old:  # no stream has displaced it
             self._remove(old)
             return
         for changeover in self._changeovers:
@@ -155,7 +155,7 @@ class RunningSources:
             self._changeovers[changeover] = source
 
     def _remove(self, stream: Stream) -> None:
-        """Nothing takes the stream's place."""
+        """End the sessions of a stream that has no successor."""
         self._registry.remove(stream)
         self._sessions.end_all(EndReason.STREAM_ENDED, stream)
         for changeover in tuple(self._changeovers):
@@ -163,7 +163,7 @@ class RunningSources:
                 changeover.happen(ChangeoverEvent.REMOVED)
 
     def _claim_device(self, device: str) -> None:
-        """End who holds the device that a new source needs."""
+        """End the process that holds the device which a new source needs."""
         for holder in self._leaving:
             if device and holder.device == device:
                 self._stop(holder)
@@ -176,9 +176,10 @@ class RunningSources:
             source.is_stopping = True
             source.supervisor.stop()
             for stream in source.streams.values():
-                stream.forget_frames()  # megabytes, and the collector does not look at what was there from the start
+                # Megabytes, which would stay: the garbage collector ignores objects from before `gc.freeze`.
+                stream.forget_frames()
 
-    # --- until all is changed over
+    # --- events of a changeover
 
     def _on_first_key_frame(self, successor: Stream) -> None:
         for changeover in tuple(self._changeovers):
@@ -212,10 +213,10 @@ class RunningSources:
 
 
 def _forget_process(stream: Stream) -> None:
-    """Nothing is left on a stream that is carried over of the process that has fed it."""
+    """Reset what a carried-over stream has from the process that fed it before."""
     stream.is_down = False
     stream.on_wanted = _nothing
 
 
 def _nothing() -> None:
-    """Called while the stream's source runs whether it is wanted or not."""
+    """Called when a viewer asks for a carried-over stream whose new source is not on demand."""

@@ -1,6 +1,6 @@
-"""From the configuration to what runs: the one place where its keys become what streams and services are given.
+"""From the configuration to the settings of streams and services: the one place that translates its keys.
 
-Called by `app`, at the start and at every reload. It starts nothing and keeps nothing.
+Called by `app` and `running_sources`, at the start and at every reload. It starts nothing and keeps nothing.
 """
 
 import secrets
@@ -18,12 +18,12 @@ from edge_streamer.services.supervision.spec import StreamPolicy
 
 
 def stream_policy(stream: StreamConfig) -> StreamPolicy:
-    """Return when the stream's source runs, and how long it is waited for."""
+    """Return the rules for when the stream's source runs, and how long sessions wait for a frame."""
     return StreamPolicy(stream.on_demand, stream.linger_s, stream.give_up_after_s)
 
 
 def new_stream(name: str, stream: StreamConfig, dead_after_s: float) -> Stream:
-    """Return the stream, still without a frame."""
+    """Return a new stream for these settings, which has no frame yet."""
     return Stream(
         name,
         dead_after_s=dead_after_s,
@@ -33,7 +33,7 @@ def new_stream(name: str, stream: StreamConfig, dead_after_s: float) -> Stream:
 
 
 def _encoder_bps(stream: StreamConfig) -> int:
-    """The rate that we ask an encoder for; 0 where pictures come encoded and the rate has to be measured."""
+    """Return the rate that the encoder is asked for; 0 where frames come encoded and the rate has to be measured."""
     match stream:
         case FileStream() | DeviceStream(format="h264"):
             return 0
@@ -47,7 +47,7 @@ def _login_rules(config: Config) -> LoginRules:
 
 
 def authorizer_maker(config: Config) -> Callable[[], Authorizer]:
-    """Return what makes a connection's authorizer."""
+    """Return a factory that makes the authorizer of one RTSP connection."""
     if config.auth.anonymous or not config.users:
         return lambda: ALLOW_ALL
     rules = _login_rules(config)
@@ -55,18 +55,21 @@ def authorizer_maker(config: Config) -> Callable[[], Authorizer]:
 
 
 def access_rules(config: Config) -> AccessRules:
-    """Return who may ask what over HTTP; browsers log in again, unseen, since the key of their nonces is new."""
+    """Return the access rules of HTTP. The key of nonces is new, so browsers authenticate again, without a prompt."""
     return AccessRules(
         config.users,
         HttpAuthenticator(_login_rules(config), secrets.token_bytes(32)),
-        everybodys_role=_everybodys_role(config),
+        everybodys_role=_anonymous_role(config),
         monitoring_networks=config.auth.metrics_networks,
         is_for_this_machine=not config.users and not config.auth.anonymous,
     )
 
 
-def _everybodys_role(config: Config) -> Role | None:
-    """Return what is allowed without logging in. Without users only this machine reaches the service (`config`)."""
+def _anonymous_role(config: Config) -> Role | None:
+    """Return the role of an anonymous client; None when a login is required.
+
+    Where no users are configured, only loopback addresses may be listened on (`config.checks`).
+    """
     if config.auth.anonymous:
         return Role.VIEWER
     return None if config.users else Role.ADMIN

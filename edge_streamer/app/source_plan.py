@@ -1,9 +1,9 @@
-"""Which source processes feed the streams of a configuration, on a machine where certain cameras are.
+"""Decides which source processes feed the streams of a configuration, given the cameras found on the machine.
 
-One process is one camera, one file, or one test pattern: a camera is opened once, however many streams it feeds, and
-nothing else is shared, so that a change of one stream (`reload`) touches no other. It decides and starts nothing; the
-command lines it makes are those of `edge_streamer.sources`. Called by `cli`: `serve` hands the result to `app`, `check`
-only wants to know that there is one.
+One process serves one camera, one file, or one test pattern: a camera is opened once, however many streams it feeds,
+and nothing else is shared, so that a change of one stream (`reload_plan`) touches no other. The module starts nothing;
+its specs become command lines of `edge_streamer.sources`. Called by `cli`: `serve` hands the result to `app`, `check`
+only checks that there is one.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -38,7 +38,7 @@ from edge_streamer.services.marks import fields_of
 from edge_streamer.services.supervision.spec import SourceSpec
 
 STREAMS_A_CAMERA: Final = 2
-"""libcamera scales a picture into `main` and `lores` at once; a V4L2 camera gives one, which is scaled once at most."""
+"""libcamera makes two pictures at once, `main` and `lores`; a V4L2 camera makes one, which is scaled once at most."""
 
 _Encoded = TypeVar("_Encoded", PatternStream, CameraStream, DeviceStream)
 _Kind = TypeVar("_Kind", CameraStream, DeviceStream)
@@ -61,9 +61,9 @@ def plan_sources(
 ) -> tuple[PlannedSource, ...]:
     """Return the sources of `streams`, where `found` are the cameras that `auto` can become.
 
-    `encoder` has the limits of the board's encoder; None where no hardware profile knows them.
+    `encoder` has the limits of the board's encoder; None where no hardware profile states them.
 
-    ConfigError, beginning with the key's path, when one camera is asked for what it cannot give at once.
+    ConfigError, beginning with the key's path, when the streams of one camera ask for more than it can give at once.
     """
     decided = {name: decide_source(stream, found) for name, stream in streams.items()}
     by_camera = _groups(decided, CameraStream, lambda stream: stream.camera)
@@ -95,7 +95,7 @@ def _as_kind(stream: AutoStream, struct_type: type[_Encoded], **own: Any) -> _En
 def _groups(
     streams: Mapping[str, DecidedStream], kind: type[_Kind], process_of: Callable[[_Kind], Hashable]
 ) -> Iterator[dict[str, _Kind]]:
-    """Yield the streams of that kind that share a process."""
+    """Yield the streams of that kind, grouped by the process that they share."""
     groups: dict[Hashable, dict[str, _Kind]] = {}
     for name, stream in streams.items():
         if isinstance(stream, kind):
@@ -122,7 +122,7 @@ def _device_source(group: Mapping[str, DeviceStream], encoder: EncoderLimits | N
     _check_formats(streams, first)
     _check_number_of_streams(group, first.device, 1 if first.format == "h264" else STREAMS_A_CAMERA)
     outputs = tuple(_output(name, stream, stream.encoder) for name, stream in streams.items())
-    fastest_fps = max(stream.fps for stream in streams.values())  # still the camera's when a stream was made slower
+    fastest_fps = max(stream.fps for stream in streams.values())  # the camera keeps it when a stream is set slower
     options = V4l2Options(first.device, first.format, fastest_fps, encoder)
     return PlannedSource(SourceSpec(outputs, options), streams)
 
@@ -150,7 +150,7 @@ def _output(name: str, stream: PatternStream | CameraStream | DeviceStream, enco
 
 
 def _larger_first(group: Mapping[str, _Camera]) -> dict[str, _Camera]:
-    """A source makes its first picture from the camera's and the second from the first."""
+    """Return the streams by size: a source scales its first picture from the camera's, its second from the first."""
     return dict(sorted(group.items(), key=lambda item: item[1].width * item[1].height, reverse=True))
 
 
@@ -164,7 +164,7 @@ def _check_number_of_streams(group: Mapping[str, CameraStream | DeviceStream], c
 
 
 def _check_sizes(streams: Mapping[str, CameraStream]) -> None:
-    """libcamera's `lores` is scaled down from what `main` shows."""
+    """ConfigError for a second stream larger than the first: libcamera scales `lores` down from `main`."""
     (large_name, large), *rest = streams.items()
     for name, stream in rest:
         for key, side, limit in (("width", stream.width, large.width), ("height", stream.height, large.height)):

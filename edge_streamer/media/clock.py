@@ -1,7 +1,7 @@
-"""A source's capture clock onto a stream's one 90 kHz timeline. Arithmetic only; called by `media.Stream` per frame.
+"""Maps a source's capture clock onto a stream's 90 kHz timeline. Arithmetic only; `media.track` calls it per frame.
 
-A source's clock has any origin, restarts with its process, and may jump. Viewers must see none of it: timestamps that
-step backward or leap end recordings (ffmpeg: non-monotonous DTS; Home Assistant: timestamp discontinuity).
+A source's clock has an arbitrary origin, restarts with its process, and may jump. The timeline must not: timestamps
+that step backward or leap end recordings (ffmpeg: non-monotonous DTS; Home Assistant: timestamp discontinuity).
 """
 
 from typing import Final
@@ -9,16 +9,16 @@ from typing import Final
 from edge_streamer.codec.frame import CLOCK_HZ
 
 MAX_STEP_S: Final = 10.0
-"""From one frame to the next: a clock that moves further has been set, or is another clock."""
+"""Largest believed step between two frames: a clock that moves further was set, or is another clock."""
 MAX_JITTER_S: Final = 0.1
-"""A stamp that is back by no more trembles; by more, another clock has begun."""
+"""A timestamp that steps back by no more is jitter; one that steps back further is of another clock."""
 
 _MAX_STEP: Final = round(MAX_STEP_S * CLOCK_HZ)
 _MAX_JITTER: Final = round(MAX_JITTER_S * CLOCK_HZ)
 
 
 class MediaClock:
-    """Maps `media_time` by adding an offset, which changes only where the source's clock broke.
+    """Maps `media_time` by adding an offset, which changes only where the source's clock jumped.
 
     The timeline starts at 0 and does not wrap: the stream adds its random RTP offset (RFC 3550 5.1).
     """
@@ -31,10 +31,11 @@ class MediaClock:
     def advance(self, media_time: int, now: float, *, reordered: bool = False, restarted: bool = False) -> int:
         """Return a frame's position on the timeline, in 90 kHz ticks; `now` is in monotonic seconds.
 
-        A regular source's increments are kept exactly. A source that `restarted`, or whose clock stepped back or
-        leapt more than MAX_STEP_S ahead, goes on from the latest position by the time that passed in `now`, at least
-        one tick. A stamp that stands still or trembles goes on by one tick. So positions always increase, except that
-        a frame said to be `reordered` (shown before one that came earlier) keeps its place.
+        The increments of a regular source are kept exactly. If the source `restarted`, or its clock stepped back or
+        leapt more than MAX_STEP_S ahead, the position advances from the latest one by the time that passed in `now`, at
+        least one tick. If the timestamp repeats or steps back by jitter, the position advances by one tick. So
+        positions always increase, except that of a `reordered` frame (shown before one that came earlier), which stays
+        where its timestamp puts it.
         """
         elapsed_s, self._previous_now = now - self._previous_now, now
         if self._offset is None:

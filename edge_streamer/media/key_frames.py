@@ -8,13 +8,13 @@ from edge_streamer.protocol.rtp.packets import PacketizedFrame
 REQUEST_INTERVAL_S: Final = 1.0
 """The source is asked for a key frame at most this often, however many viewers join."""
 PATIENCE_S: Final = 0.5
-"""A source that was asked and made no key frame by then is too slow to wait for."""
+"""How long waiting viewers are held back for a key frame that the source was asked for; then they start from cache."""
 CACHE_LIMIT_BYTES: Final = 8 << 20
-"""A group of pictures larger than this is not kept: viewers then wait for the next key frame."""
+"""A group of pictures larger than this is not cached: viewers then wait for the next key frame."""
 
 
 class KeyFrameCache:
-    """The frames since the last key frame: contiguous in sequence with whatever is published next."""
+    """The frames since the last key frame, contiguous in sequence with the frame that is published next."""
 
     __slots__ = ("_bytes", "_frames")
 
@@ -23,7 +23,7 @@ class KeyFrameCache:
         self._bytes = 0
 
     def add(self, frame: PacketizedFrame, *, is_key_frame: bool) -> None:
-        """Remember `frame`; a key frame forgets what came before."""
+        """Cache `frame`; a key frame replaces all that was cached."""
         if is_key_frame:
             self._frames = [frame]
             self._bytes = frame.packet_bytes
@@ -34,12 +34,12 @@ class KeyFrameCache:
                 self._frames = []
 
     def clear(self) -> None:
-        """Forget all: the next key frame begins anew."""
+        """Empty the cache; it stays empty until the next key frame."""
         self._frames = []
         self._bytes = 0
 
     def frames(self, limit_bytes: int) -> tuple[PacketizedFrame, ...]:
-        """Return the frames to start a viewer with; none when there are none or they exceed `limit_bytes`."""
+        """Return the frames to start a viewer with; empty when none are cached or they exceed `limit_bytes`."""
         return tuple(self._frames) if self._bytes <= limit_bytes else ()
 
 
@@ -54,7 +54,7 @@ class KeyFrameRequests:
         self._is_answered = True
 
     def request(self, now: float) -> bool:
-        """Ask if that may be; return whether a key frame can be expected within `PATIENCE_S` of the asking."""
+        """Ask the source unless it cannot or was asked a moment ago; return whether a key frame `is_pending`."""
         if self.ask is not None and now - self._asked_at >= REQUEST_INTERVAL_S:
             self._asked_at = now
             self._is_answered = False
@@ -62,9 +62,9 @@ class KeyFrameRequests:
         return self.is_pending(now)
 
     def is_pending(self, now: float) -> bool:
-        """Whether a key frame was asked for and may still come in time."""
+        """Whether the source was asked for a key frame less than `PATIENCE_S` ago and has not made one since."""
         return not self._is_answered and now - self._asked_at < PATIENCE_S
 
     def on_key_frame(self) -> None:
-        """A key frame came."""
+        """Note that a key frame came."""
         self._is_answered = True

@@ -1,6 +1,6 @@
-"""The highest rate a stream has shown in any one second: for `b=AS` in the SDP and for the write budget.
+"""The highest rate of a stream in any one second: for `b=AS` in the SDP and for the write budget.
 
-The encoder's setting is a wish; a file has none at all. What counts for a link is what was really sent.
+It is measured, because an encoder may exceed its setting and a file has none.
 """
 
 from collections import deque
@@ -9,11 +9,11 @@ from typing import Final
 from edge_streamer.codec.frame import CLOCK_HZ
 
 WINDOW_TICKS: Final = CLOCK_HZ
-"""One second, in whole ticks: with a key frame each second, a rounding error would count two of them."""
+"""One second, in whole ticks: with a key frame each second, a rounding error could put two of them in one window."""
 
 
 class PeakRateMeter:
-    """Bytes and their media times in, the peak of a sliding second out."""
+    """Bytes and their media times in, the peak rate of a sliding second out."""
 
     __slots__ = ("_bytes", "_window", "peak_bps")
 
@@ -23,8 +23,8 @@ class PeakRateMeter:
         self._bytes = 0
 
     def add(self, size_bytes: int, media_time: int) -> None:
-        """Count `size_bytes` of `media_time` (90 kHz): by the monotonic clock, a process that was held up would see two
-        seconds' frames at once."""
+        """Count `size_bytes` at `media_time` (90 kHz). The monotonic clock would not do: after a delay, the frames of
+        two seconds arrive at once."""
         self._window.append((media_time, size_bytes))
         self._bytes += size_bytes
         while self._window[0][0] <= media_time - WINDOW_TICKS:

@@ -1,8 +1,8 @@
-"""Which stream a path names.
+"""Streams by the name in a URL's path.
 
-A path names at most one stream. Adding a stream under a taken name displaces the old one: sessions that play it keep
-it, since it lives as long as they hold it; new sessions get the new one. Removing is by identity: the end of a
-displaced stream must not remove its successor.
+A name leads to at most one stream. Adding a stream under a taken name displaces the old one: sessions that play it keep
+it, since they hold a reference; new sessions get the new one. Removing is by identity: the end of a displaced stream
+must not remove its successor.
 """
 
 from collections.abc import Iterator
@@ -11,26 +11,26 @@ from edge_streamer.media.stream import Stream
 
 
 class StreamRegistry:
-    """Streams by name."""
+    """The streams that new sessions can get, by name."""
 
     def __init__(self) -> None:
         self._streams: dict[str, Stream] = {}
 
     def add(self, stream: Stream) -> Stream | None:
-        """Make `stream` the one that its name means; return the stream it displaces."""
+        """Register `stream` under its name; return the stream that it displaces, if any."""
         displaced = self._streams.get(stream.name)
         self._streams[stream.name] = stream
         return displaced
 
     def remove(self, stream: Stream) -> bool:
-        """Remove exactly this stream; False when its name means another by now, or nothing."""
+        """Remove exactly this stream; False when its name leads to another stream by now, or to none."""
         if self._streams.get(stream.name) is not stream:
             return False
         del self._streams[stream.name]
         return True
 
     def get(self, name: str) -> Stream | None:
-        """Return the stream that new sessions get."""
+        """Return the stream that new sessions get under `name`; None if there is none."""
         return self._streams.get(name)
 
     def __iter__(self) -> Iterator[Stream]:

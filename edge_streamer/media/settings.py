@@ -1,4 +1,4 @@
-"""What an operator may say of the link to viewers: the section `[link]`, from which `media.budget` computes."""
+"""The section `[link]`: settings of the network link to viewers, from which `media.budget` computes."""
 
 from typing import Annotated
 

@@ -1,15 +1,16 @@
 """A stream: frames in, each packetized once, the same bytes out to every viewer.
 
-A stream is a track and viewers. The track (`track`) makes the packets, the same for every viewer; `link_rate` has the
-rate and the write budget that follows from it. A viewer starts at a key frame:
+A stream consists of a track and viewers. The track (`track`) makes the packets, the same for every viewer; `link_rate`
+has the rate and the write budget that follows from it. A viewer starts at a key frame:
 
-- the source can make one: it is asked, at most once a second for all viewers, and those who wait start with it;
-- it cannot, or was asked a moment ago: the cached frames since the last key frame are sent. They are contiguous in
-  sequence with what follows, so the viewer sees no seam.
+- If the source can make key frames on request, it is asked, at most once a second for all viewers, and the waiting
+  viewers start with the new one.
+- If it cannot, or the key frame does not come in time, the cached frames since the last key frame are sent. They are
+  contiguous in sequence with the next frame, so the viewer notices no gap.
 
-Called on the loop's thread: by the supervisor ("frames in", and what it says of the source) and by RTSP sessions (the
-rest, and `on_wanted`). It owns no socket and no timer; who waits too long is found when the next frame comes, or by the
-session's own deadline.
+Called on the loop's thread: by the supervisor ("frames in", and the state of the source) and by viewers, RTSP sessions
+and browsers (the rest, and `on_wanted`). A stream owns no socket and no timer: that a viewer has waited too long is
+noticed when the next frame comes, or by the session's deadline.
 """
 
 from collections.abc import Callable, Hashable, Iterable
@@ -28,37 +29,37 @@ IP_UDP_HEADER_BYTES: Final = 28
 
 
 class Viewer(Protocol):
-    """Who watches a stream."""
+    """What a stream delivers frames to: an RTSP session or a browser."""
 
     def start(self, first: PacketizedFrame) -> None:
-        """Playing begins with `first`, which is delivered right after this call."""
+        """Called when playing begins, right before `first` is delivered."""
 
     def deliver(self, frame: PacketizedFrame) -> None:
-        """Send a frame; must not raise for what the network does, and must not block."""
+        """Send a frame; must not raise for a network error, and must not block."""
 
     def on_fault(self, error: Exception) -> None:
-        """End yourself: one of your calls raised."""
+        """End the viewer: `start` or `deliver` raised `error`."""
 
     @property
     def batch_kind(self) -> "BatchKind | None":
-        """What makes it one of many that are sent the same bytes; None for a viewer that is sent its own."""
+        """The batch of viewers that it belongs to; None for a viewer that is delivered to separately."""
 
 
 class Batch(Protocol):
-    """Viewers that are sent the same bytes, in one loop without a call for each."""
+    """Viewers that are sent the same bytes, in one loop without a call for each viewer."""
 
     def add(self, viewer: Viewer) -> None:
         """Deliver to `viewer` too."""
 
     def remove(self, viewer: Viewer) -> None:
-        """Stop."""
+        """Deliver to `viewer` no longer."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody is left."""
+        """Whether the batch has no viewer left."""
 
     def deliver(self, frame: PacketizedFrame) -> Iterable[tuple[Viewer, Exception]]:
-        """Send a frame to all; return whose handling raised, and what."""
+        """Send a frame to all viewers; return those for which sending raised, each with the exception."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ Deliver = Callable[[PacketizedFrame], None]
 
 @dataclass(slots=True)
 class StreamCounters:
-    """What has passed since the stream began."""
+    """Totals since the stream was made."""
 
     frames: int = 0
     key_frames: int = 0
@@ -84,12 +85,13 @@ class StreamCounters:
 
 
 class Stream:
-    """A track, its viewers, and where they start. `link_bitrate_bps` 0 means: what is measured.
+    """A track, its viewers, and the frames that they start with. `link_bitrate_bps` 0: the rate is measured.
 
-    `on_wanted` is to be called by whoever wants to watch: DESCRIBE, PLAY; `on_left` when a session of the stream has
-    ended. `on_first_key_frame` is called in the middle of `publish`, so that it leaves for later what it leads to.
-    `awaited_by` is how many streams that this one replaces have sessions which wait for that. `is_down`: the source has
-    failed and does not run now, so that a wait for a description would be in vain."""
+    A client's DESCRIBE and PLAY, a browser and a request for a snapshot call `on_wanted`; `on_left` is called when a
+    session of the stream has ended. `on_first_key_frame` is called in the middle of `publish`, so the callback must
+    post its work to a later turn. `awaited_by` counts the replaced streams whose sessions wait for this one's first
+    picture. `is_down` says that the source has failed and does not run now: a wait for a description would be in
+    vain."""
 
     def __init__(
         self,
@@ -118,28 +120,28 @@ class Stream:
         self._cache = KeyFrameCache()
         self._playing: dict[Viewer, Batch | None] = {}
         self._batches: dict[Hashable, Batch] = {}
-        self._alone: dict[Viewer, Deliver] = {}  # those of no batch
+        self._alone: dict[Viewer, Deliver] = {}  # playing viewers without a batch
         self._waiting: list[Viewer] = []
         self._awaiting_description: list[Callable[[], None]] = []
 
     # --- frames in
 
     def forget_frames(self) -> None:
-        """The source is off: nobody may start with a picture of before."""
+        """Empty the cache when the source is turned off: no viewer may start with an old picture."""
         self._cache.clear()
 
     def forget_format(self) -> None:
-        """The source is given up: the stream cannot be described before its next key frame."""
+        """Forget frames and parameter sets when the source is given up: DESCRIBE then waits for the next key frame."""
         self.forget_frames()
         self.track.parameter_sets = None
 
     def declare_down(self) -> None:
-        """The source has failed: tell those who wait for a description that has never been known."""
+        """Note that the source has failed, and call those that wait for a description."""
         self.is_down = True
         self._tell_about_description()
 
     def publish(self, frame: EncodedFrame, now: float) -> PacketizedFrame | None:
-        """Packetize `frame` once and give it to every viewer; return what they got, None when it has no picture."""
+        """Packetize `frame` once and deliver it to every viewer; return its packets, None when it has no picture."""
         packetized = self.track.packetize(frame, now)
         if packetized is None:
             return None
@@ -148,7 +150,8 @@ class Stream:
             self._on_key_frame(packetized, now)
         elif self._waiting and not self.key_frame_requests.is_pending(now):
             self._start_impatient()
-        self._cache.add(packetized, is_key_frame=frame.is_key_frame)  # not before: who starts now gets it below, once
+        # Only now: a viewer that starts from the cache gets this frame below, and must not get it twice.
+        self._cache.add(packetized, is_key_frame=frame.is_key_frame)
         for key, batch in tuple(self._batches.items()):
             for viewer, error in batch.deliver(packetized):
                 self._fail(viewer, error)
@@ -174,7 +177,7 @@ class Stream:
             self.on_first_key_frame()
         self.key_frame_requests.on_key_frame()
         self.link.add_key_frame(packetized.packet_bytes, now)
-        while self._waiting:  # one that starts may end another that waits
+        while self._waiting:  # a viewer that starts may end another one that waits
             self._start(self._waiting.pop(0), packetized)
         if self.track.parameter_sets is not None:
             self._tell_about_description()
@@ -187,7 +190,7 @@ class Stream:
     def _deliver(self, packetized: PacketizedFrame, viewers: Iterable[tuple[Viewer, Deliver]]) -> None:
         playing = self._playing
         for viewer, deliver in viewers:
-            if viewer in playing:  # it may have left meanwhile
+            if viewer in playing:  # it may have left during this loop
                 try:
                     deliver(packetized)
                 except Exception as error:  # noqa: BLE001 - the boundary between viewers: one must not end the others
@@ -201,17 +204,17 @@ class Stream:
 
     @property
     def identity(self) -> StreamIdentity:
-        """What the stream's packets carry."""
+        """SSRC, first sequence number and timestamp offset of the stream's packets."""
         return self.track.identity
 
     @property
     def parameter_sets(self) -> ParameterSets | None:
-        """What describes the stream; None until it is known."""
+        """SPS and PPS, for the SDP; None until they are known."""
         return self.track.parameter_sets
 
     @property
     def link_bitrate_bps(self) -> int:
-        """The stream's true peak."""
+        """The stream's peak rate; see `LinkRate.bitrate_bps`."""
         return self.link.bitrate_bps
 
     @property
@@ -226,7 +229,7 @@ class Stream:
 
     @property
     def is_watched(self) -> bool:
-        """Whether anybody plays, or waits for a frame or a description."""
+        """Whether a viewer plays or waits for a frame, or a client waits for a description."""
         return bool(self._playing or self._waiting or self._awaiting_description)
 
     def write_budget_bytes(self) -> int:
@@ -235,9 +238,9 @@ class Stream:
 
     def when_described(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` at the next key frame with which the parameter sets are known, or when the source fails;
-        return what cancels that.
+        return a function that cancels this.
 
-        It is called in the middle of `publish`: it may not raise, and whatever takes long it leaves for later.
+        The callback runs in the middle of `publish`: it must not raise, and must post long work to a later turn.
         """
         self._awaiting_description.append(callback)
 
@@ -255,13 +258,14 @@ class Stream:
     # --- viewers come and go
 
     def join(self, viewer: Viewer, now: float) -> None:
-        """Start `viewer` at a key frame: with the next one that the source makes, or at once from the cache."""
+        """Start `viewer` at a key frame: with the next one if it can be expected soon, else at once from the cache;
+        with an empty cache, the viewer waits."""
         self.leave(viewer)
         if self.key_frame_requests.request(now) or not self.start_from_cache(viewer):
             self._waiting.append(viewer)
 
     def leave(self, viewer: Viewer) -> None:
-        """Stop delivering to `viewer`; nothing happens when it does not watch."""
+        """Stop delivering to `viewer`; without effect for one that neither plays nor waits."""
         batch = self._playing.pop(viewer, None)
         self._alone.pop(viewer, None)
         if batch is not None:
@@ -270,8 +274,8 @@ class Stream:
             self._waiting.remove(viewer)
 
     def start_from_cache(self, viewer: Viewer) -> bool:
-        """Start `viewer` with the frames since the last key frame; False when none are kept, or when they alone
-        would fill half of its write budget."""
+        """Start `viewer` with the frames since the last key frame; False when none are cached, or when they would take
+        more than half of its write budget."""
         frames = self._cache.frames(self.write_budget.write_budget_bytes // 2)
         if not frames:
             return False
@@ -283,7 +287,7 @@ class Stream:
 
     def _start_impatient(self) -> None:
         for viewer in tuple(self._waiting):
-            if viewer in self._waiting:  # one that starts may end another that waits
+            if viewer in self._waiting:  # a viewer that starts may end another one that waits
                 self.start_from_cache(viewer)
 
     def _start(self, viewer: Viewer, first: PacketizedFrame) -> None:
@@ -305,4 +309,4 @@ class Stream:
 
 
 def _nothing() -> None:
-    """Called while what happens to the stream has no consequence: its source runs always, and it replaces no other."""
+    """The callback where none was set: called, for example, at PLAY when the source always runs."""

@@ -1,7 +1,7 @@
-"""A stream's track: one codec's access units in, RTP packets and sender reports out, on one time line.
+"""A stream's track: one codec's access units in, RTP packets and sender reports out, on one timeline.
 
 A track has one SSRC, one sequence, one packetizer and one clock for all viewers, so the packets of a frame are the same
-for every viewer. It knows no viewer and no transport. Its one caller is `media.stream`, which has one track: H.264.
+for every viewer. It knows no viewer and no transport. A `media.stream` has one track: H.264.
 """
 
 import secrets
@@ -18,14 +18,14 @@ from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import goodbye, middle_32_bits, ntp_from_wall_ns, sender_report
 
 MAX_CAPTURE_DELAY_S: Final = 10.0
-"""An instant that a source tells is not believed when it is longer ago than this, or in the future."""
+"""A source's timestamp is not believed when it is longer ago than this, or in the future."""
 SENDER_REPORTS_KEPT: Final = 8
-"""A receiver report refers to one of the last few sender reports; older ones would give no useful round trip."""
+"""A receiver report refers to one of the last few sender reports; the round trip by an older one would be useless."""
 
 
 @dataclass(frozen=True, slots=True)
 class StreamIdentity:
-    """What a stream's packets carry; random, as RFC 3550 section 5.1 asks, so that it cannot be guessed."""
+    """SSRC and the first sequence number and timestamp of a stream's packets; random, as RFC 3550 section 5.1 asks."""
 
     ssrc: int
     first_sequence: int
@@ -38,8 +38,8 @@ class StreamIdentity:
 
 
 class Track:
-    """`media_time` is the last frame's place on the time line (90 kHz, unwrapped); `on_format_changed` is called before
-    the first frame of another picture size or profile is packetized."""
+    """`media_time` is the last frame's position on the timeline (90 kHz, unwrapped); `on_format_changed` is called
+    before the first frame of another picture size or profile is packetized."""
 
     __slots__ = (
         "_captured_at",
@@ -67,7 +67,7 @@ class Track:
         self._packetizer = H264Packetizer(ssrc=identity.ssrc, first_sequence=identity.first_sequence)
 
     def announce_restart(self) -> None:
-        """The source begins anew: its next frame's media time has a new origin."""
+        """Note that the source was started again: its next frame's media time has a new origin."""
         self._is_restarted = True
 
     def packetize(self, frame: EncodedFrame, now: float) -> PacketizedFrame | None:
@@ -92,9 +92,9 @@ class Track:
         """Return SR + SDES for `now` (RFC 3550 section 6.4.1), or None before the first frame; the counts are of all
         RTP packets of the track and of their payload.
 
-        Wall time and RTP time are both carried on from the last frame's capture by the same monotonic interval: the
-        line through them is the capture clock's, and neither a wall clock that is set meanwhile nor a frame that was
-        published late can bend it.
+        Wall time and RTP time are both extrapolated from the last frame's capture by the same monotonic interval, so
+        their relation is that of the capture clock: neither a step of the wall clock nor a frame that was published
+        late changes it.
         """
         if self._wall_ns is None:
             return None
@@ -119,14 +119,14 @@ class Track:
 
 
 def believed_age_s(instant_ns: int, now: float) -> float | None:
-    """Return how long ago an instant of CLOCK_MONOTONIC was that a source tells; None for one that it does not tell (0)
-    or that cannot be: of the future, or too long ago."""
+    """Return the age of a source's timestamp (CLOCK_MONOTONIC); None for 0, which means unknown, and for an implausible
+    one: in the future, or longer ago than `MAX_CAPTURE_DELAY_S`."""
     age_s = now - instant_ns / 1e9
     return age_s if instant_ns and 0.0 <= age_s <= MAX_CAPTURE_DELAY_S else None
 
 
 def _picture(parameter_sets: ParameterSets) -> tuple[int, int, int] | None:
-    """Return what a decoder was set up for; None when the SPS cannot be read."""
+    """Return the size and profile that a decoder is set up for; None when the SPS cannot be read."""
     try:
         video = parameter_sets.video_format
     except ValueError:
@@ -135,4 +135,4 @@ def _picture(parameter_sets: ParameterSets) -> tuple[int, int, int] | None:
 
 
 def _ignore_change() -> None:
-    """Called while no owner has asked to be told of a changed format."""
+    """Called at a change of format while no owner has set `on_format_changed`."""

@@ -1,20 +1,21 @@
 """Live pictures for browsers: `/api/v1/streams/<name>/live`, a WebSocket that carries fragmented MP4.
 
-What a browser gets, in this order, and again from the start when it has fallen behind, when the picture's format has
-changed, when the source was away, and after a gap that browsers do not pass (`protocol.mp4.fragments.MIN_DURATION_S`):
+A browser gets these messages in this order. The sequence begins again when the browser has fallen behind, when the
+picture's format has changed, when the source was down, and after a gap that browsers do not pass
+(`protocol.mp4.fragments.MIN_DURATION_S`):
 
-- text `{"skipped": N}`: so many frames were lost before what follows, if any were
+- text `{"skipped": N}`, if frames were lost: how many were lost before the next one
 - text `{"mime": "video/mp4; codecs=...", "width": W, "height": H}`, then binary: the initialization segment
-- binary, one a frame: a fragment, first that of a key frame; decode times follow the stream's clock
+- binary, one for each frame: a fragment, first that of a key frame; decode times follow the stream's clock
 
-Between these, each second: text `{"live_s": T, "wall_s": U}`, the decode time in seconds of the newest frame that there
-is, whether or not this browser was sent it, and the UTC time of sending; while the source gives no picture, text
-`{"waiting": "reason"}` instead. These overtake fragments that wait. The browser sends nothing. A stream that has been
-replaced closes with 1001: who asks again gets its successor. So does every one when users have changed: who asks again
-has to be one of them.
+Between these, each second: text `{"live_s": T, "wall_s": U}`, the decode time in seconds of the newest frame of the
+stream, whether or not this browser was sent it, and the UTC time of sending; while the source gives no picture, text
+`{"waiting": "reason"}` instead. These overtake waiting fragments. The browser sends no message. When the stream is
+replaced, the server closes with 1001, and a browser that connects again gets the successor. When the users change, it
+closes every connection with 1001, and a browser that connects again is checked against the new users.
 
-A browser is one of the stream's viewers (`media.stream.Viewer`) like any other: it starts at a key frame, and it is
-demand for a source that runs on demand. `stream` makes the messages, once for all; `viewer` is one browser.
+A browser is a viewer of the stream (`media.stream.Viewer`) like any other: it starts at a key frame, and an on-demand
+source runs while it watches. `stream` makes the messages, once for all browsers; `viewer` is one browser.
 """
 
 import json
@@ -39,19 +40,19 @@ from edge_streamer.services.status import TakeStatus
 LOOK_INTERVAL_S: Final = 0.25
 REPORT_INTERVAL_S: Final = 1.0
 SILENT_AFTER_S: Final = 1.0
-"""After so long without a frame the status is asked whether the source is up."""
+"""After this time without a frame, the service's status is asked whether the source is up."""
 
 _ANSWERS: Final = {HTTPStatus.SWITCHING_PROTOCOLS: Answer("The WebSocket is open.")}
 _PROBLEMS: Final = {
-    HTTPStatus.BAD_REQUEST: "It is no WebSocket's handshake.",
-    HTTPStatus.FORBIDDEN: "A page of another site asked for it.",
+    HTTPStatus.BAD_REQUEST: "The request is not a valid WebSocket handshake.",
+    HTTPStatus.FORBIDDEN: "A page of another site sent the request.",
     HTTPStatus.NOT_FOUND: "There is no stream of this name.",
-    HTTPStatus.UPGRADE_REQUIRED: "This is for WebSockets only.",
+    HTTPStatus.UPGRADE_REQUIRED: "Only a WebSocket can be opened here.",
 }
 
 
 class LiveRoutes:
-    """The live pictures of the registry's streams, and all browsers that watch one."""
+    """The live pictures of the registry's streams, and all browsers that watch."""
 
     def __init__(self, loop: Loop, streams: StreamRegistry, take_status: TakeStatus) -> None:
         operation = Operation("watchStream", "Live pictures, over a WebSocket.", self._answer, _ANSWERS, _PROBLEMS)
@@ -60,7 +61,7 @@ class LiveRoutes:
         self._streams = streams
         self._take_status = take_status
         self._live: dict[Stream, LiveStream] = {}
-        self._viewers: dict[LiveViewer, None] = {}  # in the order in which they came
+        self._viewers: dict[LiveViewer, None] = {}  # in the order of their connecting
         self._timer: Timer | None = None
         self._report_at = 0.0
 
@@ -69,12 +70,12 @@ class LiveRoutes:
         return len(self._viewers)
 
     def close(self) -> None:
-        """Send all browsers away: who may still watch asks again."""
+        """Close the connections of all browsers; a page connects again if its user may still watch."""
         for viewer in tuple(self._viewers):
             viewer.dismiss()
 
     def find(self, path: str) -> Resource | None:
-        """Return the resource of a stream that there is now; None when there is nothing at `path`."""
+        """Return the resource at `path`; None when there is none. The stream is looked up when a request comes."""
         return resource_among(self.routes, path)
 
     def _answer(self, name: str, request: HttpRequest) -> HttpAnswer:
@@ -95,7 +96,7 @@ class LiveRoutes:
         if self._timer is None:
             self._report_at = self._loop.now() + REPORT_INTERVAL_S
             self._look()
-        self._loop.post(viewer.watch, connection)  # when the connection is the viewer's to end
+        self._loop.post(viewer.watch, connection)  # posted: only then a fault in it ends the viewer
         return viewer
 
     def _forget(self, viewer: LiveViewer) -> None:
@@ -103,7 +104,7 @@ class LiveRoutes:
         if all(other.live is not viewer.live for other in self._viewers):
             del self._live[viewer.live.stream]
 
-    # --- the clock that all share, while there is anybody
+    # --- the timer of all browsers, while there are any
 
     def _look(self) -> None:
         self._timer = self._loop.call_later(LOOK_INTERVAL_S, self._look) if self._viewers else None
@@ -115,7 +116,7 @@ class LiveRoutes:
                 self._report(stream, live)
 
     def _report(self, stream: Stream, live: LiveStream) -> None:
-        """Tell all browsers of a stream how it is."""
+        """Send the state of a stream to all its browsers."""
         viewers = [viewer for viewer in self._viewers if viewer.live is live]
         reason = self._reason_for_silence(stream)
         if self._streams.get(stream.name) is not stream:
@@ -130,7 +131,7 @@ class LiveRoutes:
                 viewer.report(now)
 
     def _reason_for_silence(self, stream: Stream) -> str:
-        """Return why the stream's source gives no picture; empty when it does."""
+        """Return why the stream's source gives no picture; empty when it gives one."""
         if self._loop.now() - stream.last_frame_at <= SILENT_AFTER_S:
             return ""
         statuses = (status for status in self._take_status().streams if status.name == stream.name)

@@ -1,7 +1,7 @@
-"""A stream as browsers want it: each frame made into a WebSocket message with one fragment of MP4, once for all.
+"""A stream for browsers: each frame becomes a WebSocket message with one MP4 fragment, once for all browsers.
 
 The bytes are kept as the frame's image (`PacketizedFrame.image`), so that a browser which starts with the cached frames
-gets what the others have had. There is a `LiveStream` while a stream has browsers (`services.live_video`), and its
+gets the same fragments as the others. `services.live.routes` keeps a `LiveStream` while a stream has browsers, and
 decode times begin with it; it knows no browser and no connection.
 """
 
@@ -19,19 +19,19 @@ from edge_streamer.protocol.mp4.initialization import VideoTrack, initialization
 from edge_streamer.protocol.rtp.packets import PacketizedFrame
 
 MAX_REORDERING_S: Final = 10.0
-"""A frame that is shown before the one that came earlier is so by less; what looks like more is a long way ahead."""
+"""A reordered frame steps back by less than this; a timestamp that seems to step back further is far ahead."""
 _TIMESTAMP_SPAN: Final = 1 << 32
 _MAX_REORDERING: Final = round(MAX_REORDERING_S * CLOCK_HZ)
 
 
 class LiveStream:
-    """See the module."""
+    """Makes the fragments of `stream` and the messages that introduce them."""
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream
         self._writer = FragmentWriter(1 / stream.nominal_fps if stream.nominal_fps else 0.0)
         self._rtp_timestamp: int | None = None
-        self._media_time = 0  # of the frame made last, unwrapped
+        self._media_time = 0  # of the last frame, unwrapped
         self._introduced: ParameterSets | None = None
         self._introduction: bytes | None = None
 
@@ -42,16 +42,16 @@ class LiveStream:
 
     @property
     def is_after_gap(self) -> bool:
-        """Whether browsers drop the newest fragment and all that follow, up to a key frame."""
+        """Whether browsers drop the newest fragment and all that follow, up to the next key frame."""
         return self._writer.is_after_gap
 
     def fragment(self, frame: PacketizedFrame) -> bytes:
-        """Return the message with the frame's fragment."""
+        """Return the message with the frame's fragment, the same object for every browser."""
         return frame.image(self._make_fragment)
 
     def introduction(self, key_frame: PacketizedFrame) -> bytes | None:
-        """Return the two messages that go before a fragment of this key frame, the same object for the same parameter
-        sets; None when the frame has none, or such that no size can be read from them."""
+        """Return the two messages to send before the fragment of this key frame, the same object for the same parameter
+        sets; None when the frame has no parameter sets, or no size can be read from them."""
         parameter_sets = _parameter_sets(key_frame.nal_units)
         if parameter_sets is None or parameter_sets != self._introduced:
             self._introduced = parameter_sets
@@ -67,7 +67,8 @@ class LiveStream:
 
 
 def _step(later: int, earlier: int) -> int:
-    """RTP timestamps wrap after 13 hours, and a source may be down for a night: all but a little is forward."""
+    """Return the difference of two RTP timestamps. They wrap after 13 hours, and a source may be down for a night, so
+    every difference counts as forward except for the last `MAX_REORDERING_S` before the wrap."""
     step = (later - earlier) % _TIMESTAMP_SPAN
     return step - _TIMESTAMP_SPAN if step >= _TIMESTAMP_SPAN - _MAX_REORDERING else step
 

@@ -1,11 +1,11 @@
-"""One browser that watches one stream: the stream's `Viewer`, and what has a connection after HTTP.
+"""One browser that watches one stream: a `Viewer` of the stream, and the owner of the connection after the upgrade.
 
-It is made by `services.live_video`, which also has it look at its clocks. Its rules:
+It is made by `services.live.routes`, which also calls `look` a few times a second. Its rules:
 
-- what waits here for more than `BEHIND_S` is thrown away whole, and so is everything up to a key frame that finds the
-  queue drained: a browser that is behind skips, and is never late for long
-- who does not read at all is dead `dead_after_s` after that, as any other viewer (`runtime.tcp`), and who answers no
-  ping (`protocol.http.websocket`) as well
+- When a fragment has waited for more than `BEHIND_S`, all waiting fragments are dropped, and so are all later ones up
+  to a key frame that finds the queue empty: a browser that is behind skips, and is never late for long.
+- A browser that reads nothing counts as dead after `dead_after_s`, as any other viewer (`runtime.tcp`); a browser that
+  answers no ping counts as dead, too (`protocol.http.websocket`).
 """
 
 import json
@@ -25,14 +25,14 @@ log = logging.getLogger(__name__)
 
 BEHIND_S: Final = 1.0
 SEND_BUFFER_S: Final = 0.5
-"""Seconds of the stream that the kernel may hold besides: it does not let go of them when we skip."""
+"""Seconds of the stream that the kernel may hold besides: a skip cannot drop what is in its buffer."""
 SMALLEST_SEND_BUFFER_BYTES: Final = 16 << 10
 
 
 class LiveViewer:
-    """See the module. `on_left` is called once, when the connection is over."""
+    """A browser and its WebSocket. `on_left` is called once, when the connection has closed."""
 
-    batch_kind = None  # a browser may be sent a frame that another skips
+    batch_kind = None  # each browser skips different frames
 
     def __init__(
         self, loop: Loop, live: LiveStream, connection: TcpConnection, on_left: Callable[["LiveViewer"], None]
@@ -43,8 +43,8 @@ class LiveViewer:
         self._on_left = on_left
         self._protocol = WebSocketProtocol(loop.now())
         self._began_at = loop.now()
-        self._introduction: bytes | None = None  # what was sent last; None: it begins anew
-        self._skipped_frames = 0  # since it was sent one
+        self._introduction: bytes | None = None  # the last one sent; None: another is due, with a key frame
+        self._skipped_frames = 0  # since the last introduction
         connection.queue.add_limit(live.stream.write_budget_bytes)
         connection.on_overflow = self._on_overflow
         size_bytes = round(SEND_BUFFER_S * live.stream.write_budget.bytes_per_second)
@@ -52,7 +52,7 @@ class LiveViewer:
         log_event(log, LiveViewBegan(peer=connection.peer_host, stream=live.stream.name))
 
     def watch(self) -> None:
-        """Join the stream, unless the browser has left or was sent away; an on-demand source is started for it."""
+        """Join the stream, unless the browser has left or was dismissed; an on-demand source is started for it."""
         if self._connection.is_open and self._protocol.is_open:
             stream = self.live.stream
             stream.on_wanted()
@@ -61,23 +61,23 @@ class LiveViewer:
     # --- the stream's calls
 
     def start(self, first: PacketizedFrame) -> None:
-        """Nothing to do: `deliver` begins with a key frame by itself, as it has to after every gap."""
+        """Called before the first frame. Does nothing: `deliver` waits for a key frame, as it does after every gap."""
 
     def deliver(self, frame: PacketizedFrame) -> None:
         """Send the frame's fragment, or skip it."""
-        fragment = self.live.fragment(frame)  # also of what is skipped: its time is the live edge
+        fragment = self.live.fragment(frame)  # also for a frame that is skipped: its decode time is the live edge
         if self._introduction is not None and self._connection.queue.oldest_age_s(self._loop.now()) > BEHIND_S:
-            self._fall_behind()  # once: what is partly on the wire has its time anew, and then until it is dead
+            self._fall_behind()  # not repeated: until the next introduction, only `look` watches what is still unsent
         if frame.is_key_frame and self._may_begin():
             self._send_key_frame(frame, fragment)
         elif self._introduction is not None and not self.live.is_after_gap:
             self._connection.send_frame(fragment)
-        else:  # a browser would drop what follows a gap, and show the picture of before for as long
+        else:  # after a gap, a browser would drop the fragments and keep showing the old picture
             self._begin_anew()
             self._skip()
 
     def on_fault(self, error: Exception) -> None:
-        """End: one of the stream's calls raised."""
+        """Report the fault, which ends the connection: one of the stream's calls raised."""
         self._loop.report_fault(error, self._connection)
 
     def _may_begin(self) -> bool:
@@ -114,17 +114,17 @@ class LiveViewer:
 
     def _on_overflow(self) -> None:
         if not self._fall_behind():
-            self._connection.close(CloseReason.BACKLOG)  # one fragment, or replies, in `dead_after_s`: it hardly reads
+            self._connection.close(CloseReason.BACKLOG)  # only a partly sent fragment or replies wait: it hardly reads
 
-    # --- what is said beside the picture
+    # --- text messages beside the picture
 
     def report(self, message: bytes) -> None:
-        """Send a text message that is the same for all who have a picture."""
+        """Send a text message that is the same for all browsers, if this one has a picture."""
         if self._introduction is not None and self._protocol.is_open:
             self._connection.send(message)
 
     def wait(self, message: bytes) -> None:
-        """Send a text message that says why there is no picture; the next one begins anew."""
+        """Send a text message that says why there is no picture; the next picture needs an introduction."""
         if self._protocol.is_open:
             self._begin_anew()
             self._connection.send(message)
@@ -132,25 +132,25 @@ class LiveViewer:
     # --- the connection's calls
 
     def on_data(self, data: bytes) -> None:
-        """Take what the browser says, which is nothing but control frames."""
+        """Take bytes from the browser: control frames only; a message ends the connection."""
         self._protocol.receive(data, self._loop.now())
         self._flush()
 
     def on_sent_all(self) -> None:
-        """Nothing to do: the next frame finds the queue drained."""
+        """Called when the queue is empty. Does nothing: `deliver` looks at the queue itself."""
 
     def on_closed(self, reason: CloseReason) -> None:
-        """Let go."""
+        """Leave the stream and log the end."""
         self.live.stream.leave(self)
         self._on_left(self)
         ended = self._protocol.closing_kind or reason
         peer, stream, duration_s = self._connection.peer_host, self.live.stream.name, self._loop.now() - self._began_at
         log_event(log, LiveViewEnded(reason=ended, peer=peer, stream=stream, duration_s=duration_s))
 
-    # --- the clocks and the end
+    # --- deadlines and the end
 
     def look(self) -> None:
-        """See to pings and deadlines, and whether the browser is dead; call it a few times a second."""
+        """Send pings, check deadlines and whether the browser is dead; call it a few times a second."""
         self._loop.guard(self._look, self._connection)
 
     def _look(self) -> None:
@@ -160,12 +160,12 @@ class LiveViewer:
         self._connection.look_for_death(now, is_sending=self._introduction is not None)
 
     def close(self, reason: CloseReason) -> None:
-        """Say goodbye and hang up in the next turn: the service ends."""
+        """Start the closing handshake and close the connection in the next turn: the service ends."""
         self.dismiss()
         self._connection.close(reason)
 
     def dismiss(self) -> None:
-        """Say goodbye, and hang up when the browser has answered or `CLOSE_WITHIN_S` have passed."""
+        """Start the closing handshake; close when the browser has answered it or `CLOSE_WITHIN_S` have passed."""
         self.live.stream.leave(self)
         self._connection.drop_frames()
         self._protocol.close(self._loop.now())

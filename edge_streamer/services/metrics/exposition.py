@@ -1,8 +1,8 @@
 """Prometheus exposition: the status of the service in, the bytes of a scrape out.
 
-Called on the loop by `services.api.status`, so it must be quick. Every scrape is made afresh from one status: no value
-is cached, no gauge is mutated, and the series of a session that ended are gone with it. What is exported is decided by
-`services.metrics.table`, what it looks like by `services.metrics.text`.
+Called on the loop by `services.api.status`, so it must be quick. Every scrape is made from one new status: no value is
+cached, no gauge is mutated, and the series of a session disappear with it. `services.metrics.table` decides what is
+exported, `services.metrics.text` how it is written.
 """
 
 import gzip
@@ -28,7 +28,7 @@ _COLLECTOR_LABELS: Final = ("service",)
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """The status, None when it could not be taken, and the seconds that it took."""
+    """A status, None when it could not be taken, and how many seconds taking it took."""
 
     status: ServiceStatus | None
     seconds: float
@@ -37,8 +37,8 @@ class Collected:
 class ServiceCollector:
     """Every family under the prefix, read from the status that `take_status` returns.
 
-    A status that cannot be taken costs the scrape its contents and not the scrape: the failure is counted and logged,
-    and the collector's own two families are still there. `clock` is monotonic seconds.
+    When the status cannot be taken, the failure is counted and logged, and the scrape still has the two families of the
+    collector. `clock` returns monotonic seconds.
     """
 
     def __init__(self, take_status: TakeStatus, *, clock: Callable[[], float] = time.perf_counter) -> None:
@@ -51,13 +51,13 @@ class ServiceCollector:
         started_s = self._clock()
         try:
             status = self._take_status()
-        except Exception:  # noqa: BLE001 - counted and logged; half a scrape says more than none
+        except Exception:  # noqa: BLE001 - counted and logged; half a scrape is better than none
             self._note_failure()
             status = None
         return Collected(status, self._clock() - started_s)
 
     def write(self, collected: Collected, text_format: TextFormat) -> str:
-        """Return all families of that status."""
+        """Return all families of that status as text."""
         started_s = self._clock()
         text = self._service_text(collected.status, text_format)
         own = (
@@ -82,7 +82,7 @@ class ServiceCollector:
 
 @dataclass(frozen=True, slots=True)
 class Exposition:
-    """One scrape, written out. `content_encoding` is empty or "gzip"."""
+    """The body of one scrape. `content_encoding` is empty or "gzip"."""
 
     body: bytes
     content_type: str
@@ -90,18 +90,18 @@ class Exposition:
 
 
 class MetricsExposition:
-    """The service's families and the process's, in whatever format a scraper asks for."""
+    """The families of the service and of its process, in the format that a scraper asks for."""
 
     def __init__(self, collector: ServiceCollector) -> None:
         self._collector = collector
         self._process = ProcessCollector(registry=None)
 
     def collect(self) -> Collected:
-        """Take the status that `render` writes: in a turn of the loop before, so that no frame waits for both."""
+        """Take the status for `render`, which is called in a later turn: so no frame has to wait for both."""
         return self._collector.collect()
 
     def render(self, collected: Collected, accept: str, accept_encoding: str = "") -> Exposition:
-        """Return a scrape for these two request headers: OpenMetrics if asked for, else the classic text format."""
+        """Return a scrape for these request headers: OpenMetrics if asked for, else the classic text format."""
         text_format, content_type = _negotiate(accept)
         end = "# EOF\n" if text_format is TextFormat.OPENMETRICS else ""
         process_text = write_metrics(self._process.collect(), text_format)
@@ -118,8 +118,8 @@ def _negotiate(accept: str) -> tuple[TextFormat, str]:
         # prometheus_client 0.26 compares a version that is not a number with numbers.
         _write, content_type = choose_encoder("")
     for renaming in ("escaping=dots", "escaping=values"):
-        # No name of ours has anything to escape; these two would change even such names, and nobody asks for them
-        # unless configured to. What is sent instead is said.
+        # No name here needs escaping, but these two schemes would change the names nevertheless. Scrapers ask for them
+        # only when configured to; the content type names the scheme that is sent instead.
         content_type = content_type.replace(renaming, "escaping=underscores")
     is_openmetrics = content_type.startswith(TextFormat.OPENMETRICS.value)
     return TextFormat.OPENMETRICS if is_openmetrics else TextFormat.CLASSIC, content_type

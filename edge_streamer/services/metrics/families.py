@@ -1,6 +1,6 @@
-"""What a metric family is, and the few ways in which one reads its samples from a `ServiceStatus`.
+"""What a metric family is, and the few ways to read its samples from a `ServiceStatus`.
 
-The words that `services.metrics.table` is written in; it renders nothing and holds no state.
+`services.metrics.table` is built from these functions. The module renders nothing and holds no state.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,7 +13,7 @@ from edge_streamer.services.status import Histogram, ServiceStatus, SessionStatu
 
 PREFIX: Final = "edge_streamer_"
 MAX_EXPORTED_SESSIONS: Final = 64
-"""Sessions that get series of their own, fifteen each: the scrape stays near 1,000 series and a few milliseconds."""
+"""Sessions with series of their own, fifteen each: this keeps a scrape near 1,000 series and a few milliseconds."""
 
 Sample = tuple[tuple[str, ...], float | Histogram]
 """The label values, in the order of the family's labels, and the value."""
@@ -33,7 +33,7 @@ class MetricKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MetricFamily:
-    """One family. `name` is without `PREFIX` and with the suffix that queries use (`_total`, `_info`)."""
+    """One family. `name` excludes `PREFIX` and includes the suffix that queries use (`_total`, `_info`)."""
 
     name: str
     kind: MetricKind
@@ -55,7 +55,7 @@ def exported_sessions(status: ServiceStatus) -> tuple[SessionStatus, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """The labels of a family, and where its samples come from."""
+    """The labels of a family, and the function that reads its samples."""
 
     labels: tuple[str, ...]
     read: Read
@@ -69,7 +69,7 @@ def one(value: Callable[[ServiceStatus], float | Histogram]) -> Samples:
 def by_label(
     label: str, counts: Callable[[ServiceStatus], Mapping[_Value, int]], known: Iterable[_Value] = ()
 ) -> Samples:
-    """Read counts by one label; those of `known` values are 0 before they occur."""
+    """Read counts by one label; each of the `known` values is exported as 0 before it occurs."""
     zeros = dict.fromkeys(known, 0)
 
     def read(status: ServiceStatus) -> Iterable[Sample]:
@@ -84,7 +84,7 @@ def if_known(value: Callable[[ServiceStatus], float | None]) -> Samples:
 
 
 def by_stream(value: Callable[[StreamStatus], float | Histogram | None]) -> Samples:
-    """Read a value of each stream, where it has one."""
+    """Read a value of each stream that has one."""
 
     def read(status: ServiceStatus) -> Iterable[Sample]:
         return [((stream.name,), sample) for stream in status.streams if (sample := value(stream)) is not None]
@@ -93,7 +93,7 @@ def by_stream(value: Callable[[StreamStatus], float | Histogram | None]) -> Samp
 
 
 def by_stream_and_reason(counts: Callable[[StreamStatus], Mapping[str, int]], known: Iterable[str]) -> Samples:
-    """Read counts of each stream by reason; those of `known` reasons are 0 before they occur."""
+    """Read counts of each stream by reason; each of the `known` reasons is exported as 0 before it occurs."""
     zeros = {str(reason): 0 for reason in known}
 
     def read(status: ServiceStatus) -> Iterable[Sample]:
@@ -105,7 +105,7 @@ def by_stream_and_reason(counts: Callable[[StreamStatus], Mapping[str, int]], kn
 
 
 def by_slot(value: Callable[[SessionStatus], float | None]) -> Samples:
-    """Read a value of each exported session, where it has one."""
+    """Read a value of each exported session that has one."""
 
     def read(status: ServiceStatus) -> Iterable[Sample]:
         sessions = exported_sessions(status)
@@ -116,7 +116,7 @@ def by_slot(value: Callable[[SessionStatus], float | None]) -> Samples:
 
 @lru_cache(maxsize=1024)
 def slot_labels(slot: int) -> tuple[str]:
-    """Return the same tuple for the same slot: a scrape needs it in a dozen families."""
+    """Return the slot as label values; cached, since a scrape needs them in a dozen families."""
     return (str(slot),)
 
 
@@ -136,5 +136,5 @@ def histogram(name: str, help_text: str, samples: Samples) -> StatusFamily:
 
 
 def info(name: str, help_text: str, samples: Samples) -> StatusFamily:
-    """Return a family whose value is always 1 and whose labels say something."""
+    """Return an info family: its value is always 1, its labels carry the information."""
     return StatusFamily(name, MetricKind.INFO, help_text, samples.labels, samples.read)

@@ -1,11 +1,11 @@
 """The one table of metric families: the collector, `docs/metrics.md` and the dashboards are all made from it.
 
-A row says what a family is and how its samples are read from a `ServiceStatus`, so nothing can be documented and not
-exported, or the other way round. It renders nothing (`exposition` and `text` do) and holds no state.
+A row says what a family is and how its samples are read from a `ServiceStatus`, so every family is both documented and
+exported. The module renders nothing (`exposition` and `text` do) and holds no state.
 
-Rules: base units; `_total` for counters; labels from closed sets; a series that may come is exported as 0 before it
-does. What belongs to one session is keyed by its slot, a small number that the next session takes over, so that
-clients coming and going make no new series; who sits in the slot is on `session_info` alone.
+Rules: base units; `_total` for counters; labels from closed sets; a series that may appear later is exported as 0 from
+the start. The series of a session are keyed by its slot, a small number that a later session takes over, so that
+clients coming and going make no new series; only `session_info` says which session is in the slot.
 """
 
 import platform
@@ -48,7 +48,7 @@ COLLECTOR_SECONDS: Final = MetricFamily(
 COLLECTOR_ERRORS: Final = MetricFamily(
     "collector_errors_total",
     MetricKind.COUNTER,
-    "Scrapes that lack the collector's families because it failed; the traceback is in the journal.",
+    "Scrapes without the service's families because collecting them failed; the traceback is in the journal.",
     ("collector",),
 )
 
@@ -78,7 +78,7 @@ def _bytes_per_second(bitrate_bps: float | None) -> float | None:
 
 
 def _requests_by_method(status: ServiceStatus) -> Mapping[str, int]:
-    """Fold methods that RTSP does not have into "other": a peer may invent any number of them."""
+    """Count methods that RTSP does not have as "other": a peer may invent any number of them."""
     counts: dict[str, int] = {}
     for method, count in status.rtsp_requests.items():
         label = method if method in METHODS else "other"
@@ -93,13 +93,13 @@ _BUILD: Final = (
 _SOURCES: Final = (
     info(
         "source_info",
-        "What each source makes, with which camera and encoder, and why with this one; fps is nominal.",
+        "What each source makes, with which camera and encoder, and why with this encoder; fps is nominal.",
         Samples(("stream", "kind", "camera", "encoder", "encoder_reason", "width", "height", "fps"), _source_info),
     ),
     gauge("source_up", "Whether the source delivers frames: 1 or 0.", by_stream(lambda stream: stream.is_up)),
     gauge(
         "source_wanted",
-        "Whether the source is to deliver frames: 0 for one on demand that nobody watches, else 1.",
+        "Whether the source is to deliver frames: 0 for an on-demand source without a viewer, else 1.",
         by_stream(lambda stream: stream.is_wanted),
     ),
     counter("source_frames_total", "Frames that arrived from the source.", by_stream(lambda stream: stream.frames)),
@@ -123,7 +123,7 @@ _SOURCES: Final = (
     ),
     counter(
         "source_discarded_buffers_total",
-        "Buffers of the camera that held no whole picture, by what was wrong.",
+        "Buffers of the camera that held no whole picture, by reason.",
         by_stream_and_reason(lambda stream: stream.discarded_buffers, get_args(DiscardReason)),
     ),
     gauge(
@@ -138,8 +138,8 @@ _SOURCES: Final = (
     ),
     gauge(
         "source_nominal_bytes_per_second",
-        "Bit rate that the encoder is set to, in bytes; absent where pictures come encoded. The true one is the rate "
-        "of source_bytes_total.",
+        "Bit rate that the encoder is set to, in bytes per second; absent where frames come encoded. The true one is "
+        "the rate of source_bytes_total.",
         by_stream(lambda stream: _bytes_per_second(stream.bitrate_bps)),
     ),
     gauge(
@@ -183,17 +183,17 @@ _RTSP: Final = (
     ),
     counter(
         "rtsp_auth_failures_total",
-        "RTSP requests refused because of a wrong user or password; being asked to log in is none.",
+        "RTSP requests refused because of a wrong user or password; requests without credentials are not counted.",
         one(lambda status: status.rtsp_auth_failures),
     ),
     counter(
         "http_auth_failures_total",
-        "HTTP requests refused because of a wrong user or password; being asked to log in is none.",
+        "HTTP requests refused because of a wrong user or password; requests without credentials are not counted.",
         one(lambda status: status.http_auth_failures),
     ),
     counter(
         "rtsp_protocol_errors_total",
-        "What RTSP peers sent that is not RTSP, by kind.",
+        "Protocol errors of RTSP peers, by kind.",
         by_label("kind", lambda status: status.rtsp_protocol_errors, map(str, STATUS_OF_KIND)),
     ),
     gauge(
@@ -203,7 +203,8 @@ _RTSP: Final = (
     ),
     counter(
         "limits_reached_total",
-        "Times somebody was refused because of a limit, by its configuration key; descriptors is the system's.",
+        "Times a client was refused or disconnected because of a limit, by its configuration key; descriptors is the "
+        "operating system's limit.",
         by_label("limit", lambda status: status.limits_reached, COUNTED_LIMITS),
     ),
 )
@@ -238,12 +239,12 @@ _TOTALS: Final = (
     ),
     counter(
         "discarded_frames_total",
-        "Frames that a session was due and did not get, over all sessions.",
+        "Frames that sessions should have got and did not get, over all sessions.",
         by_label("transport", lambda status: status.discarded_frames, _TRANSPORTS),
     ),
     gauge(
         "write_budget_seconds",
-        "How long a stall every live reader survives without loss; a dead one is gone after it.",
+        "Stall that every live reader survives without loss; a dead reader is ended after it.",
         one(lambda status: status.write_budget_s),
     ),
 )
@@ -251,7 +252,7 @@ _TOTALS: Final = (
 _SESSIONS: Final = (
     info(
         "session_info",
-        "Who sits in the slot now.",
+        "The session that is in the slot now.",
         Samples(("slot", "session", "peer_ip", "transport", "client", "stream"), _session_info),
     ),
     counter(
@@ -261,7 +262,7 @@ _SESSIONS: Final = (
     ),
     counter(
         "session_discarded_frames_total",
-        "Frames that occupants of the slot were due and did not get.",
+        "Frames that occupants of the slot should have got and did not get.",
         by_slot(lambda session: session.slot_discarded_frames),
     ),
     gauge(
@@ -271,12 +272,12 @@ _SESSIONS: Final = (
     ),
     gauge(
         "session_backlog_seconds",
-        "How long the stream takes at its peak rate to make what waits for the reader.",
+        "The bytes waiting for the reader, as seconds of the stream at its peak rate.",
         by_slot(lambda session: session.backlog_s),
     ),
     gauge(
         "session_write_budget_bytes",
-        "Write budget: the session ends when more is waiting.",
+        "Write budget: the session ends when more bytes are waiting.",
         by_slot(lambda session: session.write_budget_bytes),
     ),
     gauge(
@@ -296,8 +297,8 @@ _SESSIONS: Final = (
     ),
     gauge(
         "session_round_trip_seconds",
-        "Round trip to the reader: of the TCP connection that carries the media, as the kernel smooths it; for a "
-        "UDP or multicast session, whose RTSP connection may take another way, as the reader last reported by RTCP.",
+        "Round trip to the reader: over TCP, the kernel's smoothed value of the connection that carries the media; "
+        "over UDP or multicast, where the RTSP connection may take another way, as the reader last reported by RTCP.",
         by_slot(_round_trip_s),
     ),
     counter(
@@ -307,8 +308,8 @@ _SESSIONS: Final = (
     ),
     gauge(
         "session_delivery_bytes_per_second",
-        "Rate at which the network last delivered to the reader, as the kernel measured it: what the link can do while "
-        "there is a backlog, else what there was to send; absent over UDP.",
+        "Rate at which the network last delivered to the reader, as the kernel measured it: with a backlog, the rate "
+        "of the link; without one, the rate of what was sent; absent over UDP.",
         by_slot(lambda session: _bytes_per_second(session.delivery_bps)),
     ),
     gauge(
@@ -326,7 +327,7 @@ _SESSIONS: Final = (
 _LOOP: Final = (
     histogram(
         "loop_turn_seconds",
-        "Time that one turn of the loop took, without waiting.",
+        "Duration of one turn of the loop, without waiting.",
         one(lambda status: status.loop_turns),
     ),
     gauge(
@@ -342,12 +343,12 @@ _LOOP: Final = (
 _BOARD: Final = (
     gauge(
         "soc_temperature_celsius",
-        "Temperature of the processor; absent where the board has no sensor that says so.",
+        "Temperature of the processor; absent where the board has no such sensor.",
         if_known(lambda status: status.board_temperature_c),
     ),
     gauge(
         "soc_throttled",
-        "Whether the board is slowed down now, by cause: 1 or 0; absent on boards whose firmware does not tell.",
+        "Whether the board is slowed down now, by cause: 1 or 0; absent on boards whose firmware does not report it.",
         by_label("kind", lambda status: status.board_throttled),
     ),
 )

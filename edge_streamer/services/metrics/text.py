@@ -1,10 +1,10 @@
 """Writes samples as text: the classic Prometheus format 0.0.4 and OpenMetrics 1.0.
 
-Called by `services.metrics`, on the loop, which is why it exists: prometheus_client's own writers make an object of
-every sample, and check and escape every name, which made a scrape of 64 sessions several times dearer. Here names are
-the ASCII identifiers of `services.metrics_table` and need neither, and what a label set looks like is remembered from
-scrape to scrape. It reads as theirs does, which a test asserts; timestamps, exemplars and native histograms are not
-written because no family has them.
+Called by `exposition` on the loop, where time counts: the writers of prometheus_client make an object of every sample,
+and check and escape every name, which made a scrape of 64 sessions several times slower. Here names are the ASCII
+identifiers of `table` and need neither, and the text of a label set is cached from scrape to scrape. A test asserts
+that the output equals that of prometheus_client. Timestamps, exemplars and native histograms are not written, because
+no family has them.
 """
 
 import math
@@ -20,18 +20,18 @@ from edge_streamer.services.status import Histogram
 
 _NumberSample = tuple[tuple[str, ...], float]
 _LABEL_SETS_KEPT: Final = 2048
-"""More than a scrape has; those that are rarest, of sessions that have ended, are forgotten first."""
+"""More than a scrape has; the least recently used, of sessions that have ended, are dropped first."""
 
 
 class TextFormat(Enum):
-    """How a scrape is written."""
+    """The format of a scrape."""
 
     CLASSIC = "text/plain"
     OPENMETRICS = "application/openmetrics-text"
 
 
 def write_families(families: Iterable[tuple[MetricFamily, Iterable[Sample]]], text_format: TextFormat) -> str:
-    """Return the families with their samples. TypeError when a value is not of its family's kind."""
+    """Return the families with their samples as text. TypeError when a value is not of its family's kind."""
     lines: list[str] = []
     for family, samples in families:
         lines.append(_head(family, text_format))
@@ -45,7 +45,7 @@ def write_families(families: Iterable[tuple[MetricFamily, Iterable[Sample]]], te
 
 
 def write_metrics(metrics: Iterable[Metric], text_format: TextFormat) -> str:
-    """Return prometheus_client's own families, as its `ProcessCollector` makes them."""
+    """Return families of prometheus_client as text, such as those of its `ProcessCollector`."""
     lines: list[str] = []
     for metric in metrics:
         lines.append(_head_of(metric.name, metric.type, metric.documentation, text_format))
@@ -63,7 +63,8 @@ def _head(family: MetricFamily, text_format: TextFormat) -> str:
 
 @lru_cache(maxsize=512)
 def _head_of(name: str, kind: str, help_text: str, text_format: TextFormat) -> str:
-    """OpenMetrics names a counter without its suffix; the classic format with it, and it has no info."""
+    """Return the HELP and TYPE lines. OpenMetrics names a counter without its suffix; the classic format with it, and
+    the classic format has no type info."""
     if text_format is TextFormat.CLASSIC:
         name += {"counter": "_total", "info": "_info"}.get(kind, "")
         kind = {"info": "gauge"}.get(kind, kind)
@@ -71,7 +72,7 @@ def _head_of(name: str, kind: str, help_text: str, text_format: TextFormat) -> s
 
 
 def _number_lines(name: str, names: tuple[str, ...], samples: Iterable[_NumberSample]) -> list[str]:
-    """A float's text is its shortest. What is neither a number nor a truth value cannot be added to, and raises."""
+    """Return a line for each sample; adding 0.0 makes a float, written in its shortest form, or raises TypeError."""
     return [f"{name}{_label_set(names, labels)} {value + 0.0}\n" for labels, value in samples]
 
 
@@ -102,5 +103,5 @@ def _escaped(text: str) -> str:
 
 
 def _bound(bound_s: float) -> str:
-    """Return a bucket's label, which is a series' name: the same for ever, and +Inf as both formats spell it."""
+    """Return a bucket's label: it identifies a series and so must never change; both formats spell infinity +Inf."""
     return "+Inf" if math.isinf(bound_s) else repr(float(bound_s))

@@ -1,1 +1,1 @@
-"""The source processes: started, watched, started again, and asked for changes and snapshots."""
+"""Supervises the source processes: starts, watches and restarts them, and asks them for changes and snapshots."""

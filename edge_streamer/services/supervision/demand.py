@@ -1,6 +1,6 @@
-"""The demand for one stream: who wants it, since when a frame is awaited, and whether that has been given up.
+"""The demand for one stream: when it was last wanted, since when a frame is due, and whether it has been given up.
 
-Arithmetic on `now` only; held by `output`, asked by the survey.
+Arithmetic on `now` only; held by `output`, which the survey asks.
 """
 
 from typing import Final
@@ -19,36 +19,36 @@ class Demand:
         self._is_given_up = False
 
     def want(self, now: float) -> None:
-        """A viewer asks for the stream."""
+        """Note that a viewer asks for the stream, or watches it."""
         self._wanted_at = now
 
     def lingers(self, now: float) -> bool:
-        """Whether a viewer asked for it, or watched, less than `linger_s` ago."""
+        """Whether a viewer asked for the stream, or watched it, less than `linger_s` ago."""
         return now - self._wanted_at < self.policy.linger_s
 
     def await_frames(self, now: float, *, demanded: bool) -> None:
-        """From `now` on frames are due; `demanded` by a viewer who waits for the first."""
+        """Note that frames are due from `now` on; `demanded`: a viewer waits for the first one."""
         self._awaited_from = now
         self._demanded_at = now if demanded else None
 
     def forget(self) -> None:
-        """The source is off: the next frame answers no demand of before."""
+        """Forget the demand when the source is turned off: a later frame does not answer it."""
         self._demanded_at = None
 
     def is_overdue(self, now: float, heard_at: float) -> bool:
-        """Whether `give_up_after_s` has passed without a frame; then it begins again, for those who have come since."""
+        """Whether `give_up_after_s` has passed without a frame; if so, the time starts again, for later viewers."""
         is_overdue = now - max(heard_at, self._awaited_from) >= self.policy.give_up_after_s
         if is_overdue:
             self._awaited_from = now
         return is_overdue
 
     def give_up(self) -> bool:
-        """Wait no longer; return whether that is new since the last picture."""
+        """Note that the stream is given up; return whether this is the first time since the last picture."""
         is_first, self._is_given_up = not self._is_given_up, True
         return is_first
 
     def on_picture(self, now: float) -> float | None:
-        """A picture came; return how many seconds after the demand that it answers first, None when it answers none."""
+        """Note a picture; return the seconds since the demand, if this is the first picture after one, else None."""
         self._is_given_up = False
         demanded_at, self._demanded_at = self._demanded_at, None
         return None if demanded_at is None else now - demanded_at

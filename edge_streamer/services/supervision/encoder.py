@@ -1,6 +1,6 @@
-"""The encoder of one output: how it was asked for, what it says that it is and can, and what it was changed to.
+"""The encoder of one output: its requested settings, what it reports of itself, and its settings after changes.
 
-Held by `output`, which hears the source's notes; the stream is told of each rate that changes.
+Held by `output`, which takes the source's notes; a changed rate is passed on to the stream.
 """
 
 from typing import Any
@@ -14,9 +14,9 @@ from edge_streamer.services.supervision.questions import StreamChange
 
 
 class OutputEncoder:
-    """`spec` is what the next process is asked for, `ready` what the present one has said of itself, `bitrate_bps` what
-    is in effect. The stream's link is never set below the bit rate that it was made with, where that is another one
-    than the encoder's: a configured `link_bitrate_bps`."""
+    """`spec` is what the next process is asked for, `ready` what the present one reports of its encoder, `bitrate_bps`
+    the rate in effect. A configured `link_bitrate_bps` (the stream was made with another rate than the encoder's) is
+    the least rate of the stream's link."""
 
     def __init__(self, stream: Stream, spec: AnyOutput) -> None:
         self.spec = spec
@@ -28,17 +28,17 @@ class OutputEncoder:
 
     @property
     def nominal_fps(self) -> float:
-        """Frames a second: as the source says, else as it was asked; 0 when neither is known."""
+        """Frames a second: as the source reports, else as requested; 0 when neither is known."""
         return self._fps or self.spec.fps
 
     def take_ready(self, ready: SourceReady, now: float) -> None:
-        """The source says what its encoder is."""
+        """Take the source's report of its encoder."""
         self.ready = ready
         self._fps = self._stream.nominal_fps = ready.fps
         self._take_bitrate(self.spec.bitrate_bps, now)
 
     def take_changed(self, changed: SourceChanged, confirmed: dict[str, Any], now: float) -> None:
-        """The source says what is in effect; `confirmed` is what of it was asked for, and outlasts the process."""
+        """Take the source's report of settings in effect; the next process is asked for those that are `confirmed`."""
         if changed.fps is not None:
             self._fps = self._stream.nominal_fps = changed.fps
         if changed.bitrate_bps is not None:
@@ -51,7 +51,7 @@ class OutputEncoder:
             self._stream.link.configure(max(bitrate_bps, self._least_link_bps), now)
 
     def refusal(self, change: StreamChange) -> str:
-        """Return why the source is not even asked for `change`; empty when it may be."""
+        """Return why the encoder cannot do `change`, so that the source is not asked; empty when it can."""
         asked = {command.command for command in change.commands(0)}
         if "set_bitrate" in asked and not self.ready.can_set_bitrate:
             return "this source cannot change its bit rate"

@@ -1,33 +1,33 @@
 """The life of a source's process: one table of states, which `runner` follows.
 
-A source has at most one process. The states say what there is of it and what is ahead:
+A source has at most one process. A state says whether there is one and what comes next:
 
-    NEW           The supervisor was made and not begun: a reload may have to wait until another process has given the
-                  device back.
+    NEW           The supervisor was made and not started: a reload may have to wait until another process has closed
+                  the device.
     OFF           No process runs, and none is wanted: the source is on demand, and its streams have no viewer.
-    STARTING      A process is to give its first picture, or is started in this very turn. The watchdog allows it
-                  `START_LIMIT_S`.
-    UP            Pictures come. The watchdog counts each silence.
-    ENDING        The process has failed (it was silent, wrote garbage, or our own code could not take what it wrote)
-                  and was sent SIGTERM; SIGKILL follows. What it still writes is not read any more.
+    STARTING      A process runs and has not given its first picture, or is about to be started. The watchdog allows
+                  `START_LIMIT_S` for the picture.
+    UP            Pictures come. The watchdog ends a process that falls silent.
+    ENDING        The process has failed (it was silent, wrote garbage, or the server's code raised on what it wrote)
+                  and was sent SIGTERM; SIGKILL follows. What it still writes is ignored.
     BACKING_OFF   The process is gone, or could not be started; a timer starts the next one.
-    STOPPING      No viewer is left. The process was asked to end by itself, so that it gives its camera back in order.
-    RESTARTING    A viewer came while it was STOPPING: the next process starts the moment this one is gone, without a
-                  back-off, since nothing has failed.
-    FINISHING     The source has no more to give (a file that is not looped). The process ends by itself, and the
-                  watchdog still looks after it.
+    STOPPING      No viewer is left. The process was asked to end, not signalled, so that it closes its camera in order.
+    RESTARTING    A viewer came while the process was STOPPING: the next process starts as soon as this one is gone,
+                  without a back-off, since nothing has failed.
+    FINISHING     The source has no more frames (a file that is not looped). The process ends without being told, and
+                  the watchdog still watches it.
     LEAVING       The process was told to end for good.
-    OVER          No process runs and none will.
+    OVER          No process runs, and none will be started.
 
-Demand and failure meet in ENDING. A process that has failed and whose last viewer then leaves goes on as STOPPING: it
-is not replaced. If a viewer comes back in the half second until SIGKILL, that is a new demand and starts without a
-back-off, as from OFF.
+Demand and failure meet in ENDING. If the last viewer leaves while a failed process is ending, the state becomes
+STOPPING: the process is not replaced. If a viewer comes back in the half second until SIGKILL, that is a new demand,
+and the next process starts without a back-off, as from OFF.
 
 A source that is not on demand is WANTED once, at its START, and never UNWANTED. GONE also stands for a process that
 could not be started, and for one that was to be stopped before it had been started.
 
-An event that a state has no row for changes nothing: a viewer more of a source that is UP, for one. `runner` does what
-entering a state asks for. docs/states.md is drawn from the table, and a test compares the two.
+An event without a row for the state changes nothing, for example another viewer of a source that is UP. `runner` does
+what entering a state requires. docs/states.md is drawn from the table, and a test compares the two.
 """
 
 from enum import StrEnum
@@ -35,7 +35,7 @@ from typing import Final
 
 
 class LifeState(StrEnum):
-    """What there is of a source's process, and what is ahead."""
+    """Whether a source has a process, and what comes next."""
 
     NEW = "new"
     OFF = "off"
@@ -54,23 +54,23 @@ class LifeEvent(StrEnum):
     """What happens to a source."""
 
     START = "start"
-    """The service begins it."""
+    """The supervisor is started."""
     WANTED = "wanted"
     """A viewer asks for one of its streams."""
     UNWANTED = "unwanted"
-    """All its streams have been without a viewer for as long as they linger."""
+    """All its streams have been without a viewer for `linger_s`."""
     PICTURE = "picture"
-    """The process's first picture."""
+    """The process's first picture comes."""
     FAILED = "failed"
-    """The process runs and cannot be left to run."""
+    """The process runs and has to be ended."""
     GONE = "gone"
     """The process has ended."""
     DUE = "due"
     """The back-off is over."""
     FINISHED = "finished"
-    """The process says that it has no more to give."""
+    """The process reports that it has no more frames."""
     STOP = "stop"
-    """The service leaves, or needs the source no more."""
+    """The service ends, or a reload removes the source."""
 
 
 _S, _E = LifeState, LifeEvent

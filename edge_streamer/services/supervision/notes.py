@@ -1,6 +1,6 @@
-"""What a source says of itself, as lines of our log: so many, so long, and each really one line.
+"""A source's notes as lines of the server's log: rate-limited, truncated, one line each.
 
-Called by the supervisor. What a note means is `output`'s and the supervisor's.
+Called by the supervisor. `output` and the supervisor act on a note; here it is only logged.
 """
 
 import logging
@@ -13,19 +13,19 @@ from edge_streamer.protocol.source.messages import SourceNote
 log = logging.getLogger(__name__)
 
 MAX_NOTE_CHARACTERS: Final = 512
-"""As much of a note as is kept and shown."""
+"""A longer text of a note is truncated."""
 _QUIET: Final = frozenset({"waiting", "dropped", "discarded"})
-"""They may come many times a second, and are counted instead."""
+"""These may come many times a second, and are counted or timed instead of logged."""
 
 
 class NoteLog:
-    """One source's notes in the log."""
+    """Logs the notes of one source, within a rate limit."""
 
     def __init__(self, now: float) -> None:
         self._budget = LineBudget(now)
 
     def write(self, stream: str, note: SourceNote, now: float) -> None:
-        """Log what `note` says of `stream`, if it is for the log and there is room."""
+        """Log what `note` says of `stream`, unless it is a quiet one or the rate limit is reached."""
         event = event_of(note)
         if event not in _QUIET and self._budget.take(1, now):
             happened = SourceWarned if event == "warning" else SourceNoted
@@ -33,7 +33,7 @@ class NoteLog:
 
 
 def event_of(note: SourceNote) -> str:
-    """Return what happened."""
+    """Return the name of the note's event."""
     return str(note.values.get("event"))
 
 
@@ -43,5 +43,5 @@ def reason_of(note: SourceNote) -> str:
 
 
 def shown(value: object) -> str:
-    """Return what a source wrote as one line that is not too long."""
+    """Return what a source wrote as one printable line, truncated."""
     return printable(str(value)[:MAX_NOTE_CHARACTERS])

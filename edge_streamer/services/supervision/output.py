@@ -1,8 +1,8 @@
-"""One output of a source and the stream that it feeds: its frames, its notes, and what is asked of it.
+"""One output of a source and the stream that it feeds: its frames, its notes, and the requests to it.
 
-`demand` knows who wants the stream, `encoder` what the output's encoder is and can, `questions` what is open.
+`demand` tracks whether the stream is wanted, `encoder` the output's encoder, `questions` the requests that are open.
 
-Held by the source's supervisor, which owns the child process; nothing here starts or ends anything.
+Held by the source's supervisor; nothing here starts or ends a process.
 """
 
 from collections import Counter
@@ -45,8 +45,8 @@ UNKNOWN_FPS: Final = 1.0
 
 
 class SourceOutput:
-    """`is_live`: frames have come since the process was started. `prepared_at`: when a process without a frame last
-    said that it waits for its first; `waited_at`: when it last said that its next frame is not due yet."""
+    """`is_live`: pictures have come since the process was started. `prepared_at`: when a process without a frame last
+    reported that it waits for its first; `waited_at`: when it last reported that its next frame is not due yet."""
 
     def __init__(
         self,
@@ -73,21 +73,21 @@ class SourceOutput:
         self._handoff = TimeHistogram(HANDOFF_BOUNDS_S)  # from the encoder to the loop
         self._dropped_frames = 0
         self._discarded_buffers: Counter[str] = Counter()
-        self._key_frame_at: float | None = None  # of the child that runs
+        self._key_frame_at: float | None = None  # of the present process
         self._key_frame_interval_s: float | None = None
 
     # --- silence
 
     @property
     def heard_at(self) -> float:
-        """When it last sent a frame, or said that none is due."""
+        """When the source last sent a frame of this output, or reported that none is due."""
         return max(self.stream.last_frame_at, self.waited_at)
 
     def silence_limit_s(self) -> float:
-        """Return how long it may be silent."""
+        """Return how long the output may be silent before its process counts as failed."""
         return SILENCE_FRAMES / (self.encoder.nominal_fps or UNKNOWN_FPS) + SILENCE_EXTRA_S
 
-    # --- who wants it
+    # --- demand
 
     @property
     def is_demanded(self) -> bool:
@@ -95,7 +95,7 @@ class SourceOutput:
         return self.stream.is_watched or self.stream.awaited_by > 0
 
     def is_wanted(self, now: float) -> bool:
-        """Whether a viewer watches or waits, or did less than `linger_s` ago."""
+        """Whether a viewer or a snapshot request waits, a viewer watches, or one did less than `linger_s` ago."""
         if self.is_demanded or self.snapshots.is_awaited:
             self.demand.want(now)
         return self.demand.lingers(now)
@@ -105,41 +105,41 @@ class SourceOutput:
         return self.demand.is_overdue(now, self.heard_at)
 
     def give_up(self) -> bool:
-        """Describe and show no more what was before; return whether sessions may have to end."""
+        """Forget the stream's format and frames; return whether there may be sessions to end."""
         is_first = self.demand.give_up()
         self.stream.forget_format()
         return is_first or self.stream.is_watched
 
-    # --- the child
+    # --- the process
 
     def on_started(self) -> None:
-        """A child was started: its frames have another origin."""
+        """Called when a process was started: its media times have another origin."""
         self.is_live = False
         self.stream.is_down = False
         self.stream.track.announce_restart()
         self.snapshots.ask_again()
 
     def on_ended(self) -> None:
-        """The child has ended, or was told to: nothing comes from it any more."""
+        """Called when the process has ended, or was told to end: nothing of it is taken any more."""
         self.is_live = False
         self._key_frame_at = self._key_frame_interval_s = None
         self.stream.key_frame_requests.ask = None
 
     def on_failed(self, reason: str) -> None:
-        """There are no frames to wait for now, and this is why."""
+        """Called when the source has failed, or will give no more frames; all that waits is told `reason`."""
         self.stream.declare_down()
         self.snapshots.fail(reason)
         self.changes.fail(reason)
 
     def on_off(self) -> None:
-        """No viewer is left: the cache is dropped, or the next viewer would start with an old picture."""
+        """Called when the source is turned off: drop the cache, or the next viewer would start with an old picture."""
         self.demand.forget()
-        self.stream.is_down = False  # whoever comes next may wait: it is tried again
+        self.stream.is_down = False  # the next client may wait: the source is then started again
         self.stream.forget_frames()
         self.changes.fail("nobody watches the stream any more")
 
     def take(self, frame: EncodedFrame, now: float) -> None:
-        """Publish an access unit that came from the encoder at `now`, and note what its picture, if any, changes."""
+        """Publish an access unit that arrived at `now`; if it has a picture, update what depends on pictures."""
         add_age(self._handoff, frame.sent_ns, now)
         published = self.stream.publish(frame, now)
         self._times.note_sent(frame, self._loop.now())
@@ -157,10 +157,10 @@ class SourceOutput:
             self._key_frame_interval_s = now - self._key_frame_at
         self._key_frame_at = now
 
-    # --- what it says
+    # --- notes of the source
 
     def take_note(self, note: SourceNote, now: float) -> None:
-        """Note what the source says of this output; SourceFormatError when it cannot be true."""
+        """Act on a note about this output; SourceFormatError when its values are invalid."""
         match event_of(note):
             case "ready":
                 self._take_ready(note.read_as(SourceReady), now)
@@ -192,10 +192,10 @@ class SourceOutput:
         else:
             self.changes.refuse(command, reason)
 
-    # --- what is asked of it
+    # --- requests to the source
 
     def take_snapshot(self, callback: OnSnapshot, why_down: str) -> None:
-        """Have `callback` called with a picture, or with why there is none; `why_down` where the source is."""
+        """Have `callback` called with a snapshot, or with the reason for none: `why_down` if the source is down."""
         if self.stream.is_down:
             self._loop.post(partial(callback, SourceFailure(why_down)))
             return
@@ -204,20 +204,20 @@ class SourceOutput:
             self.snapshots.ask_if_awaited()
 
     def change(self, change: StreamChange, callback: OnChange, why_down: str) -> None:
-        """Have `callback` called with None when the change is in effect, else with why not."""
+        """Have `callback` called with None when the change is in effect, else with the reason."""
         refusal = self.encoder.refusal(change) if self.is_live else f"the source is not up: {why_down}"
         if refusal:
             self._loop.post(partial(callback, SourceFailure(refusal)))
         else:
             self.changes.request(change, callback)
 
-    # --- what is known
+    # --- status
 
     def status(
         self, now: float, source_kind: str, *, is_wanted: bool, is_starting: bool, reason: str, restarts: dict[str, int]
     ) -> StreamStatus:
-        """Return the stream's status; of the child its supervisor knows whether it is wanted or only starting, how
-        often it was restarted and what `reason` there would be for no picture."""
+        """Return the stream's status. The supervisor passes in what it knows of the process: whether it is wanted or
+        still starting, its restarts, and the `reason` that applies if there is no picture."""
         stream, ready, last = self.stream, self.encoder.ready, self.stream.last_frame
         is_up = self.is_live and now - self.heard_at <= self.silence_limit_s()
         return StreamStatus(

@@ -1,7 +1,7 @@
-"""One run of a source's process: what it writes becomes messages, what it is told becomes lines, and it ends in time.
+"""One run of a source's process: parses what it writes, sends it commands, and ends it within a time limit.
 
-A process that was told to end is heard no more: what it writes from then on is dropped, and SIGKILL follows. Made by
-the runner, once a start; nothing here decides whether another one follows.
+What a process writes after it was told to end is dropped, and SIGKILL follows. The runner makes one `SourceProcess` for
+each start and decides whether another one follows.
 """
 
 from collections.abc import Callable
@@ -24,28 +24,28 @@ from edge_streamer.services.supervision.restarts import WHY_ENDED
 from edge_streamer.services.supervision.spec import SourceSpec
 
 KILL_AFTER_S: Final = 0.5
-"""A process that ignores SIGTERM this long (stopped, or stuck in a driver) gets SIGKILL."""
+"""A process that ignores SIGTERM for this long (stopped, or stuck in a driver) gets SIGKILL."""
 STOP_WITHIN_S: Final = 1.25
-"""A camera was measured to take up to 0.95 s to be given back, and ends its process by itself after 1 s."""
+"""A camera was measured to take up to 0.95 s to close, and a camera process ends without waiting for it after 1 s."""
 
 
 SourceMessage: TypeAlias = SourceFrame | SourceSnapshot | SourceNote
 OnMessage: TypeAlias = Callable[[SourceMessage], None]
-"""Takes what the process wrote; SourceFormatError when it cannot be true."""
+"""Takes a message of the process; SourceFormatError when its values are invalid."""
 
 
 class ProcessOwner(Protocol):
-    """The runner."""
+    """What a process reports to: the runner."""
 
     def on_failed(self, reason: RestartReason, text: str) -> None:
-        """The process cannot be left to run; `text` is empty where the reason says all."""
+        """Called when the process has to be ended; `text` is empty where `reason` says all."""
 
     def on_ended(self, exit_code: int) -> None:
-        """The process is gone. Negative codes are signals. Called once."""
+        """Called once, when the process has ended. A negative code is a signal."""
 
 
 class SourceProcess:
-    """Making one starts the process; OSError when it cannot be started."""
+    """One run of the process, which the constructor starts; OSError when it cannot be started."""
 
     def __init__(
         self, loop: Loop, spec: SourceSpec, owner: ProcessOwner, on_message: OnMessage, log: SourceLog
@@ -65,24 +65,24 @@ class SourceProcess:
 
     @property
     def is_ending(self) -> bool:
-        """Whether it was told to end."""
+        """Whether the process was told to end."""
         return self._kill_timer is not None
 
     def send(self, command: SourceCommand) -> bool:
-        """Tell the process; False when it does not read."""
+        """Send a command; False when it was lost because the process does not read."""
         return self._child.send(command.encode())
 
     def stop(self) -> None:
-        """Have it end by itself, which gives its camera back in order; SIGTERM would end it at once."""
+        """Ask the process to end, so that it closes its camera in order; SIGTERM would end it at once."""
         self._end_within(STOP_WITHIN_S if self.send(SourceCommand("stop")) else 0.0)
 
     def terminate(self) -> None:
-        """End it, since it has failed."""
+        """End a process that has failed: SIGTERM, and SIGKILL after `KILL_AFTER_S`."""
         self._child.terminate()
         self._end_within(KILL_AFTER_S)
 
     def kill(self) -> None:
-        """End it at once."""
+        """End the process at once, by SIGKILL."""
         self._child.kill()
 
     def _end_within(self, delay_s: float) -> None:
@@ -101,16 +101,16 @@ class SourceProcess:
             self._owner.on_failed(RestartReason.GARBAGE, shown(f"{WHY_ENDED[RestartReason.GARBAGE]}: {error}"))
 
     def on_child_complaint(self, line: str) -> None:
-        """Log what the process says on its standard error."""
+        """Log a line of the process's standard error."""
         self._log.complained(line)
 
     def on_child_ended(self, exit_code: int) -> None:
-        """The process is gone."""
+        """Report that the process has ended."""
         if self._kill_timer is not None:
             self._kill_timer.cancel()
         self._owner.on_ended(exit_code)
 
     def on_child_fault(self, error: Exception) -> None:
-        """Publishing what it wrote raised (logged and counted by the loop)."""
+        """Report a failure: handling what the process wrote raised (the loop logs and counts it)."""
         del error
         self._owner.on_failed(RestartReason.FAULT, "")

@@ -1,7 +1,7 @@
-"""What people ask of a source and it answers later: a picture of now, another bit rate or frame rate.
+"""Requests to a source that it answers later: for a snapshot, another bit rate or another frame rate.
 
-One `Snapshots` and one `Changes` an output, fed by `output` with what the source says. Every question is
-answered exactly once, in a turn of its own, in its time: by the source, or by a `SourceFailure` that says why not.
+Each output has one `Snapshots` and one `Changes`, which `output` feeds with the source's messages. Every request is
+answered exactly once, in a later turn and within a time limit: with the result, or with a `SourceFailure`.
 """
 
 from collections.abc import Callable
@@ -19,27 +19,27 @@ from edge_streamer.runtime.loop import Loop, Timer
 SNAPSHOT_LIMIT_S: Final = 5.0
 """A camera that is off needs up to three seconds for its first picture."""
 SNAPSHOT_FRESH_S: Final = 1.0
-"""Whoever asks this soon after another gets the same picture."""
+"""Requests that come within this time of another one get the same picture."""
 CHANGE_LIMIT_S: Final = 3.0
 """A software encoder that has to be opened again takes a tenth of this."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceFailure:
-    """Why a source did not do what it was asked, in words; `is_late` when it said nothing in time."""
+    """Why a request to a source failed, in words; `is_late`: it was not answered in time."""
 
     reason: str
     is_late: bool = False
 
 
 class StreamChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a stream shall be from now on: one of the two at least, within what a source may be started with."""
+    """New settings of a running stream: at least one of the two, in the ranges that hold for a source's start."""
 
     bitrate_bps: Annotated[int, BITRATE_BPS] | UnsetType = UNSET
     fps: Annotated[float, FPS] | UnsetType = UNSET
 
     def commands(self, output: int) -> list[SourceCommand]:
-        """Return what to tell the source."""
+        """Return the commands to send to the source."""
         commands = []
         if self.bitrate_bps is not UNSET:
             commands.append(SourceCommand("set_bitrate", output, bitrate_bps=self.bitrate_bps))
@@ -55,25 +55,25 @@ OnChange: TypeAlias = Callable[[SourceFailure | None], None]
 
 
 class Snapshots:
-    """The snapshots of one output: many may ask, the source makes one for all of them."""
+    """The snapshot requests of one output; the source makes one picture for all that are open."""
 
     def __init__(self, loop: Loop, output: int, ask: Ask) -> None:
         self._loop = loop
         self._command = SourceCommand("snapshot", output)
         self._ask = ask
         self._waiting: dict[Timer, OnSnapshot] = {}
-        self._asked_at: float | None = None  # and not answered since
-        self._is_answer_late = False  # the next one may be to a question whose time was over
+        self._asked_at: float | None = None  # when the source was asked; None once it has answered
+        self._is_answer_late = False  # the next answer may belong to a request that has timed out
         self._fresh: bytes | None = None
         self._fresh_until = 0.0
 
     @property
     def is_awaited(self) -> bool:
-        """Whether somebody waits for one."""
+        """Whether a request is open."""
         return bool(self._waiting)
 
     def request(self, callback: OnSnapshot) -> None:
-        """Answer with a picture that is fresh, or with the next one, for which `ask_if_awaited` asks."""
+        """Answer with a picture that is still fresh, or with the next one, for which `ask_if_awaited` asks."""
         if self._fresh is not None and self._loop.now() <= self._fresh_until:
             self._loop.post(partial(callback, self._fresh))
         else:
@@ -81,18 +81,19 @@ class Snapshots:
             self._waiting[timer] = callback
 
     def ask_if_awaited(self) -> None:
-        """Have the source make one, if somebody waits and it has not been asked: it has pictures now."""
+        """Ask the source, which gives pictures now, for a snapshot if a request is open and it was not asked yet."""
         if self._waiting and self._asked_at is None:
             self._asked_at = self._loop.now()
             self._ask(self._command)
 
     def take(self, jpeg: bytes) -> None:
-        """Hand a picture to all who wait; it is as old as the question at most, and kept while that makes it fresh."""
-        if self._is_of_before():
+        """Answer all open requests with a picture. It was taken after the source was asked, and is kept for requests
+        that come within `SNAPSHOT_FRESH_S` of that."""
+        if self._is_late_answer():
             return
         asked_at, self._asked_at = self._asked_at, None
         if asked_at is None:
-            return  # nobody asked
+            return  # the source was not asked
         self._fresh_until = asked_at + SNAPSHOT_FRESH_S
         if self._loop.now() < self._fresh_until:
             self._fresh = jpeg
@@ -100,23 +101,23 @@ class Snapshots:
         self._answer(jpeg)
 
     def refuse(self, reason: str) -> None:
-        """The source cannot make one."""
-        if not self._is_of_before():
+        """Take the source's answer that it cannot make a snapshot."""
+        if not self._is_late_answer():
             self.fail(reason)
 
     def fail(self, reason: str) -> None:
-        """Tell all who wait that there will be none."""
+        """Answer all open requests with a failure."""
         self.ask_again()
         self._answer(SourceFailure(reason))
 
     def ask_again(self) -> None:
-        """The source that was asked is gone: ask the next one."""
+        """Forget that the source was asked, since its process is gone: the next process is asked again."""
         self._asked_at = None
         self._is_answer_late = False
 
-    def _is_of_before(self) -> bool:
-        """Whether an answer may be that of a question whose time was over; who has asked since is answered with another
-        then, for which the source is asked again."""
+    def _is_late_answer(self) -> bool:
+        """Whether an answer may belong to a request that has timed out. If newer requests are open, the source is asked
+        again for them."""
         is_late, self._is_answer_late = self._is_answer_late, False
         if is_late and self._asked_at is not None:
             self._ask(self._command)
@@ -131,7 +132,7 @@ class Snapshots:
     def _give_up(self, timer: Timer) -> None:
         callback = self._waiting.pop(timer)
         if not self._waiting and self._asked_at is not None:
-            self._asked_at = None  # whoever comes next asks anew
+            self._asked_at = None  # the next request asks the source again
             self._is_answer_late = True
         callback(SourceFailure(f"the source sent no picture within {SNAPSHOT_LIMIT_S:.0f} s", is_late=True))
 
@@ -141,7 +142,7 @@ class Snapshots:
 
 
 class Changes:
-    """The changes of one output's encoder: one at a time, so that each answer has its question, a late one too."""
+    """The changes of one output's encoder: one at a time, so that even a late answer belongs to a known request."""
 
     def __init__(self, loop: Loop, output: int, ask: Ask) -> None:
         self._loop = loop
@@ -149,10 +150,10 @@ class Changes:
         self._ask = ask
         self._callback: OnChange | None = None
         self._timer: Timer | None = None
-        self._awaited: dict[str, SourceCommand] = {}  # by the command's name
+        self._awaited: dict[str, SourceCommand] = {}  # commands without an answer, by name
 
     def request(self, change: StreamChange, callback: OnChange) -> None:
-        """Tell the source; `callback` is told when all of it is in effect, or why not."""
+        """Send the change; `callback` gets None when all of it is in effect, else the reason."""
         if self._awaited:
             self._loop.post(partial(callback, SourceFailure("another change is under way")))
             return
@@ -163,7 +164,7 @@ class Changes:
             self._ask(command)
 
     def take(self, changed: SourceChanged) -> dict[str, Any]:
-        """Note what is in effect; return what of it was asked for, by its name, as it was asked for."""
+        """Note which settings are in effect; return those that were requested, by name, with the requested values."""
         confirmed: dict[str, Any] = {}
         if changed.bitrate_bps is not None and (command := self._awaited.pop("set_bitrate", None)):
             confirmed["bitrate_bps"] = command.bitrate_bps
@@ -174,12 +175,12 @@ class Changes:
         return confirmed
 
     def refuse(self, command: str, reason: str) -> None:
-        """The source cannot, or will not."""
+        """Take the source's answer that it cannot carry out `command`."""
         if command in self._awaited:
             self.fail(reason)
 
     def fail(self, reason: str) -> None:
-        """The source is gone."""
+        """End the change that is under way, if any, with a failure."""
         self._awaited = {}
         self._answer(SourceFailure(reason))
 

@@ -1,6 +1,6 @@
-"""Starting a source's process again: how long it is left alone before, and why, in words.
+"""Restarts of a source's process: the back-off before each, and texts for the reasons.
 
-Asked by the supervisor, which does it. Arithmetic and texts only.
+Used by the runner, which restarts the process. Arithmetic and texts only.
 """
 
 from typing import Final
@@ -11,23 +11,23 @@ from edge_streamer.services.supervision.output import SILENCE_EXTRA_S, SILENCE_F
 FIRST_BACKOFF_S: Final = 0.5
 LONGEST_BACKOFF_S: Final = 30.0
 PROVEN_AFTER_S: Final = 10.0
-"""A child that brought frames for this long was no failed start: the next back-off begins anew."""
+"""A process that delivered frames for this long had started well: its end resets the back-off."""
 WHY_ENDED: Final = {
     RestartReason.SILENT: f"no frame for {SILENCE_FRAMES} frame intervals and {SILENCE_EXTRA_S:.0f} s",
-    RestartReason.GARBAGE: "it wrote what no source writes",
-    RestartReason.FAULT: "what it wrote could not be published",
+    RestartReason.GARBAGE: "it violated the source protocol",
+    RestartReason.FAULT: "the server failed to process its frames",
 }
-"""Why a child was ended that did not say it itself."""
+"""Why a process was ended, where it gave no reason."""
 
 
 class RestartBackoff:
-    """The pauses before one source's starts."""
+    """The pauses before the restarts of one source; they double up to `LONGEST_BACKOFF_S`."""
 
     def __init__(self) -> None:
         self._next_s = FIRST_BACKOFF_S
 
     def after(self, frames_for_s: float) -> float:
-        """Return the seconds to wait, where the child that is gone brought frames for so long."""
+        """Return the seconds to wait after a process that delivered frames for `frames_for_s`."""
         backoff_s = FIRST_BACKOFF_S if frames_for_s >= PROVEN_AFTER_S else self._next_s
         self._next_s = min(2 * backoff_s, LONGEST_BACKOFF_S)
         return backoff_s

@@ -1,8 +1,8 @@
-"""What keeps a source's process running: it follows the table in `life` and does what entering a state asks for.
+"""Keeps a source's process running: follows the table in `life` and does what entering a state requires.
 
-It starts the process, ends it when it has failed, and starts the next one after a pause. It knows no viewer and reads
-no frame: `supervisor` says whether the source is wanted and takes what the process writes; `watchdog` finds the process
-silent; `process` is one run of it.
+The runner starts the process, ends it when it has failed, and starts the next one after a back-off. It knows no viewer
+and reads no frame: `supervisor` says whether the source is wanted and takes what the process writes; `watchdog` detects
+a silent process; `process` is one run of it.
 """
 
 from collections import Counter
@@ -28,8 +28,8 @@ _MUST_RUN: Final = {LifeState.STARTING, LifeState.UP, LifeState.BACKING_OFF}
 
 class SourceRunner:
     """`spec` is what the next process is started with. `restarts` counts failures by their reason; `has_failed` says
-    whether there was one since the last picture, or since the source was wanted. `reason` is why there is no picture,
-    when there is none."""
+    whether there was one since a process was last up, or since the source was last wanted anew. `reason` says why there
+    is no picture, when there is none."""
 
     def __init__(
         self,
@@ -55,11 +55,11 @@ class SourceRunner:
         self._backoff = RestartBackoff()
         self._start_timer: Timer | None = None  # in BACKING_OFF, and in STARTING until the process has been started
         self._started_at = 0.0
-        self._failure = ""  # why the process cannot go on, in its own words where it said so
-        self._ended_for: RestartReason | None = None  # what the process was ended for, if it was
+        self._failure = ""  # why the process cannot go on, in its words if it reported a reason
+        self._ended_for: RestartReason | None = None  # why the runner ended the process, if it did
 
     def _move(self, event: LifeEvent) -> bool:
-        """Follow the table; return whether the state is another one now."""
+        """Follow the table; return whether the state has changed."""
         before, self.state = self.state, after(self.state, event)
         if self.state is not before and self.state is LifeState.OVER:
             self._on_over()
@@ -68,13 +68,13 @@ class SourceRunner:
     # --- orders
 
     def begin(self, reason: str) -> None:
-        """Run when wanted from now on; `reason` is why no process runs before."""
+        """Allow a process to run when it is wanted; `reason` says why none runs until then."""
         self._move(LifeEvent.START)
         self.reason = reason
 
     def want(self, *, at_once: bool = False) -> bool:
-        """Have a process run; return whether that is new. What is off starts by a timer, since a viewer asks from deep
-        in a stack, or `at_once`."""
+        """Have a process run; return whether that is new. A source that is off starts by a timer, since a viewer asks
+        from deep in a call stack, unless `at_once` is set."""
         is_new = self._move(LifeEvent.WANTED)
         if is_new:
             self.has_failed = False
@@ -93,16 +93,16 @@ class SourceRunner:
         return is_new
 
     def finish(self, reason: str) -> None:
-        """The process has no more to give and ends by itself; none follows."""
+        """Expect the process to end without being told, since it has no more frames; none follows."""
         self._move(LifeEvent.FINISHED)
         self.reason = reason
 
     def stop(self) -> None:
-        """Have no process run any more."""
+        """Have no process run any more; `end_process` ends the present one."""
         self._move(LifeEvent.STOP)
 
     def end_process(self) -> None:
-        """Have the process end by itself, after `turn_off` or `stop`; where there is none, it is gone already."""
+        """Ask the process to end, after `turn_off` or `stop`; where none runs, it counts as gone."""
         if self._start_timer is not None:
             self._start_timer.cancel()
         if self._process is None:
@@ -112,12 +112,12 @@ class SourceRunner:
             self._heed_no_more()
 
     def kill(self) -> None:
-        """End the process at once."""
+        """End the process at once, by SIGKILL."""
         if self._process is not None:
             self._process.kill()
 
     def ask(self, command: SourceCommand) -> None:
-        """Tell the process, if one runs."""
+        """Send `command` to the process, if one runs; log it when the command is lost."""
         if self._process is not None and not self._process.send(command):
             self._log.ignores_commands()
 
@@ -140,7 +140,7 @@ class SourceRunner:
         self._watchdog.begin()
 
     def on_picture(self) -> None:
-        """A picture came: the start is over, and from here on silence counts."""
+        """Called for a picture while STARTING: the source is up, and the silence limit replaces the start limit."""
         if self._move(LifeEvent.PICTURE):
             self.has_failed = False
             self.reason = _NO_FRAME
@@ -148,14 +148,14 @@ class SourceRunner:
             self._watchdog.watch()
 
     def on_complaint(self, reason: str) -> None:
-        """The process says why it cannot go on; its end follows."""
+        """Called when the process reports why it cannot go on; its end follows."""
         self.reason = self._failure = reason
 
     def _on_silent(self, output: SourceOutput) -> None:
         self.on_failed(RestartReason.SILENT, self._failure or ("" if output.is_live else _NO_FIRST_FRAME))
 
     def on_failed(self, reason: RestartReason, text: str) -> None:
-        """End the process, which cannot be left to run; `text` is empty where the reason says all."""
+        """End the process, which has failed; `text` is empty where `reason` says all."""
         if self._process is not None and not self._process.is_ending:
             self._move(LifeEvent.FAILED)
             self._ended_for = reason
@@ -169,7 +169,7 @@ class SourceRunner:
             output.on_ended()
 
     def on_ended(self, exit_code: int) -> None:
-        """The process is gone; start the next one if the table says so, at once or after a pause."""
+        """Called when the process has ended; start the next one if the table says so, at once or after a back-off."""
         self._process = None
         self._heed_no_more()
         self._move(LifeEvent.GONE)
@@ -195,13 +195,13 @@ class SourceRunner:
             output.on_failed(text)
         self._start_timer = self._loop.call_later(backoff_s, self._start)
 
-    # --- what is known
+    # --- status
 
     @property
     def is_stuck(self) -> bool:
-        """Whether a process is to run and nothing is ahead that would see to it: a fault of ours must have left it so.
+        """Whether a process is to run, but no timer is set that would start or watch one: a bug must have caused this.
 
-        A source that fails again and again is not stuck; neither is one whose killed process a driver still holds.
+        A source that fails again and again is not stuck; neither is one whose killed process hangs in a driver.
         """
         is_start_ahead = self._start_timer is not None and self._start_timer.callback is not None
         return self.state in _MUST_RUN and not (is_start_ahead or self._watchdog.is_watching)

@@ -1,6 +1,6 @@
-"""What a source is to be: the process to run, its outputs, and when it runs. Values only; made by `app`.
+"""The specification of a source: the process to run, its outputs, and when it runs. Values only; made by `app`.
 
-What becomes of them at run time is `supervisor`'s.
+`supervisor` acts on them.
 """
 
 import sys
@@ -11,7 +11,7 @@ from edge_streamer.protocol.source.request import AnyOutput, Options, Request, c
 
 @dataclass(frozen=True, slots=True)
 class SourceSpec:
-    """What to run: `python -m edge_streamer.sources` with an output per stream and the options of its kind."""
+    """The process to run: `python -m edge_streamer.sources` with an output per stream and the options of its kind."""
 
     outputs: tuple[AnyOutput, ...]
     options: Options
@@ -29,10 +29,10 @@ class SourceSpec:
 
 @dataclass(frozen=True, slots=True)
 class StreamPolicy:
-    """When a stream's source runs, and how long a frame is waited for.
+    """When a stream's source runs, and how long sessions wait for a frame.
 
-    `on_demand`: only while somebody watches, and `linger_s` longer. After `give_up_after_s` without a frame the
-    stream's sessions end; its source is tried on.
+    `on_demand`: the source runs only while the stream has a viewer, and `linger_s` longer. After `give_up_after_s`
+    without a frame the stream's sessions end; its source is still restarted.
     """
 
     on_demand: bool = False

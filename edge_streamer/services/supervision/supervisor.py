@@ -1,12 +1,12 @@
-"""A source's guardian: feeds the frames of its process to their streams, while they are wanted.
+"""The supervisor of one source: keeps its process running while it is wanted, and feeds its frames to their streams.
 
 One supervisor has one process and the streams that it feeds (`main` and `sub` of one camera are two). The process is
-started again with back-off when it ends, falls silent or writes what no source writes; viewers stay, and the stream
-goes on with continuous sequence numbers and advancing timestamps, or is given up when it stays away for too long. A
-source on demand runs only while one of its streams is wanted. What a process does can end that process, nothing else.
+restarted with back-off when it ends, falls silent or violates the source protocol; viewers stay, and the stream goes on
+with continuous sequence numbers and advancing timestamps. A stream without a frame for too long is given up. A source
+on demand runs only while one of its streams is wanted. A fault of a process ends that process and nothing else.
 
-The table in `life` decides what follows on what, and `runner` does it to the process. `survey` finds the streams that
-are unwanted or overdue; `output` is one stream's share.
+The table in `life` decides what follows an event, and `runner` carries it out. `survey` finds the streams that are
+unwanted or overdue; `output` handles one stream.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,10 +37,10 @@ _NOT_WANTED: Final = {LifeState.NEW, LifeState.OFF, LifeState.STOPPING}
 
 
 class SourceSupervisor:
-    """`streams` are the names of what it feeds, by its `outputs`. `times` collects how long frames take; `on_given_up`
-    is told of a stream whose sessions are to end: its source has no more to give (a file that is not looped), or was
-    waited for long enough. `policies` has one for each stream, or none. `on_over` is told, from
-    deep in a stack, that no process runs any more and none will."""
+    """`streams` are the names of the streams, in the order of `outputs`. `times` collects the latencies of frames.
+    `on_given_up` is called with a stream whose sessions are to end: its source has no more frames (a file that is not
+    looped), or `give_up_after_s` has passed. `policies` has one for each stream, or is empty. `on_over` is called, from
+    deep in a call stack, when no process runs any more and none will be started."""
 
     def __init__(
         self,
@@ -69,12 +69,12 @@ class SourceSupervisor:
     # --- orders
 
     def start(self) -> None:
-        """Have a process running whenever it is wanted, until `stop`."""
+        """Keep a process running whenever the source is wanted, until `stop`."""
         if self._survey.is_on_demand:
             self._runner.begin(_NOBODY_WATCHES)
             for output in self.outputs:
                 output.stream.on_wanted = partial(self._want, output)
-                if output.is_demanded:  # since another process has fed it, or since it waits for its device
+                if output.is_demanded:  # the stream was carried over, or viewers came while the device was held
                     self._want(output)
         else:
             self._runner.begin(_NOT_BEGUN)
@@ -83,20 +83,20 @@ class SourceSupervisor:
         self._survey.start()
 
     def stop(self) -> None:
-        """End the process for good: asked at first, killed after `STOP_WITHIN_S`."""
+        """End the process for good: it is asked to end, and killed after `STOP_WITHIN_S`."""
         self._runner.stop()
         self._start_no_more(_SERVICE_LEAVES)
         self._runner.end_process()
 
     def kill(self) -> None:
-        """End the process at once: the service leaves and waits no longer."""
+        """End the process at once: the service ends and waits no longer."""
         self._runner.kill()
 
     def snapshot(self, stream: str, callback: OnSnapshot) -> None:
-        """Call `callback`, in a later turn, with a JPEG of the stream's picture of now, or with why there is none.
+        """Call `callback`, in a later turn, with a JPEG of the stream's present picture, or with a failure.
 
-        Concurrent requests share a picture, which no request gets more than a second old. KeyError for a stream that
-        is not this source's.
+        Concurrent requests share a picture, which is at most a second old. KeyError for a stream that this source does
+        not feed.
         """
         output = self._output_of(stream)
         output.stream.on_wanted()
@@ -104,16 +104,16 @@ class SourceSupervisor:
 
     def change(self, stream: str, change: StreamChange, callback: OnChange) -> None:
         """Change a running stream's encoder; call `callback`, in a later turn, with None when that is in effect, else
-        with why not. KeyError for a stream that is not this source's."""
+        with a failure. KeyError for a stream that this source does not feed."""
         self._output_of(stream).change(change, callback, self._runner.reason)
 
     def _output_of(self, stream: str) -> SourceOutput:
         return {output.stream.name: output for output in self.outputs}[stream]
 
-    # --- wanted or not
+    # --- demand
 
     def _want(self, output: SourceOutput) -> None:
-        """A viewer asks for a stream: start what is off."""
+        """Called when a viewer asks for a stream: start the source if it is off."""
         output.demand.want(self._loop.now())
         if self._runner.want():
             self._await_frames(output)
@@ -123,7 +123,7 @@ class SourceSupervisor:
             output.demand.await_frames(self._loop.now(), demanded=output is demanded)
 
     def on_unwanted(self) -> None:
-        """Stop what no viewer wants (the survey's call)."""
+        """Turn the source off; called by the survey when no stream is wanted."""
         if self._runner.turn_off(_NOBODY_WATCHES):
             self._log.turned_off()
             for output in self.outputs:
@@ -131,21 +131,21 @@ class SourceSupervisor:
             self._runner.end_process()
 
     def on_overdue(self, output: SourceOutput) -> None:
-        """Give up a stream that has had no frame for too long (the survey's call); its source is tried on."""
+        """Give up a stream that has had no frame for too long; called by the survey. Its source is still restarted."""
         if output.give_up():
             self._log.given_up(output.stream.name, output.demand.policy.give_up_after_s, self._runner.reason)
             self._on_given_up(output.stream)
 
     def _start_no_more(self, reason: str) -> None:
-        """No process follows, so that no viewer need wait for one."""
+        """Stop the survey and fail all that waits for a frame, since no process will be started any more."""
         self._survey.stop()
         for output in self.outputs:
             output.on_failed(reason)
 
-    # --- the process speaks
+    # --- messages of the process
 
     def _take(self, message: SourceMessage) -> None:
-        """Publish a frame, hand on a picture or heed a note; SourceFormatError when it cannot be true."""
+        """Publish a frame, hand on a snapshot or act on a note; SourceFormatError when its values are invalid."""
         output = self.outputs[message.output]
         match message:
             case SourceFrame():
@@ -168,21 +168,21 @@ class SourceSupervisor:
                 self._on_given_up(output.stream)
             case event:
                 output.take_note(note, self._loop.now())
-                if event == "changed":  # what was asked for outlasts this process
+                if event == "changed":  # the next process starts with the changed settings
                     specs = tuple(output.encoder.spec for output in self.outputs)
                     self._runner.spec = replace(self._runner.spec, outputs=specs)
                 self._notes.write(output.stream.name, note, self._loop.now())
 
-    # --- what is known
+    # --- status
 
     @property
     def state(self) -> LifeState:
-        """What there is of the process, and what is ahead."""
+        """Whether the source has a process, and what comes next."""
         return self._runner.state
 
     @property
     def restarts(self) -> Mapping[str, int]:
-        """How often the process was replaced because it had failed, by `RestartReason`."""
+        """How often the process has failed, by `RestartReason`."""
         return self._runner.restarts
 
     @property
@@ -192,12 +192,12 @@ class SourceSupervisor:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether no process runs and none will, unless `start` is called."""
+        """Whether no process runs and none will be started; before `start`, until that is called."""
         return self.state in (LifeState.NEW, LifeState.OVER)
 
     @property
     def is_stuck(self) -> bool:
-        """Whether only a restart of the service could bring the source back; see `SourceRunner.is_stuck`."""
+        """Whether only a restart of the service can bring the source back; see `SourceRunner.is_stuck`."""
         return self._runner.is_stuck
 
     @property
@@ -206,7 +206,7 @@ class SourceSupervisor:
         return self._runner.pid
 
     def statuses(self) -> tuple[StreamStatus, ...]:
-        """Return one status a stream."""
+        """Return one status for each stream."""
         return tuple(
             output.status(
                 self._loop.now(),

@@ -1,6 +1,6 @@
-"""The survey of a source's streams, twice a second: which of them are wanted, and which have waited for too long.
+"""The survey of a source's streams, twice a second: are any of them wanted, and which have had no frame for too long.
 
-Started and stopped by the supervisor, which decides what follows.
+Started and stopped by the supervisor, which acts on the result.
 """
 
 from collections.abc import Sequence
@@ -15,21 +15,21 @@ SURVEY_INTERVAL_S: Final = 0.5
 
 
 class Surveyed(Protocol):
-    """The supervisor."""
+    """What a survey reports to: the supervisor."""
 
     @property
     def is_wanted(self) -> bool:
-        """Whether a process is to run; a survey of a source that is off has nothing to find."""
+        """Whether a process is to run; a source that is off is not surveyed."""
 
     def on_overdue(self, output: SourceOutput) -> None:
-        """An output has had no frame for `give_up_after_s`."""
+        """Called when an output has had no frame for `give_up_after_s`."""
 
     def on_unwanted(self) -> None:
-        """No stream of an on-demand source has had a viewer for as long as it lingers."""
+        """Called when no stream of an on-demand source has had a viewer for `linger_s`."""
 
 
 class Survey:
-    """`is_on_demand`: all streams are; a source with another stream runs always."""
+    """`is_on_demand`: all streams of the source are on demand; otherwise the source always runs."""
 
     def __init__(self, loop: Loop, outputs: Sequence[SourceOutput], surveyed: Surveyed) -> None:
         self.is_on_demand: Final = all(output.demand.policy.on_demand for output in outputs)
@@ -39,11 +39,11 @@ class Survey:
         self._timer: Timer | None = None
 
     def start(self) -> None:
-        """Look now, and from then on."""
+        """Look now, and then every `SURVEY_INTERVAL_S`."""
         self._look(self._loop.now())
 
     def stop(self) -> None:
-        """Look no more."""
+        """End the survey."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -51,7 +51,7 @@ class Survey:
         now = self._loop.now()
         next_at = now + SURVEY_INTERVAL_S
         self._timer = self._loop.call_at(next_at, partial(self._look, next_at), slack_s=FRAME_SLACK_S)
-        if self._surveyed.is_wanted and now - due_at <= LATE_LOOK_S:  # else there may be frames that have not been read
+        if self._surveyed.is_wanted and now - due_at <= LATE_LOOK_S:  # if later, frames may wait unread
             for output in self._outputs:
                 if output.is_overdue(now):
                     self._surveyed.on_overdue(output)

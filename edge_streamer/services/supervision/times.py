@@ -1,6 +1,6 @@
-"""How long frames and viewers have waited, over all sources: what the supervisors measure and `app` exports.
+"""Latencies of frames and of starts over all sources, which the outputs measure and `app` exports.
 
-What is kept for each stream apart stands in its `output`.
+The latency from encoder to loop, which is measured for each stream, is in `output`.
 """
 
 from typing import Final
@@ -11,7 +11,7 @@ from edge_streamer.runtime.turns import TimeHistogram
 
 HANDOFF_BOUNDS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 CAPTURE_BOUNDS_S: Final = (0.005, 0.01, 0.02, 0.035, 0.05, 0.075, 0.1, 0.15, 0.2, 0.5, 1.0)
-"""A frame at 30 a second is exposed for up to 33 ms and encoded for as long again."""
+"""A frame at 30 fps takes up to 33 ms to expose and as long again to encode."""
 FIRST_FRAME_BOUNDS_S: Final = (0.1, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 """A camera and its encoder take one to three seconds to start."""
 
@@ -27,12 +27,12 @@ class SourceTimes:
         self.first_frame = TimeHistogram(FIRST_FRAME_BOUNDS_S)
 
     def note_sent(self, frame: EncodedFrame, now: float) -> None:
-        """A frame was given to all its viewers."""
+        """Count a frame that was just given to all its viewers."""
         add_age(self.capture_to_send, frame.captured_ns, now)
 
 
 def add_age(times: TimeHistogram, instant_ns: int, now: float) -> None:
-    """Count how long ago an instant was; one lie would spoil the sum for ever."""
+    """Count the age of a source's timestamp unless it is implausible, which would spoil the histogram's sum."""
     age_s = believed_age_s(instant_ns, now)
     if age_s is not None:
         times.add(age_s)

@@ -1,7 +1,7 @@
-"""The watchdog of a source's process: it finds a process that gives no frame, and leaves the rest to the supervisor.
+"""The watchdog of a source's process: it detects a process that gives no frames; the runner acts on that.
 
 An output is silent when its first frame has not come within `START_LIMIT_S`, or when it has missed a few frames
-(`SourceOutput.silence_limit_s`). One timer stands at the next instant at which that could be true; frames do not move
+(`SourceOutput.silence_limit_s`). One timer is set to the next instant at which that could be true; frames do not move
 it, so a frame costs the watchdog nothing.
 """
 
@@ -13,14 +13,15 @@ from edge_streamer.runtime.loop import Loop, Timer
 from edge_streamer.services.supervision.output import SourceOutput
 
 START_LIMIT_S: Final = 10.0
-"""A camera and its encoder take a second or two; a process without a first frame by then hangs."""
+"""A camera and its encoder take a second or two to start; a process without a first frame by then hangs."""
 LATE_LOOK_S: Final = 0.5
 SECOND_LOOK_S: Final = 0.25
-"""A loop that was held up has not read what its children wrote meanwhile: it reads for this long, then it judges."""
+"""When the timer fires late, the loop was held up and may not have read what the process wrote: it reads for this long
+before the watchdog judges."""
 
 
 class Watchdog:
-    """Watches from `watch` to `stop`, or until it has called `on_silent` with the output that is silent."""
+    """Watches from `begin` to `stop`, or until it has called `on_silent` with a silent output."""
 
     def __init__(self, loop: Loop, outputs: Sequence[SourceOutput], on_silent: Callable[[SourceOutput], None]) -> None:
         self._loop = loop
@@ -35,17 +36,17 @@ class Watchdog:
         return self._timer is not None and self._timer.callback is not None
 
     def begin(self) -> None:
-        """A process was started just now."""
+        """Start watching a process that was just started."""
         self._started_at = self._loop.now()
         self.watch()
 
     def watch(self) -> None:
-        """Look when the first output could be silent."""
+        """Set the timer to the instant when the first output could be silent."""
         deadline = min(map(self._deadline_of, self._outputs))
         self._set_timer(self._loop.call_at(deadline, partial(self._look, deadline)))
 
     def stop(self) -> None:
-        """There is nothing to watch any more."""
+        """Stop watching: the process has ended, or was told to."""
         self._set_timer(None)
 
     def _set_timer(self, timer: Timer | None) -> None:

@@ -1,14 +1,14 @@
 // The live picture of one stream: fragments over a WebSocket into a MediaBuffer, held near the live edge.
 //
-// The server speaks first and alone: {"mime"} and then an initialization segment, fragments, once a second {"live_s"},
-// the decode time of the newest frame, and {"waiting": reason} while the source gives none. A browser that cannot play
-// fragments gets a picture every few seconds instead. What people see of all this is `stream_card.js`.
+// Only the server sends: {"mime"} and then an initialization segment, fragments, once a second {"live_s"}, the decode
+// time of the newest frame, and {"waiting": reason} while the source gives none. A browser that cannot play fragments
+// shows a snapshot every few seconds instead. `stream_card.js` shows the state of all this.
 
 import { MediaBuffer, canPlay } from "./media_buffer.js";
 
 const LOOK_EVERY_MS = 250;
-// Between the playing picture and the end of the buffer: the network's unevenness, and the 0.2 s that the newest frame is
-// said to last at least.
+// Between the playing picture and the end of the buffer: covers the network's jitter, and the 0.2 s that a fragment
+// states as the least duration of its frame.
 const AHEAD_S = 0.5;
 const HURRY_ABOVE_S = 0.8;
 const DAWDLE_BELOW_S = 0.3;
@@ -53,7 +53,7 @@ export class LivePicture {
     else this.#takeStill();
   }
 
-  /** Ask for nothing more; the last picture stays. */
+  /** Disconnect; the last picture stays. */
   stop() {
     clearInterval(this.#looking);
     this.#looking = 0;
@@ -101,7 +101,7 @@ export class LivePicture {
     this.#timer = setTimeout(() => this.#connect(), pause);
   }
 
-  /** The buffer is of no more use: begin anew, with a new one. */
+  /** The buffer has failed: connect again, with a new one. */
   #fail(reason) {
     this.#dropBuffer();
     this.#retry(`The picture stopped (${reason})`);
@@ -166,7 +166,7 @@ export class LivePicture {
     return Math.max(0, Math.max(...this.#edges) + seconds() - this.#video.currentTime);
   }
 
-  // --- a picture now and then
+  // --- snapshots instead of a live picture
 
   #takeStill() {
     const image = this.#image;
@@ -178,7 +178,7 @@ export class LivePicture {
     };
     image.onerror = () => {
       if (!this.isRunning) return;
-      this.#show("retrying", "There is no picture yet");
+      this.#show("retrying", "No snapshot from the stream");
       this.#takeStillIn(2 * STILL_EVERY_MS);
     };
     image.src = `${location.origin}/api/v1/streams/${this.#name}/snapshot.jpg?${Date.now()}`;

@@ -1,4 +1,4 @@
-// The page: asks the API every two seconds while somebody looks, and hands what it says to the cards and the table.
+// The page: polls the API every two seconds while it is visible, and hands the answers to the cards and the table.
 
 import { SessionTable } from "./session_table.js";
 import { StreamCard } from "./stream_card.js";
@@ -8,14 +8,14 @@ const POLL_EVERY_MS = 2000;
 const ANSWER_WITHIN_MS = 8000;
 const URLS = JSON.parse(document.body.dataset.urls);
 const MEANINGS = {
-  teardown: "the client said goodbye",
-  peer_closed: "the client hung up",
+  teardown: "the client ended its session",
+  peer_closed: "the client closed the connection",
   backlog: "the client read too slowly for too long",
   stalled: "the client or its link went silent",
   unreachable: "the client's port is closed, or no route leads to it",
-  idle: "no sign of life from the client",
-  protocol_error: "the client sent what is not RTSP",
-  limit: "a limit of this server",
+  idle: "the client sent no keep-alive",
+  protocol_error: "the client violated RTSP",
+  limit: "a limit of this server was reached",
   auth: "the login failed",
   stream_ended: "the source ended, or its stream was removed",
   stream_replaced: "the picture or its configuration changed",
@@ -28,9 +28,9 @@ const cards = new Map();
 const table = new SessionTable(document.querySelector("tbody"), kick);
 let timer = 0;
 
-/** Send a request and return the response; Error with the server's own words when it refuses. */
+/** Send a request and return the response; Error with the text of the server's problem when it refuses. */
 async function send(path, method = "GET") {
-  // Not a relative address: a page opened as http://user:password@host/ may fetch none.
+  // Not a relative address: a page opened as http://user:password@host/ may not fetch one.
   const response = await fetch(location.origin + path, { method, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
@@ -105,7 +105,7 @@ function showStreams(streams) {
   }
 }
 
-/** A stream that a reload of the configuration has added is to be had where the others are. */
+/** The addresses of a stream, also of one that a reload has added: in the same places as those of the other streams. */
 function urlsOf(name) {
   return [...new Set(URLS.map((url) => url.slice(0, url.lastIndexOf("/") + 1)))].map((place) => place + name);
 }
@@ -134,7 +134,7 @@ function announce(text) {
   document.getElementById("announcement").textContent = text;
 }
 
-// --- while somebody looks
+// --- visibility
 
 function onVisibility() {
   for (const card of cards.values()) card.setVisible(!document.hidden);

@@ -1,4 +1,4 @@
-// The table of sessions: a row each, kept from poll to poll so that a button under the pointer stays there.
+// The table of sessions. A session keeps its row from poll to poll, so that a button under the pointer stays there.
 
 import { copyOf, duration, fill, latency, percent } from "./text.js";
 
@@ -11,13 +11,13 @@ export class SessionTable {
   #rows = new Map();
   #kick;
 
-  /** `kick(session)` ends a session and may take its time. */
+  /** `kick(session, who)` ends a session, asynchronously; `who` describes it in words. */
   constructor(body, kick) {
     this.#body = body;
     this.#kick = kick;
   }
 
-  /** Show these sessions; `budgetS` is how long a reader may be silent. */
+  /** Show these sessions; `budgetS` is the write budget in seconds. */
   update(sessions, budgetS) {
     const ids = new Set(sessions.map((session) => session.id));
     for (const [id, row] of this.#rows) {
@@ -66,7 +66,7 @@ function showLevel(row, ratio) {
   meter.firstElementChild.style.inlineSize = `${percentage}%`;
 }
 
-/** The first press asks, the second within a few seconds does it. */
+/** The first press asks for confirmation; a second one within a few seconds acts. */
 function askTwice(button, who, action) {
   const rest = () => {
     button.textContent = "Kick";

@@ -1,4 +1,4 @@
-// The card of one stream: its live picture with what to know about it, its health, and its addresses.
+// The card of one stream: its live picture and the picture's state, its health, and its addresses.
 
 import { LivePicture } from "./live_picture.js";
 import { bitrate, copyOf, count, duration, fill, isKnown, latency } from "./text.js";
@@ -20,7 +20,7 @@ export class StreamCard {
   #surface;
   #button;
   #samples = [];
-  #wish = null; // what the person pressed: true to play, false to rest, null to leave it to us
+  #wish = null; // the user's choice: true to play, false to pause, null for none yet
   #isFirst = true;
 
   constructor(name, urls) {
@@ -39,7 +39,7 @@ export class StreamCard {
     this.#showPicture("idle");
   }
 
-  /** Show what the server says of the stream; `now` is this browser's monotonic time in milliseconds. */
+  /** Show the stream's status; `now` is this browser's monotonic time in milliseconds. */
   update(stream, now) {
     if (this.#isFirst && stream.wanted && !prefersStillness()) this.#wish ??= true;
     this.#isFirst = false;
@@ -62,7 +62,7 @@ export class StreamCard {
     });
   }
 
-  /** Rest while nobody looks (`false`), go on as before when somebody does. */
+  /** Stop the live picture while the page is hidden (`false`); play again when it is visible, if it played before. */
   setVisible(isVisible) {
     this.#samples = [];
     if (isVisible && this.#wish) this.#picture.start();
@@ -88,7 +88,7 @@ export class StreamCard {
     fill(this.element, { message, behind });
   }
 
-  /** Count frames over the last seconds; the nominal rate is named where it is known. */
+  /** Return the frame rate measured over the last seconds, of the nominal rate. */
   #measuredFps(frames, now, nominal) {
     this.#samples = [...this.#samples.filter((sample) => now - sample.now < FPS_OVER_MS), { frames, now }];
     const first = this.#samples[0];
@@ -125,7 +125,7 @@ function urlRow(url) {
   return row;
 }
 
-/** The clipboard of today wants HTTPS, which a camera seldom has; the old way does without. */
+/** The clipboard API needs HTTPS, which a camera seldom has; `execCommand` works without. */
 async function copy(input) {
   if (isSecureContext) {
     await navigator.clipboard.writeText(input.value);

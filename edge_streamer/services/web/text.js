@@ -1,4 +1,4 @@
-// How numbers read, a dash for what nobody knows, and how texts get into copies of the page's templates.
+// Formats numbers, with a dash for unknown values, and writes texts into copies of the page's templates.
 
 const DASH = "–";
 const MINUTE = 60;
@@ -27,9 +27,9 @@ export function duration(seconds) {
   return `${Math.floor(whole / DAY)} d ${Math.floor((whole % DAY) / HOUR)} h`;
 }
 
-/** "400 kbit/s", "2 Mbit/s", "2.5 Mbit/s"; 0 is an encoder that was not told (a file). */
+/** "400 kbit/s", "2 Mbit/s", "2.5 Mbit/s"; 0 means that no encoder was given a rate (a file, for example). */
 export function bitrate(bitsPerSecond) {
-  if (!isKnown(bitsPerSecond) || bitsPerSecond === 0) return "as it comes";
+  if (!isKnown(bitsPerSecond) || bitsPerSecond === 0) return "as encoded";
   if (bitsPerSecond < 1e6) return `${Math.round(bitsPerSecond / 1000)} kbit/s`;
   return `${Number((bitsPerSecond / 1e6).toFixed(1))} Mbit/s`;
 }
@@ -46,7 +46,7 @@ export function count(number) {
   return isKnown(number) ? String(number).replace(/\B(?=(\d{3})+$)/g, "\u202f") : DASH;
 }
 
-/** Write texts into the fields of an element, by their `data-field`; what has not changed is left alone. */
+/** Write texts into the fields of an element, by their `data-field`; unchanged fields are not touched. */
 export function fill(element, texts) {
   for (const [name, text] of Object.entries(texts)) {
     const field = element.querySelector(`[data-field="${name}"]`);
@@ -54,7 +54,7 @@ export function fill(element, texts) {
   }
 }
 
-/** A new copy of the first element in the template of this id. */
+/** Return a new copy of the first element in the template with this id. */
 export function copyOf(id) {
   return document.getElementById(id).content.firstElementChild.cloneNode(true);
 }

@@ -123,7 +123,7 @@ def test_garbage_ends_the_child_and_a_new_one_goes_on(supervise, clock):
     source = supervise("send(KEY); send(b'this is no message of a source, is it?', KEY); wait()", "send(KEY); wait()")
     source.wait_for_end()
     assert source.restarts == {"garbage": 1}
-    assert source.status.reason.startswith("it wrote what no source writes: source byte ")
+    assert source.status.reason.startswith("it violated the source protocol: source byte ")
     assert not source.status.is_up
     frames = source.stream.counters.frames
     clock.advance(FIRST_BACKOFF_S)
@@ -517,7 +517,7 @@ def test_a_fault_in_publishing_restarts_that_child_only(supervise, clock, monkey
     healthy.wait_for_frames(1)
     assert take_faults(faulty.loop) == 1
     assert faulty.restarts == {"fault": 1}
-    assert faulty.status.reason == "what it wrote could not be published"
+    assert faulty.status.reason == "the server failed to process its frames"
     assert (healthy.restarts, healthy.status.is_up) == ({}, True)
     monkeypatch.setattr(faulty.stream, "publish", publish)
     clock.advance(FIRST_BACKOFF_S)
