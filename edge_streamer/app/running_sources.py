@@ -36,6 +36,11 @@ class _Source:
     is_begun: bool = False
     is_stopping: bool = False
 
+    @property
+    def is_over(self) -> bool:
+        """Whether its process has ended for good; `_on_over` was called then, and is not called again."""
+        return self.is_begun and self.supervisor.is_stopped
+
 
 class RunningSources:
     """All sources of the service. `times` collects the latencies of the frames of all of them."""
@@ -131,7 +136,7 @@ class RunningSources:
         }
         begun = [self._new_source(planned, carried) for planned in plan.begun]
         self._running = sorted([*stay, *begun], key=lambda source: plan.after.sources.index(source.planned))
-        self._leaving += ended
+        self._leaving += (source for source in ended if not source.is_over)
         for source in ended:
             for stream in source.streams.values():
                 self._hand_over(source, stream)

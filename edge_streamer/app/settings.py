@@ -59,7 +59,7 @@ def access_rules(config: Config) -> AccessRules:
     return AccessRules(
         config.users,
         HttpAuthenticator(_login_rules(config), secrets.token_bytes(32)),
-        everybodys_role=_anonymous_role(config),
+        anonymous_role=_anonymous_role(config),
         monitoring_networks=config.auth.metrics_networks,
         is_for_this_machine=not config.users and not config.auth.anonymous,
     )

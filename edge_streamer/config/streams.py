@@ -5,6 +5,7 @@ on. What a board's encoder can make is `encoder_limits`', what `auto` becomes an
 `app.source_plan`'s, and what a stream is at run time (fan-out, key frames, write budget) is `media`'s.
 """
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -290,7 +291,7 @@ def _check_keys_of_source(written: Mapping[str, Any], source: str, known: Iterab
 
 def _checked_stream(stream: StreamConfig, path: str, folder: Path) -> StreamConfig:
     if isinstance(stream, FileStream):
-        return msgspec.structs.replace(stream, path=str(folder / stream.path))
+        return msgspec.structs.replace(stream, path=_absolute_path(folder, stream.path, path))
     if stream.link_bitrate_bps is not None and stream.link_bitrate_bps < stream.bitrate_bps:
         raise ConfigError(
             f"{path}.link_bitrate_bps: {stream.link_bitrate_bps} is less than bitrate_bps = {stream.bitrate_bps}; "
@@ -299,6 +300,19 @@ def _checked_stream(stream: StreamConfig, path: str, folder: Path) -> StreamConf
     if isinstance(stream, DeviceStream) and stream.format == "h264":
         _check_encoded_by_camera(stream, path)
     return stream
+
+
+def _absolute_path(folder: Path, file: str, path: str) -> str:
+    """The file's name goes to its source process as JSON, which is UTF-8; the name of a folder may be any bytes."""
+    absolute = str(folder / file)
+    try:
+        absolute.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(
+            f"{path}.path: the configuration file's folder, {os.fsencode(folder)!r}, is not UTF-8; allowed: an "
+            "absolute path, or a folder whose name is UTF-8"
+        ) from None
+    return absolute
 
 
 def _check_encoded_by_camera(stream: DeviceStream, path: str) -> None:

@@ -3,6 +3,8 @@
 The source processes are the test's own, so that it says when they have ended and when a first picture is there.
 """
 
+import gc
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from unittest.mock import Mock
@@ -30,6 +32,7 @@ class Process:
     is_running: bool = False
     is_asked_to_stop: bool = False
     is_killed: bool = False
+    is_over: bool = False
     is_stuck: bool = False
     on_over: Callable[[], None] = field(kw_only=True)
 
@@ -43,8 +46,13 @@ class Process:
     def stop(self) -> None:
         assert not self.is_asked_to_stop, "once"
         self.is_asked_to_stop = True
-        if not self.is_running:
+        if not self.is_running and not self.is_over:
             self.on_over()
+
+    def finish(self) -> None:
+        """It has no more to give, and ends by itself."""
+        self.is_running, self.is_over = False, True
+        self.on_over()
 
     def end(self) -> None:
         assert self.is_asked_to_stop
@@ -305,6 +313,20 @@ def test_nothing_looks_around_while_a_successor_takes_its_time(house):
     house.sessions.are_any_of = lambda stream: asked.append(stream)
     house.pass_time(60)
     assert asked == []
+
+
+def test_a_source_that_was_over_before_it_is_replaced_is_not_waited_for(house):
+    house.begin(pattern("main"))
+    old = weakref.ref(house.streams.get("main"))
+    house.processes[0].finish()
+    house.pass_time()
+    house.reload(pattern("main", fps=10))
+    house.pass_time()
+    house.running.kill()
+    assert [process.is_killed for process in house.processes] == [False, True]
+    house.processes.clear()
+    gc.collect()
+    assert old() is None
 
 
 def test_the_service_leaves_in_the_middle(house):

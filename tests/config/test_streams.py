@@ -1,5 +1,6 @@
 """The streams' tables: what a source kind may be told."""
 
+import os
 import string
 import time
 from pathlib import Path
@@ -63,6 +64,14 @@ def mistake(**table: Any) -> str:
 )
 def test_each_source_kind_has_its_own_keys(table: dict[str, Any], stream: StreamConfig) -> None:
     assert read(**table) == stream
+
+
+def test_a_folder_whose_name_is_no_text_takes_absolute_paths_only() -> None:
+    folder = Path(os.fsdecode(b"/etc/caf\xe9"))
+    with pytest.raises(ConfigError, match=r"^streams\.a\.path: .*caf\\xe9.* is not UTF-8; allowed: "):
+        read_streams({"a": {"source": "file", "path": "a.mp4"}}, DEFAULT_STREAMS, folder)
+    streams = read_streams({"a": {"source": "file", "path": "/srv/a.mp4"}}, DEFAULT_STREAMS, folder)
+    assert streams == {"a": FileStream(path="/srv/a.mp4")}
 
 
 @pytest.mark.parametrize("source", ["auto", "picamera2", "testpattern"])

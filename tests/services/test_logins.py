@@ -58,7 +58,7 @@ class Service:
             new_authorizer=self._new_authorizer,
             login_failures=self.failures,
         )
-        rules = AccessRules(USERS, HttpAuthenticator(RULES, b"key"), everybodys_role=None)
+        rules = AccessRules(USERS, HttpAuthenticator(RULES, b"key"), anonymous_role=None)
         access = HttpAccess(rules, self.failures)
         self.http = HttpService(loop, self, access, HttpSettings(max_connections=8, max_connections_per_address=8))
         self.rtsp_address = self.rtsp.listeners.listen("127.0.0.1", 0)

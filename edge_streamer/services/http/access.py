@@ -36,7 +36,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class AccessRules:
-    """The users, and what a client may do without logging in: `everybodys_role` is the role of anonymous clients, None
+    """The users, and what a client may do without logging in: `anonymous_role` is the role of anonymous clients, None
     when every client must log in.
 
     `is_for_this_machine`: anonymous clients are allowed because no other machine reaches the service.
@@ -44,7 +44,7 @@ class AccessRules:
 
     users: Users
     authenticator: HttpAuthenticator
-    everybodys_role: Role | None
+    anonymous_role: Role | None
     monitoring_networks: Sequence[str] = ()
     is_for_this_machine: bool = False
 
@@ -60,7 +60,7 @@ class HttpAccess:
         """Use `rules` from now on."""
         self._users = rules.users
         self._authenticator = rules.authenticator
-        self._everybodys_role = rules.everybodys_role
+        self._anonymous_role = rules.anonymous_role
         self._is_for_this_machine = rules.is_for_this_machine
         self._monitoring_networks = [ip_network(network) for network in rules.monitoring_networks]
 
@@ -73,7 +73,7 @@ class HttpAccess:
 
     def needs_login(self, method: str) -> bool:
         """Whether a client must log in to use `method`, monitoring apart."""
-        return self._everybodys_role is None or _needed_role(method) > self._everybodys_role
+        return self._anonymous_role is None or _needed_role(method) > self._anonymous_role
 
     def admit(self, request: HttpRequest, peer_host: str, now: float) -> HttpRequest | Refusal:
         """Return the request with its user and role, or the refusal.
@@ -85,11 +85,11 @@ class HttpAccess:
         if needed is Role.VIEWER and request.path in MONITORING_PATHS and self._is_monitoring(peer_host):
             return replace(request, role=str(Role.VIEWER))
         is_logging_in = len(self._users) > 0 and "authorization" in request.headers
-        if self._everybodys_role is not None and needed <= self._everybodys_role and not is_logging_in:
+        if self._anonymous_role is not None and needed <= self._anonymous_role and not is_logging_in:
             if self._is_for_this_machine and not _names_this_machine(request.headers.get("host", "")):
                 detail = "No users are configured: only requests to localhost are answered."
                 return _refuse(HTTPStatus.MISDIRECTED_REQUEST, detail)
-            return replace(request, role=str(self._everybodys_role))
+            return replace(request, role=str(self._anonymous_role))
         return self._admit_user(request, peer_host, needed, now)
 
     def _admit_user(self, request: HttpRequest, peer_host: str, needed: Role, now: float) -> HttpRequest | Refusal:

@@ -45,6 +45,9 @@ class Playback:
         """Join the stream; `answer` is called with the sequence number and time of the very first packet, before it
         is sent, so that RTP-Info (RFC 2326 section 12.33) is exact."""
         self._give_answer(None)  # for a PLAY that waits on another connection, which has lost the session to this one
+        if self.state == "ended":  # by a TEARDOWN or SETUP right behind that PLAY
+            answer(None)
+            return
         self._control_url = control_url
         self._answer = answer
         self.played_at = now

@@ -108,6 +108,7 @@ class SourceProcess:
         """Report that the process has ended."""
         if self._kill_timer is not None:
             self._kill_timer.cancel()
+        del self._child  # it holds us: as a cycle both would wait for the garbage collector, with what was read
         self._owner.on_ended(exit_code)
 
     def on_child_fault(self, error: Exception) -> None:

@@ -22,11 +22,11 @@ class Service:
     """An `HttpAccess` and a client that answers its challenges."""
 
     def __init__(
-        self, everybodys_role: Role | None = None, users: Users = USERS, networks: tuple[str, ...] = ()
+        self, anonymous_role: Role | None = None, users: Users = USERS, networks: tuple[str, ...] = ()
     ) -> None:
         self.failures = LoginFailures()
         self.authenticator = HttpAuthenticator(LoginRules(users), b"key")
-        self.access = HttpAccess(AccessRules(users, self.authenticator, everybodys_role, networks), self.failures)
+        self.access = HttpAccess(AccessRules(users, self.authenticator, anonymous_role, networks), self.failures)
 
     def ask(
         self, path: str, method: str = "GET", peer: str = LAN, user: str = "", password: str = PASSWORD
@@ -191,8 +191,8 @@ def test_other_rules_count_from_the_next_request_on() -> None:
     service = Service()
     assert service.status("/", user="viewer") == 200
     left = Users().having(USERS["operator"])
-    service.access.apply(AccessRules(left, HttpAuthenticator(LoginRules(left), b"key"), everybodys_role=None))
+    service.access.apply(AccessRules(left, HttpAuthenticator(LoginRules(left), b"key"), anonymous_role=None))
     assert service.status("/", user="viewer") == 401
     assert service.status("/", user="operator") == 200
-    service.access.apply(AccessRules(Users(), service.authenticator, everybodys_role=Role.VIEWER))
+    service.access.apply(AccessRules(Users(), service.authenticator, anonymous_role=Role.VIEWER))
     assert service.caller("/") == ("", "viewer")

@@ -408,6 +408,22 @@ def test_play_and_teardown_that_wait_for_a_key_frame_together(house):
     assert (client.datagrams(), client.datagrams(1)) == ([], [])
 
 
+@pytest.mark.parametrize("method", ["TEARDOWN", "SETUP"])
+def test_what_is_right_behind_a_play_that_waits_ends_what_another_connection_has_taken_over(house, method):
+    house.stream.key_frame_requests.ask = lambda: None
+    first, second = house.client(), house.client()
+    first.set_up("udp")
+    behind = {"SETUP": {"path": "main/trackID=0", "Transport": first.transport("udp")}, "TEARDOWN": {}}[method]
+    first.socket.sendall(first.request("PLAY") + first.request(method, **behind))
+    house.turn()
+    second.session = first.session
+    assert second.ask("PLAY").status == 454
+    assert first.response(first.cseq).status == 200
+    assert [response.status for response in first.responses] == [200, 454, 200]
+    assert house.stream.viewers == 0
+    assert second.ask("OPTIONS", Session="").status == 200
+
+
 def test_pausing_and_playing_a_hundred_times_in_one_segment(house):
     client = house.client()
     client.play("tcp")

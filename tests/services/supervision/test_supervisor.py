@@ -1,7 +1,9 @@
 """The supervisor with real child processes: tiny programs that send bytes made here, on a clock turned by hand."""
 
+import gc
 import os
 import time
+import weakref
 from signal import SIGKILL
 
 import pytest
@@ -528,3 +530,20 @@ def test_complaints_are_logged_with_the_streams_name(supervise, caplog):
     source = supervise("sys.stderr.write('lens cap is on\\n')")
     source.wait_for_end()
     assert 'source complains streams=main text="lens cap is on"' in caplog.text
+
+
+# --- memory
+
+
+def test_a_process_that_has_ended_is_let_go_without_the_collector(supervise):
+    source = supervise("send(READY, KEY, FRAME[:100]); wait()")
+    source.wait_for_frames(1)
+    child = weakref.ref(source.child)
+    gc.disable()
+    try:
+        source.child.kill()
+        source.wait_for_end()
+        source.children.clear()
+        assert child() is None
+    finally:
+        gc.enable()
