@@ -1,1 +1,1 @@
-"""Who may log in: users and roles, their file, and how failed logins are slowed down."""
+"""Users and their roles, the file of users, and the delays after failed log-ins."""

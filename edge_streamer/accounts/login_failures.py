@@ -1,11 +1,12 @@
 """What a wrong password costs: a delay before the refusal, a count, and a line in the log without the credential.
 
-One object for RTSP and HTTP together. The delay belongs to the address a wrong password came from, and only refusals
-wait: a right password is never delayed or refused for what others at its address do. A camera that locks out an
-address hands whoever shares it with the recorder a way to black the recorder out.
+RTSP and HTTP share one object. The delay belongs to the address that a wrong password came from, and only refusals
+wait: a right password is never delayed or refused because of other clients at its address. If a camera locked out an
+address, any client that shares it with the recorder could lock the recorder out.
 
-So this slows down who waits for answers, and shows the operator who guesses. It does not make a weak password strong:
-who opens a connection for each guess is limited by `max_connections` and by the length of the password.
+The delay slows down a client that waits for each answer, and the log shows the operator which address guesses. It does
+not make a weak password strong: against a client that opens a connection for each guess, only `max_connections` and the
+length of the password help.
 """
 
 import logging
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 
 FIRST_DELAY_S: Final = 0.1
 LONGEST_DELAY_S: Final = 2.0
-"""Under the 5 s after which go2rtc and Home Assistant give up, so that a wrong password is seen as one."""
+"""Under the 5 s after which go2rtc and Home Assistant give up, so that they report a wrong password, not a time-out."""
 FORGET_AFTER_S: Final = 60.0
 MAX_ADDRESSES: Final = 1024
 LOG_INTERVAL_S: Final = 1.0
@@ -37,7 +38,7 @@ class _Address:
 
 
 class LoginFailures:
-    """See the module. `now` is the loop's."""
+    """Counts failed log-ins in total and per address, and computes the delays. `now` is the loop's time."""
 
     def __init__(self) -> None:
         self.counts: Counter[Protocol] = Counter()
@@ -56,7 +57,7 @@ class LoginFailures:
         return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(address.failures - 1, 16))
 
     def _address(self, key: str) -> _Address:
-        """Return what is known of an address; past `MAX_ADDRESSES` the one that was quiet for longest is forgotten."""
+        """Return the record of an address; beyond `MAX_ADDRESSES` the least recently used record is dropped."""
         address = self._addresses.setdefault(key, _Address())
         self._addresses.move_to_end(key)
         if len(self._addresses) > MAX_ADDRESSES:
@@ -65,5 +66,5 @@ class LoginFailures:
 
 
 def _shown_user(user: str) -> str:
-    """Return a name that may stand in the log: what could not be anybody's may be a password in the wrong field."""
+    """Return the name to log: text that is not a valid user name may be a password typed into the wrong field."""
     return user if USER_NAME.fullmatch(user) else "(no user name)"

@@ -1,4 +1,4 @@
-"""What an operator may say of logging in: the section `[auth]`. The file of users itself is `accounts.users_file`'s."""
+"""The section `[auth]`: which log-ins are accepted and needed. `accounts.users_file` reads the file of users itself."""
 
 from ipaddress import ip_network
 from typing import Annotated, Final, Literal
@@ -21,11 +21,11 @@ _NETWORKS: Final = {
 
 
 class AuthSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[auth]`: who may watch."""
+    """`[auth]`: which clients must log in, and how."""
 
     anonymous: Annotated[
         bool,
-        Meta(description="Let everybody who reaches the service watch and read. Users need not log in then."),
+        Meta(description="Let every client that reaches the service watch and read without logging in."),
     ] = False
     users: (
         Annotated[
@@ -41,16 +41,19 @@ class AuthSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ) = None
     basic: Annotated[
         Literal["never", "always"],
-        Meta(description="Whether Basic is taken beside Digest. It sends the password in clear: anybody can read it."),
+        Meta(description="Whether Basic is accepted beside Digest. Basic shows the password to every eavesdropper."),
     ] = "never"
     sha256: Annotated[
         bool,
-        Meta(description="Offer Digest with SHA-256 beside MD5. ffmpeg cannot log in to RTSP then, nor what uses it."),
+        Meta(
+            description="Offer Digest with SHA-256 beside MD5. Then ffmpeg, and programs that use it, cannot log in to "
+            "RTSP."
+        ),
     ] = False
     metrics_networks: Annotated[
         tuple[str, ...],
         Meta(
-            description="From where `/metrics` and `/healthz` may be read without logging in.",
+            description="Networks from which `/metrics` and `/healthz` may be read without logging in.",
             extra=_NETWORKS,
         ),
     ] = ("127.0.0.0/8", "::1/128")

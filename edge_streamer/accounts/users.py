@@ -1,8 +1,8 @@
-"""Who may log in: users, their roles, and what is kept of their passwords. Values only; `users_file` reads and writes.
+"""Users, their roles, and the hashes of their passwords. Values only; `users_file` reads and writes them.
 
-What is kept of a password is its HA1, H(user:realm:password) of RFC 7616, because a Digest can be checked with nothing
-less. For this realm an HA1 is as good as the password: a salted slow hash beside it would protect nothing, and is not
-there. What does protect it is who may read the file (mode 0600), and passwords that are used nowhere else.
+The stored hash of a password is its HA1, H(user:realm:password) of RFC 7616, because the check of a Digest needs it.
+For this realm an HA1 is as good as the password, so a salted slow hash beside it would protect nothing. The HA1 is
+protected by the mode of the file (0600), and the password by being used nowhere else.
 """
 
 import re
@@ -16,18 +16,19 @@ from edge_streamer.protocol.digest import Algorithm, compute_ha1
 MIN_PASSWORD_CHARACTERS: Final = 8
 MAX_PASSWORD_CHARACTERS: Final = 128
 USER_NAME: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
-"""What a name may be: nothing that a log line, a header or the file would have to escape."""
+"""A valid name: its characters need no escaping in a log line, a header or the file."""
 
 _ALLOWED_NAME: Final = "1 to 64 of the characters A-Z a-z 0-9 . _ -"
 _HEX: Final = re.compile(r"[0-9a-f]+")
 
 
 class UserError(Exception):
-    """What was asked about users cannot be done. One line: what was found, and what to do; never a secret."""
+    """A user or the file of users cannot be read or changed. One line: what was found and what to do; never a
+    secret."""
 
 
 class Role(IntEnum):
-    """What a user may do; each may do what the ones before it may."""
+    """What a user may do; each role includes the roles before it."""
 
     VIEWER = 1
     OPERATOR = 2
@@ -39,7 +40,7 @@ class Role(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """One user; `ha1` by hash, lower-case hex. ValueError when one of them is no name or no HA1."""
+    """One user; `ha1` by hash, lower-case hex. ValueError for an invalid name or an invalid HA1."""
 
     name: str
     role: Role
@@ -72,28 +73,28 @@ class Users:
         return self.by_name[name]
 
     def ha1(self, name: str, algorithm: Algorithm) -> str | None:
-        """Return what a log-in of that user is checked with; see `protocol.digest.Accounts`."""
+        """Return the HA1 that a log-in of that user is checked with; see `protocol.digest.Accounts`."""
         user = self.by_name.get(name)
         return None if user is None else user.ha1.get(algorithm)
 
     def having(self, user: User) -> "Users":
-        """Return these and `user`, who takes the place of one of the same name."""
+        """Return a copy with `user`, which replaces a user of the same name."""
         return Users({**self.by_name, user.name: user})
 
     def without(self, name: str) -> "Users":
-        """Return these but the one called `name`."""
+        """Return a copy without the user called `name`."""
         return Users({key: user for key, user in self.by_name.items() if key != name})
 
 
 def new_user(name: str, role: Role, password: str) -> User:
-    """Return the user of that password; UserError when the name or the password will not do."""
+    """Return a user with the hashes of `password`; UserError when the name or the password is not allowed."""
     check_name(name)
     _check_password(password)
     return User(name, role, {each: compute_ha1(each, name, password.encode()) for each in Algorithm})
 
 
 def check_name(name: str) -> None:
-    """Raise UserError when `name` cannot be a user's."""
+    """Raise UserError when `name` is not a valid user name."""
     if not USER_NAME.fullmatch(name):
         raise UserError(f"{name[:64]!a} is no user name; allowed: {_ALLOWED_NAME}")
 

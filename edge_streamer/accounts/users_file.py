@@ -1,4 +1,4 @@
-"""The file of users: one line a user, changed whole or not at all.
+"""The file of users: a line for each user; every change is atomic.
 
     # comments and empty lines stay where they are
     front-desk viewer MD5=<32 hex> SHA-256=<64 hex>
@@ -28,17 +28,19 @@ NO_USERS_FILE: Final = b"# none"
 _LINE: Final = "NAME ROLE MD5=HA1 SHA-256=HA1"
 _HEAD: Final = f"""\
 # The users of edge_streamer, one a line: {_LINE}. Roles: viewer, operator, admin.
-# An HA1 is as good as the password for the realm "{REALM}": Digest log-in needs it, and who reads it can log in.
+# An HA1 is as good as the password for the realm "{REALM}": Digest needs it, and every reader of it can log in.
 # Keep this file to its owner (mode 0600). To change it: edge-streamer user add | passwd | remove | list
 """
 _TOO_WIDE: Final = 0o027
-"""Of a mode, what nobody needs. The group may read: often root owns the file and the service is in its group."""
+"""Mode bits that must be off: write for the group, all for others. The group may read: often root owns the file and the
+service is in its group."""
 
 
 def default_users_path(environment: Mapping[str, str]) -> Path:
-    """Return where the users are when nobody says: the unit's credential `rtsp-users` (systemd.exec), or /etc.
+    """Return the default path of the file of users: the unit's credential `rtsp-users` (systemd.exec), or /etc.
 
-    The unit gives a stand-in where that file is not there (`NO_USERS_FILE`), since it cannot start with nothing.
+    Where /etc has no such file, the unit passes `NO_USERS_FILE` as the credential: a unit whose credential is missing
+    does not start.
     """
     folder = environment.get("CREDENTIALS_DIRECTORY")
     credential = Path(folder, "rtsp-users") if folder else None
@@ -54,7 +56,7 @@ def _is_file_of_users(credential: Path) -> bool:
 
 
 def read_users(path: Path) -> Users | None:
-    """Return the users in the file, None when there is no such file; UserError, with the line, when it is no good."""
+    """Return the users in the file, None when there is no such file; UserError, with the line, for a faulty file."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
@@ -68,7 +70,7 @@ def read_users(path: Path) -> Users | None:
 
 
 def parse_users(lines: list[str], name: str) -> Users:
-    """Return the users in the lines of the file called `name`; UserError for the first line that is not one."""
+    """Return the users in the lines of the file called `name`; UserError for the first line that is not a user's."""
     by_name: dict[str, User] = {}
     for number, line in enumerate(lines, start=1):
         user = _parse_line(line, f"{name}, line {number}")
@@ -83,10 +85,10 @@ def parse_users(lines: list[str], name: str) -> Users:
 
 
 def change_users(path: Path, change: Callable[[Users], Users]) -> None:
-    """Put `change(users)` in the place of the users in the file; UserError, and the file as it was, if that fails.
+    """Replace the users in the file by `change(users)`; on UserError the file is unchanged.
 
-    The new file is complete and on the disk before it takes the old one's name: a power cut leaves one of the two.
-    Comments stay, and so do the lines of whoever did not change. Two changes at once wait for each other.
+    The new file is complete and on the disk before it takes the old file's name: a power cut leaves one of the two.
+    Comments stay, and so do the lines of unchanged users. Concurrent changes wait for each other.
     """
     path = Path(os.path.realpath(path))  # a link stays a link
     try:
@@ -95,7 +97,7 @@ def change_users(path: Path, change: Callable[[Users], Users]) -> None:
             _replace(path, change)
             os.fsync(folder)
     except OSError as error:
-        raise UserError(f"{shown_path(path)}: cannot be changed ({error.strerror}); nothing was") from None
+        raise UserError(f"{shown_path(path)}: cannot be changed ({error.strerror}); it is as it was") from None
 
 
 def _replace(path: Path, change: Callable[[Users], Users]) -> None:
@@ -119,7 +121,7 @@ def _replace(path: Path, change: Callable[[Users], Users]) -> None:
 
 
 def _take_over_owner(temporary: int, path: Path) -> None:
-    """Whoever could read the file can read the new one, except for those who should not have."""
+    """Give the new file the owner and the mode of the old one, without the bits of `_TOO_WIDE`."""
     old = path.stat()
     os.fchown(temporary, old.st_uid, old.st_gid)
     os.fchmod(temporary, stat.S_IMODE(old.st_mode) & ~_TOO_WIDE)

@@ -4,7 +4,7 @@
     1  the service could not run (`app.run` says why)
     2  the command line or the configuration is wrong: one line on standard error says what and what to do
 
-`app` is imported when it is needed, so that `check` and `probe` answer on a machine where it could not start.
+`app` is imported by `serve` only, so that `check` and `probe` work on a machine where `app` could not start.
 """
 
 import argparse
@@ -51,7 +51,7 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 
 def _load_all(arguments: argparse.Namespace, inherited: Sockets) -> tuple[Config, tuple[PlannedSource, ...]]:
-    """Return what is to run; ConfigError when that cannot be."""
+    """Return the configuration and the sources to run; ConfigError when they cannot run here."""
     profile = _profile(arguments)
     config = _load(arguments, profile, inherited)
     return config, _plan(config, profile)
@@ -76,11 +76,11 @@ def _probe(arguments: argparse.Namespace) -> int:
 
 
 def _print(text: str) -> None:
-    """Write to standard output, content when the reader (`| head`) has seen enough."""
+    """Write to standard output; a reader that closes the pipe early (`| head`) is no error."""
     try:
         print(text, end="", flush=True)
     except BrokenPipeError:
-        # What is still buffered would fail again when Python flushes it at exit.
+        # Python flushes the rest of the buffer at exit, which would fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -89,7 +89,7 @@ def _profile(arguments: argparse.Namespace) -> Profile:
 
 
 def _inherited() -> Sockets:
-    """Return the sockets that systemd listens on for us, none where it does not."""
+    """Return the listening sockets that systemd passed to this process, if any."""
     try:
         return inherited_sockets()
     except OSError as error:
@@ -105,7 +105,7 @@ def _load(arguments: argparse.Namespace, profile: Profile, inherited: Sockets = 
 
 
 def _plan(config: Config, profile: Profile) -> tuple[PlannedSource, ...]:
-    """Decide what feeds the streams here; ConfigError when a camera or the board's encoder cannot."""
+    """Decide which sources feed the streams; ConfigError when a camera or the board's encoder cannot."""
     sources = plan_sources(config.streams, config.cameras, find_cameras(), profile.encoder)
     check_encoders({name: stream for source in sources for name, stream in source.streams.items()}, profile)
     return sources

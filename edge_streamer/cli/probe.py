@@ -1,8 +1,8 @@
-"""What `edge-streamer probe` says: the board, its devices, what would run here and why, and what to do about what is
-missing.
+"""What `edge-streamer probe` reports: the board, its devices, the streams that would run here and why, and what to do
+about missing parts.
 
-It reads files of the kernel and asks drivers by a process that may hang in its stead (`device.inventory`); it opens no
-device and imports no video library. Called by `cli` alone.
+It reads files of the kernel, and asks drivers through a child process that may hang (`device.inventory`); it opens no
+device and imports no video library. Called by `cli.main`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,7 @@ from edge_streamer.device.video import list_video_devices
 from edge_streamer.protocol.source.inventory import Camera, CameraMode, HardwareEncoder, Part
 
 MODES_SHOWN: Final = 6
-"""Sizes of a format in the table; the JSON has all."""
+"""Sizes of a format that the table shows; the JSON has all."""
 _CHECK_USB: Final = "none seen; plug a USB camera in"
 _CHECK_CSI: Final = (
     "none seen; switch off, check the cable, in config.txt camera_auto_detect or dtoverlay, and start again"
@@ -36,7 +36,7 @@ _NO_PICAMERA2: Final = "picamera2 is not installed: install python3-picamera2"
 
 @dataclass(frozen=True, slots=True)
 class ProbedSensor:
-    """A CSI sensor that answered at boot, and what its file in `hw_profiles/sensors` says of it, if there is one."""
+    """A CSI sensor that answered at boot, and the content of its file in `hw_profiles/sensors`, if there is one."""
 
     name: str
     address: str
@@ -53,7 +53,8 @@ class ProbedLed:
 
 @dataclass(frozen=True, slots=True)
 class ProbedStream:
-    """A stream that `serve` without a configuration would run: its source process, a line for people, and why so."""
+    """A stream that `serve` without a configuration would run: its source, a line for people, and the reason for the
+    choice."""
 
     name: str
     source: str
@@ -82,11 +83,11 @@ class ProbeReport:
     problems: tuple[str, ...]
 
     def to_json(self) -> str:
-        """Return the report as indented JSON, its keys as the fields are called."""
+        """Return the report as indented JSON; the keys are the names of the fields."""
         return msgspec.json.format(msgspec.json.encode(self)).decode()
 
     def to_text(self) -> str:
-        """Return the report as a table of two columns; what is missing says what to do."""
+        """Return the report as a table of two columns; the row of a missing part says what to do."""
         rows = tuple(_rows(self))
         width = max(len(label) for label, _ in rows) + 2
         return "\n".join(f"{label:<{width}}{value}" for label, value in rows)
@@ -98,7 +99,7 @@ def probe(
     find_package: Callable[[str], object | None] = find_spec,
     ask: Callable[[Sequence[Part]], Inventory] = ask_inventory,
 ) -> ProbeReport:
-    """Return what is here; `root` is the folder that `proc`, `sys` and `dev` are in. ConfigError without profiles."""
+    """Return the report; `root` is the folder that `proc`, `sys` and `dev` are in. ConfigError without profiles."""
     board = read_board(root)
     profile = select_profile(None, board)
     has_picamera2 = find_package("picamera2") is not None
@@ -124,7 +125,7 @@ def probe(
 
 
 def describe_stream(stream: StreamConfig) -> str:
-    """Return what a stream is, for people."""
+    """Return a line that describes a stream, for people."""
     if isinstance(stream, FileStream):
         return stream.path
     return f"{stream.width}x{stream.height}, {stream.fps} fps, {stream.bitrate_bps / 1e6:g} Mbit/s"
@@ -169,7 +170,7 @@ def _probed_stream(name: str, stream: DecidedStream, reasons: _Reasons) -> Probe
 
 
 def _cameras(found: Sequence[FoundCamera], inventory: Inventory) -> tuple[Camera, ...]:
-    """What the drivers say; of a kind whose drivers did not answer, what sysfs shows."""
+    """Return the cameras that the drivers report; of a kind whose drivers did not answer, those that sysfs shows."""
     unasked = (camera for camera in found if camera.kind not in inventory.answered)
     return (*inventory.cameras, *(Camera(each.kind, each.name, each.number, each.device) for each in unasked))
 
@@ -187,7 +188,8 @@ def _encoders(root: Path, inventory: Inventory) -> tuple[HardwareEncoder, ...]:
 
 
 def _known(sensors: Sequence[FoundSensor]) -> tuple[ProbedSensor, ...]:
-    """A driver may add the module to the chip's name: imx708_wide, imx708_noir."""
+    """Join the sensors with their files. A driver may append the module to the chip's name: imx708_wide,
+    imx708_noir."""
     files = load_sensors()
     return tuple(ProbedSensor(each.name, each.address, files.get(each.name.partition("_")[0])) for each in sensors)
 

@@ -1,7 +1,7 @@
 """`edge-streamer user add | passwd | remove | list`: the file of users from the command line.
 
 A password is never on the command line, where `ps` and the shell's history would show it: it is asked for twice on the
-terminal, or it is the first line of standard input when that is no terminal. Called by `cli`, which prints a
+terminal, or it is the first line of standard input when that is no terminal. Called by `cli.main`, which prints a
 `ConfigError` or `UserError` and exits with 2.
 """
 
@@ -19,7 +19,7 @@ EXIT_OK: Final = 0
 
 
 def add_user_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `user` and its four commands to the parser's `commands`; each sets `command` to what runs it."""
+    """Add `user` and its four commands to the parser's `commands`; each sets `command` to its function."""
     user = commands.add_parser("user", help="say who may log in", description="Say who may log in.")
     actions = user.add_subparsers(required=True, metavar="ACTION")
 
@@ -55,7 +55,7 @@ def _add(arguments: argparse.Namespace) -> int:
         return users.having(user)
 
     path = _path(arguments)
-    _check_absent(read_users(path) or Users(), name)  # before anybody types a password
+    _check_absent(read_users(path) or Users(), name)  # before the operator types a password
     user = new_user(name, role, _ask_password())
     change_users(path, add)
     return _report(f"{name} ({role}) added to {shown_path(path)}")
@@ -110,7 +110,7 @@ def _check_absent(users: Users, name: str) -> None:
 def _check_present(users: Users, name: str, path: Path) -> None:
     if name not in users:
         check_name(name)
-        raise UserError(f"{name} is no user in {shown_path(path)}; edge-streamer user list shows who is")
+        raise UserError(f"{name} is no user in {shown_path(path)}; edge-streamer user list shows the users")
 
 
 def _ask_password() -> str:

@@ -1,1 +1,1 @@
-"""What the codecs are: frames as values, and all that is known of H.264. Used by the server and by sources."""
+"""Codecs: encoded frames as values, and all knowledge of H.264. Used by the server and by sources."""

@@ -1,6 +1,6 @@
 """The encoded frame: one access unit with its times. A source makes it, a stream packetizes it.
 
-A value only; how it crosses from a source process to the server is `protocol.source.messages`.
+A value only; `protocol.source.messages` carries it from a source process to the server.
 """
 
 from typing import Final

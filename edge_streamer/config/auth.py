@@ -1,6 +1,6 @@
-"""The `[auth]` table of a file, and the users in the file that it names: read, with one-line errors for people.
+"""Reads the `[auth]` table of a configuration file, and the users in the file that it names; errors are one line.
 
-Called by `config`. The section itself is `accounts.settings`, the file of users `accounts.users_file`'s.
+Called by `config.load`. `accounts.settings` defines the section, `accounts.users_file` reads the file of users.
 """
 
 import os
@@ -21,15 +21,15 @@ def read_auth(table: object, folder: Path) -> AuthSettings:
 
 
 def path_of_users(auth: AuthSettings) -> Path:
-    """Return the file of users, whether it exists or not."""
+    """Return the path of the file of users, whether it exists or not."""
     return default_users_path(os.environ) if auth.users is None else Path(auth.users)
 
 
 def load_users(auth: AuthSettings) -> Users:
-    """Return the users in the file, none when there is no file; ConfigError when they cannot be had.
+    """Return the users in the file, none when there is no file; ConfigError when the file cannot be read.
 
-    Where a file is named or lies in its place there must be a user in it: when the last one is removed, nobody may
-    come in, not everybody.
+    A file that is named, or that exists at the default path, must have a user in it: removing the last user must not
+    open the service to every client.
     """
     path = path_of_users(auth)
     try:

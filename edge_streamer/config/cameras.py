@@ -1,7 +1,7 @@
-"""The `[cameras.<number>]` tables: how a camera of libcamera's is mounted, read out and set.
+"""The `[cameras.<number>]` tables: how a libcamera camera is mounted, read out and set.
 
-The structs are part of the contract that `config` describes; `config` alone calls `read_cameras`. Which controls a
-camera has, and their ranges, only the camera knows: its source checks them and says so in the stream's reason.
+`CameraConfig` is a part of `config.Config`; only `config.load` calls `read_cameras`. Only the camera knows which
+controls it has, and their ranges: its source process checks them, and reports a mistake in the stream's reason.
 """
 
 import re
@@ -28,13 +28,13 @@ MAX_CONTROL_CHARACTERS: Final = 64
 _CAMERA_NUMBER: Final = re.compile(r"0|[1-9][0-9]?")
 _CONTROL_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _CONTROL_NUMBERS: Final = (-(2**63), 2**63)
-"""From the first to below the second: what libcamera's 64-bit controls hold. Excludes infinities and NaN too."""
+"""Half-open range of libcamera's 64-bit controls. It excludes infinities and NaN, too."""
 
 SensorSide: TypeAlias = Annotated[int, SENSOR_SIDE]
 
 
 class CameraConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[cameras.<number>]`: a camera of libcamera's, for all streams that it feeds."""
+    """`[cameras.<number>]`: a libcamera camera, for all streams that it feeds."""
 
     hflip: Annotated[bool, Meta(description="Mirror the picture left to right.")] = False
     vflip: Annotated[bool, Meta(description="Turn the picture upside down.")] = False
@@ -72,7 +72,7 @@ class CameraConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 def read_cameras(written: object, used: Container[int]) -> dict[int, CameraConfig]:
-    """Return the cameras of the `[cameras]` table as `written` by number; `used` are those that a stream asks for.
+    """Return the cameras of the `[cameras]` table `written`, by number; `used` are the numbers that streams ask for.
 
     ConfigError for the first mistake, and for a camera that no stream uses.
     """
@@ -88,7 +88,7 @@ def read_cameras(written: object, used: Container[int]) -> dict[int, CameraConfi
 
 
 def camera_tables(cameras: Mapping[int, CameraConfig]) -> dict[str, dict[str, object]]:
-    """Return `{dotted path: {key: value}}` for the writer of TOML."""
+    """Return `{dotted path: {key: value}}` for `config.toml.write_tables`."""
     tables: dict[str, dict[str, object]] = {}
     for number, camera in cameras.items():
         settings = asdict(camera)

@@ -1,7 +1,8 @@
-"""Whether the parts of a configuration fit together, and to what systemd hands over: what one section cannot know.
+"""Checks that take more than one section: whether the parts of a configuration fit together, and to the sockets that
+systemd passes.
 
-Called by `config.load`. Ranges of single keys are checked where they are read (`config.toml`), what a board's encoder
-can make in `config.encoder_limits`.
+Called by `config.load`. `config.toml` checks the ranges of single keys, `config.encoder_limits` whether the board's
+encoder can make the streams.
 """
 
 from collections.abc import Iterable
@@ -14,12 +15,12 @@ from edge_streamer.runtime.address import ListenAddress
 from edge_streamer.services.rtsp.settings import PORTS_A_STREAM
 
 INHERITED_NAMES: Final = ("rtsp", "http")
-"""What socket units may call what they listen on for us (`device.systemd`)."""
+"""Names that a socket unit may give to its sockets (FileDescriptorName=; `device.systemd`)."""
 _LAST_PORT: Final = 65535
 
 
 def check_inherited(inherited: Iterable[str]) -> None:
-    """Raise ConfigError for a socket that no service accepts from: its clients would wait for ever."""
+    """Raise ConfigError for a socket that no service accepts from: its clients would never get an answer."""
     for name in inherited:
         if name not in INHERITED_NAMES:
             raise ConfigError(
@@ -29,14 +30,15 @@ def check_inherited(inherited: Iterable[str]) -> None:
 
 
 def check_reachability(config: Config) -> None:
-    """Raise ConfigError for an address that other machines reach where no log-in is needed and that is not written."""
+    """Raise ConfigError for an address that other machines can reach without a log-in, unless the file allows it
+    (`auth.anonymous`)."""
     if config.auth.anonymous or config.users:
         return
     for section, listen in (("rtsp", config.rtsp.listen), ("http", config.http.listen)):
         for address in listen:
             if not address.is_loopback:
                 raise ConfigError(
-                    f"{section}.listen: {address} can be reached from other machines and nobody has to log in; add a "
+                    f"{section}.listen: {address} can be reached from other machines and no log-in is required; add a "
                     "user (edge-streamer user add NAME), or listen on 127.0.0.1 or [::1] only, or write anonymous = "
                     "true under [auth] in the configuration file"
                 )

@@ -1,8 +1,8 @@
-"""What the operator asked for, as one frozen `Config`, and its TOML.
+"""The effective configuration as one frozen `Config`, and its TOML.
 
-A section is a struct that lies with the code which goes by it (`services.rtsp.settings` is `[rtsp]`); this module
-composes them. Their annotations give every key's meaning, unit and range to the checks, to the error messages and to
-`docs/configuration.md`. `config.load` makes a `Config`; `app` hands its parts on.
+A section is a struct beside the code that uses it (`services.rtsp.settings` is `[rtsp]`); this module composes them.
+The annotations of the structs state each key's meaning, unit and range for the checks, the error messages and
+`docs/configuration.md`. `config.load` makes a `Config`; `app` passes its parts on.
 """
 
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ from edge_streamer.services.rtsp.settings import MulticastSettings, RtspSettings
 
 
 class Config(Struct, frozen=True, kw_only=True):
-    """Everything the service was told, checked; `streams` in the order they were written, `cameras` by number.
+    """The whole configuration, checked; `streams` in the order of the file, `cameras` by number.
 
-    `users` is what the file of users says; empty where there is none.
+    `users` are the users of their file; empty where there is no file.
     """
 
     rtsp: RtspSettings

@@ -1,7 +1,7 @@
-"""What a board's encoder can make: the limits of its hardware profile against the streams that want it.
+"""Compares the streams with the encoder limits of the board's hardware profile.
 
-Called by `config` for the streams whose source is written, and by `cli` when `auto` is decided; the source process
-that opens the encoder is given the same limits. It compares numbers and opens no device.
+Called by `config.load` for the streams whose source the file names, and by `cli.main` once `auto` is decided; the
+source process that opens the encoder is given the same limits. It compares numbers and opens no device.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,8 +18,8 @@ _OTHERWISE: Final = 'or encoder = "software"'
 def check_encoders(streams: Mapping[str, StreamConfig], profile: Profile | None) -> None:
     """Raise ConfigError unless the board of `profile` can encode the camera pictures of all `streams` at once.
 
-    Nothing is said of a board that nothing is known of (None, or the generic profile), of an `auto` stream that is not
-    decided yet, and of streams that never come near the board's encoder.
+    A board without known limits (None, or the generic profile), an `auto` stream that is not decided yet, and a stream
+    that never uses the board's encoder all pass.
     """
     encoded = dict(_of_encoder(streams))
     if profile is None or profile.name == GENERIC:
@@ -33,8 +33,8 @@ def check_encoders(streams: Mapping[str, StreamConfig], profile: Profile | None)
 def check_fits(streams: Mapping[str, EncodedStream], encoder: EncoderLimits) -> None:
     """Raise ConfigError, saying what would fit, unless the board's `encoder` can make all `streams` at once.
 
-    For streams whose source uses that encoder: the test pattern does not. Size and bit rate are limits of each stream,
-    macroblocks (16x16 pixels) a second of all together, as they share one encoder block.
+    `streams` are those whose source uses that encoder, which the test pattern does not. Size and bit rate are limits of
+    each stream; macroblocks (16x16 pixels) a second are a limit of all together, as they share one encoder block.
     """
     for name, stream in streams.items():
         _check_limit(f"streams.{name}.width", stream.width, encoder.max_width)
@@ -48,7 +48,7 @@ def check_fits(streams: Mapping[str, EncodedStream], encoder: EncoderLimits) -> 
 
 
 def _of_encoder(streams: Mapping[str, StreamConfig]) -> Iterator[tuple[str, CameraStream | DeviceStream]]:
-    """Those that take the board's encoder if it has one: not what a camera or software encodes."""
+    """Yield the streams that use the board's encoder if it has one: not those that a camera or software encodes."""
     for name, stream in streams.items():
         match stream:
             case DeviceStream(format="h264") | CameraStream(encoder="software") | DeviceStream(encoder="software"):

@@ -1,7 +1,7 @@
-"""Makes the `Config`: built-in defaults <- hardware profile <- file <- command line <- what systemd listens on for us.
+"""Makes the `Config`: built-in defaults <- hardware profile <- file <- command line <- sockets that systemd passes.
 
-A mistake is a `ConfigError` of one line that begins with the key's path. Called by `cli`, at the start and, in a
-thread, for each reload. It reads the file and the file of users; it opens no socket and starts nothing.
+A mistake is a `ConfigError` of one line that begins with the key's path. Called by `cli`: at the start, and in a thread
+for each reload. It reads the configuration file and the file of users; it opens no socket and starts no process.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,8 +27,9 @@ from edge_streamer.services.rtsp.settings import MulticastSettings, RtspSettings
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What stands over the file: `ADDR:PORT` as typed on the command line, None for not given; over both stands where
-    systemd listens for us already, by the name that its socket unit gives (FileDescriptorName=)."""
+    """Listen addresses that override the file: `ADDR:PORT` as typed on the command line, None for not given. Both are
+    overridden by `inherited`, where systemd listens already, by the name that its socket unit gives
+    (FileDescriptorName=)."""
 
     rtsp: str | None = None
     http: str | None = None
@@ -36,14 +37,14 @@ class Overrides:
 
 
 def load_config(path: Path | None, *, profile: Profile | None, overrides: Overrides) -> Config:
-    """Return the effective configuration; without `path` that of no file. ConfigError for the first mistake."""
+    """Return the effective configuration, without a file if `path` is None. ConfigError for the first mistake."""
     tables = {} if path is None else read_file(path)
     folder = Path.cwd() if path is None else path.absolute().parent
     return build_config(tables, profile=profile, overrides=overrides, folder=folder)
 
 
 def build_config(tables: Mapping[str, Any], *, profile: Profile | None, overrides: Overrides, folder: Path) -> Config:
-    """Return the configuration of parsed TOML `tables`; `folder` is what relative paths are relative to."""
+    """Return the configuration of parsed TOML `tables`; relative paths are relative to `folder`."""
     check_keys(tables, [*SECTIONS, "streams", "cameras"])
     check_inherited(overrides.inherited)
     rtsp = read_struct(tables.get("rtsp", {}), RtspSettings, "rtsp")
@@ -68,9 +69,9 @@ def build_config(tables: Mapping[str, Any], *, profile: Profile | None, override
 
 
 def users_path(path: Path | None) -> Path:
-    """Return the file of users that the configuration at `path` (None: no file) names, or the one for who names none.
+    """Return the file of users that the configuration at `path` (None: no file) names, else the default one.
 
-    ConfigError when that much of the configuration cannot be read; the rest of it may still be unfinished.
+    Only TOML and `[auth]` are read: ConfigError for a mistake in them; the rest may still be unfinished.
     """
     tables = {} if path is None else read_file(path)
     folder = Path.cwd() if path is None else path.absolute().parent
@@ -82,7 +83,7 @@ def _inherited_streams(profile: Profile | None) -> Mapping[str, Mapping[str, obj
 
 
 def _used_cameras(streams: Iterable[StreamConfig]) -> frozenset[int]:
-    """The numbers of the cameras that are written, and those that `auto` may become."""
+    """Return the numbers of the cameras that streams name, and of those that an `auto` stream may take."""
     return frozenset(stream.camera for stream in streams if isinstance(stream, AutoStream | CameraStream))
 
 

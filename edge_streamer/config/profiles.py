@@ -1,9 +1,9 @@
-"""Hardware profiles: what a board and its camera can do, one TOML file a board in `hw_profiles/`, one a sensor in
-`hw_profiles/sensors/`.
+"""Hardware profiles: what a board and its camera can do. `hw_profiles/` has a TOML file for each board,
+`hw_profiles/sensors/` for each sensor.
 
-Which board this is comes from the device tree (`device.board`). A profile holds facts about hardware and the streams
-that suit it; it knows nothing of the service. `docs/boards.md` says how to write one. Called by `config`,
-`streams`, `cli` and `probe`.
+The device tree (`device.board`) tells which board this is. A profile holds facts about hardware and the streams that
+suit it; it knows nothing of the service. `docs/boards.md` says how to write one. Called by `config.load`,
+`config.encoder_limits`, `cli.main` and `cli.probe`.
 """
 
 import sys
@@ -19,17 +19,17 @@ from edge_streamer.device.board import BoardIdentity
 from edge_streamer.protocol.source.encoder_limits import EncoderLimits
 
 GENERIC: Final = "generic"
-"""The profile of a board that no other profile names."""
+"""Name of the profile for a board that no other profile names."""
 
 Facts: TypeAlias = Mapping[str, Any]
-"""Tables as written: `probe --json` shows them, and nothing here depends on them."""
+"""Tables as written: `probe --json` shows them, and no code depends on them."""
 
 
 class Board(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[board]`: the profile's name, which is its file's, what people call the board, and how it is recognised.
+    """`[board]`: the profile's name, which is its file's, the board's usual name, and how it is recognised.
 
-    `compatible` are names of the device tree. `models` are beginnings of its model, for a board whose `compatible` is
-    another board's.
+    `compatible` are names of the device tree. `models` are prefixes of its model, for a board that shares its
+    `compatible` with another board.
     """
 
     name: str
@@ -39,7 +39,7 @@ class Board(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Network(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[network]`: what the board's best interface carries, nominal, in bit/s."""
+    """`[network]`: the nominal rate of the board's fastest interface in bit/s."""
 
     link_bps: Annotated[int, Meta(ge=1, le=100_000_000_000)]
 
@@ -59,8 +59,8 @@ class Led(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Profile(Struct, frozen=True, kw_only=True):
-    """One board. None where the board has no such thing or nothing is known of it; a board without an `encoder` makes
-    H.264 in software.
+    """One board. A field is None where the board has no such part or the profile does not say; a board without an
+    `encoder` makes H.264 in software.
 
     `streams` are its default `[streams.<name>]` tables as written; `config` checks them with everything else.
     `camera_connector` (CSI ports, lanes, pins) and `sensors` (those that the board's kernel knows) are for people.
@@ -82,7 +82,7 @@ class Profile(Struct, frozen=True, kw_only=True):
 
     @property
     def title(self) -> str:
-        """What people call the board."""
+        """The board's usual name, for people."""
         return self.board.title or self.board.name
 
 
@@ -95,7 +95,7 @@ class _Module(Struct, frozen=True):
 
 
 class _Sensor(Struct, frozen=True):
-    """What `probe` says of a sensor in words; the rest of its file is shown as it is written."""
+    """The facts that `probe` puts into words; it shows the rest of the sensor's file as written."""
 
     sensor: _Chip
     modules: Annotated[tuple[_Module, ...], Meta(min_length=1)]
@@ -106,7 +106,7 @@ Section = TypeVar("Section", bound=Struct)
 
 
 def profile_folders() -> tuple[Path, ...]:
-    """Return where `hw_profiles/` may be: beside the package in a checkout, in `share` of a wheel or a package."""
+    """Return the possible places of `hw_profiles/`: beside the package in a checkout, `share` of a wheel or package."""
     checkout = Path(__file__).resolve().parents[2] / "hw_profiles"
     shares = (Path(sys.prefix) / "share", Path("/usr/share"))
     return (checkout, *(share / "edge_streamer" / "hw_profiles" for share in shares))
@@ -118,7 +118,7 @@ def find_profiles(folders: tuple[Path, ...]) -> dict[str, Path]:
 
 
 def load_profile(file: Path) -> Profile:
-    """Return the profile in `file`; ConfigError, beginning with the file's name, when it is none."""
+    """Return the profile in `file`; ConfigError, beginning with the file's name, when it is invalid."""
     try:
         return _build_profile(read_file(file))
     except ConfigError as error:
@@ -138,7 +138,7 @@ def select_profile(name: str | None, board: BoardIdentity, folders: tuple[Path, 
 
 
 def boards_with_encoder(folders: tuple[Path, ...] | None = None) -> list[str]:
-    """Return what people call the boards that have a hardware encoder, sorted; for an error that names them."""
+    """Return the usual names of the boards with a hardware encoder, sorted; an error message lists them."""
     files = find_profiles(folders or profile_folders())
     profiles = (load_profile(file) for file in files.values())
     return sorted(profile.title for profile in profiles if profile.encoder is not None)
@@ -147,15 +147,15 @@ def boards_with_encoder(folders: tuple[Path, ...] | None = None) -> list[str]:
 def load_sensors(folders: tuple[Path, ...] | None = None) -> dict[str, Facts]:
     """Return `{name: facts}` of the files in `sensors/` of the profiles' folder; ConfigError for the first mistake.
 
-    A file is called as the chip's driver calls it; a driver may add the module (`imx708_wide`).
+    A file has the name that the chip's driver gives to the chip; a driver may append the module (`imx708_wide`).
     """
     files = _toml_files(_profile_folder(folders or profile_folders()) / "sensors")
     return {name: load_sensor(file) for name, file in files.items()}
 
 
 def load_sensor(file: Path) -> Facts:
-    """Return the tables in `file` as written; ConfigError, beginning with the file's name, when what is told of a
-    sensor is not in it."""
+    """Return the tables in `file` as written; ConfigError, beginning with the file's name, when it lacks the facts that
+    `probe` puts into words."""
     facts = read_file(file)
     try:
         msgspec.convert(facts, _Sensor)
@@ -184,7 +184,8 @@ def _file_of(name: str, files: Mapping[str, Path]) -> Path:
 
 
 def _profile_for(board: BoardIdentity, profiles: tuple[Profile, ...]) -> Profile | None:
-    """A model wins; else a device tree lists its names from the very board to its family, and the first one wins."""
+    """Return the profile whose `models` match; else the first match of `compatible`, which a device tree lists from the
+    exact board to its family."""
     for profile in profiles:
         if board.model.startswith(profile.board.models):
             return profile

@@ -1,8 +1,8 @@
-"""The `[streams.<name>]` tables: what each kind of source may be told.
+"""The `[streams.<name>]` tables: the keys of each kind of source.
 
-The structs are part of the contract that `config` describes; `config` alone calls `read_streams` and hands the rest
-on. What a board's encoder can make is `encoder_limits`', what `auto` becomes and which streams share a process is
-`app.source_plan`'s, and what a stream is at run time (fan-out, key frames, write budget) is `media`'s.
+The structs are parts of `config.Config`; only `config.load` calls `read_streams`. `config.encoder_limits` checks
+whether the board's encoder can make the streams, `app.source_plan` decides what `auto` becomes and which streams share
+a process, and `media` runs the streams (fan-out, key frames, write budget).
 """
 
 import os
@@ -51,7 +51,7 @@ LinkBitrate: TypeAlias = Annotated[
     int,
     Meta(
         description="Peak rate of the stream in bit/s, which the write budget is computed from. "
-        "Left out: `bitrate_bps`; for a file, and for a camera that encodes by itself, what is measured.",
+        "Left out: `bitrate_bps`; for a file, and for a camera that encodes H.264 itself, the measured rate.",
         ge=25_000,
         le=100_000_000,
     ),
@@ -61,14 +61,15 @@ SlowReaders: TypeAlias = Annotated[
     Literal["end", "skip"],
     Meta(
         description="What happens to a viewer whose backlog passes the write budget: `end` ends its session, `skip` "
-        "drops whole frames up to the next key frame and keeps it. One that takes nothing at all is ended either way.",
+        "drops whole frames up to the next key frame and keeps the session. The session of a viewer that takes nothing "
+        "at all is ended either way.",
     ),
 ]
 
 OnDemand: TypeAlias = Annotated[
     bool,
     Meta(
-        description="Run the source only while somebody watches. The first viewer waits until the camera has started, "
+        description="Run the source only while there are viewers. The first viewer waits until the camera has started, "
         "and a camera runs as long as one of its streams needs it.",
     ),
 ]
@@ -82,7 +83,7 @@ GiveUpAfterSeconds: TypeAlias = Annotated[
     float,
     Meta(
         description="Seconds without a picture after which the viewers' sessions are ended (`stream_ended`). Until "
-        "then they wait for the source to come back; it is started again and again in either case.",
+        "then they wait for the source to come back. Either way the server keeps on starting it again.",
         ge=5,
         le=86_400,
     ),
@@ -95,21 +96,21 @@ CameraNumber: TypeAlias = Annotated[
 EncoderChoice: TypeAlias = Annotated[
     EncoderName,
     Meta(
-        description="Who makes H.264 of the camera's pictures. `auto` takes the board's encoder where there is one and "
-        "it works, else software, and says in status and log which one and why. With `hardware` there is no picture "
-        "where that cannot be had.",
+        description="What encodes the camera's pictures as H.264. `auto` takes the board's encoder where there is one "
+        "that works, else software; status and log say which one and why. With `hardware` the stream has no picture "
+        "where the board's encoder cannot be used.",
     ),
 ]
 
 
 class EncodedStream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What every stream has whose pictures are encoded for it; each source kind that makes some adds its own."""
+    """The keys of every stream whose pictures are encoded on this machine; each such kind of source adds more."""
 
     source: Literal["auto", "testpattern", "picamera2", "v4l2"] = "auto"
     width: Annotated[int, PICTURE_SIDE, Meta(description="Picture width in pixels.")] = 1280
     height: Annotated[int, PICTURE_SIDE, Meta(description="Picture height in pixels.")] = 720
     fps: Annotated[int, FPS, Meta(description="Pictures a second.")] = 30
-    bitrate_bps: Annotated[int, BITRATE_BPS, Meta(description="What the encoder aims at, in bit/s.")] = 2_000_000
+    bitrate_bps: Annotated[int, BITRATE_BPS, Meta(description="Target bit rate of the encoder in bit/s.")] = 2_000_000
     gop_s: Annotated[
         float, GOP_S, Meta(description="Seconds from one key frame to the next, when no viewer asks earlier.")
     ] = 2.0
@@ -134,12 +135,12 @@ class EncodedStream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class AutoStream(EncodedStream, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[streams.<name>]` that takes the camera there is: `source = "auto"`."""
+    """`[streams.<name>]` that takes whichever camera is found: `source = "auto"`."""
 
     source: Annotated[
         Literal["auto"],
         Meta(
-            description="libcamera's camera number `camera`; where that is not, the first USB camera; where none is, "
+            description="libcamera's camera number `camera` if it is there, else the first USB camera, else "
             "the test pattern. Decided at the start.",
             extra={"allowed": '"auto"'},
         ),
@@ -158,7 +159,7 @@ class PatternStream(EncodedStream, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class CameraStream(EncodedStream, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[streams.<name>]` of a camera that libcamera drives, as a Raspberry Pi's: `source = "picamera2"`."""
+    """`[streams.<name>]` of a camera that libcamera drives, such as a Raspberry Pi's: `source = "picamera2"`."""
 
     source: Annotated[
         Literal["picamera2"],
@@ -173,7 +174,7 @@ class CameraStream(EncodedStream, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class DeviceStream(EncodedStream, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[streams.<name>]` of a camera that is a device file, as a USB camera's: `source = "v4l2"`."""
+    """`[streams.<name>]` of a camera that is a device file, such as a USB camera: `source = "v4l2"`."""
 
     source: Annotated[
         Literal["v4l2"],
@@ -239,15 +240,15 @@ DEFAULT_STREAMS: Final[Mapping[str, Mapping[str, object]]] = {
     "main": {},
     "sub": {"width": 640, "height": 360, "fps": 15, "bitrate_bps": 400_000},
 }
-"""The streams of a configuration that names none; what is not written here is `EncodedStream`'s default."""
+"""The streams of a configuration that names none; keys left out here have the defaults of `EncodedStream`."""
 
 
 def read_streams(
     written: object, inherited: Mapping[str, Mapping[str, object]], folder: Path
 ) -> dict[str, StreamConfig]:
-    """Return the streams of the `[streams]` table as `written`, or those `inherited` where none is (None).
+    """Return the streams of the `[streams]` table `written`, or those `inherited` where there is no table (None).
 
-    A stream takes what is not written from the inherited one of its name, then from its struct's defaults. Paths are
+    A key that is left out has the value of the inherited stream of the same name, else its struct's default. Paths are
     relative to `folder`. ConfigError for the first mistake.
     """
     tables = expect_table(dict(inherited) if written is None else written, "streams")
@@ -280,7 +281,8 @@ def _stream_type(source: object, path: str) -> type[StreamConfig]:
 
 
 def _check_keys_of_source(written: Mapping[str, Any], source: str, known: Iterable[str], path: str) -> None:
-    """A key of another source kind is a misunderstanding, not a typing mistake: say which kinds have it."""
+    """Raise ConfigError for a key of other kinds of source, which is a misunderstanding rather than a typing mistake:
+    the error names those kinds."""
     for key in (each for each in written if each not in known):
         owners = [f'"{each}"' for each, struct_type in _STREAM_TYPES.items() if key in fields_of(struct_type)]
         if owners:
@@ -316,7 +318,8 @@ def _absolute_path(folder: Path, file: str, path: str) -> str:
 
 
 def _check_encoded_by_camera(stream: DeviceStream, path: str) -> None:
-    """Pictures that come encoded are neither drawn on nor encoded again."""
+    """Raise ConfigError for an encoder or an overlay: pictures that the camera encodes are neither drawn on nor encoded
+    again."""
     useless = "encoder" if stream.encoder != "auto" else "overlay" if stream.overlay else None
     if useless is not None:
         raise ConfigError(

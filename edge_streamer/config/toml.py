@@ -1,7 +1,7 @@
 """TOML text to checked structs and back: one-line errors for people, and a writer (the standard library has none).
 
-It knows keys, types and ranges, all read from the struct's own annotations; it does not know what any key means.
-`config` and `profiles` call it, and the configuration reference is written from the same annotations.
+It reads keys, types and ranges from the struct's annotations and does not know what a key means. All of `config` calls
+it, and docs/configuration.md is written from the same annotations.
 
 A struct's field carries `Annotated[..., msgspec.Meta(description=..., ge=..., le=...)]`. Two entries of
 `Meta(extra=...)` say what annotations cannot: `allowed` (the words for it) and `read` (a function that returns the
@@ -21,9 +21,9 @@ from msgspec import inspect
 from edge_streamer.services.marks import extra_of, fields_of, unwrapped
 
 MAX_FILE_BYTES: Final = 1 << 20
-"""A configuration is a page of text; a wrong path must not be read into memory for ever (`--config /dev/zero`)."""
+"""A configuration is a page of text; a wrong path (`--config /dev/zero`) must not fill the memory."""
 MAX_SHOWN_CHARACTERS: Final = 64
-"""Of what was found, in an error message."""
+"""Longest excerpt of a value in an error message."""
 
 _MAX_INTEGER_BITS: Final = 64
 _BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
@@ -34,19 +34,20 @@ StructType = TypeVar("StructType", bound=msgspec.Struct)
 
 @runtime_checkable
 class TomlValue(Protocol):
-    """A type of our own that stands in a struct, written by `write_value`."""
+    """A field's type that TOML does not have (`runtime.address.PortRange`); `write_value` writes it."""
 
     def to_toml(self) -> object:
-        """Return what is written for it: a string, a number or a list of these."""
+        """Return the TOML value: a string, a number or a list of these."""
         ...
 
 
 class ConfigError(Exception):
-    """What somebody wrote cannot be used. One line: the key's path, what was found, what is allowed or to be done."""
+    """A mistake in a file or on the command line. One line: the key's path, what was found, what is allowed or to be
+    done."""
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """Return the tables of the TOML file at `path`; ConfigError when it cannot be read or is no TOML."""
+    """Return the tables of the TOML file at `path`; ConfigError when it cannot be read or is not TOML."""
     try:
         with path.open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
@@ -91,7 +92,7 @@ def expect_table(value: object, path: str) -> dict[str, Any]:
 
 
 def check_keys(table: Mapping[str, Any], known: Iterable[str], path: str = "") -> None:
-    """Raise ConfigError for the first key of `table` that is not one of `known`, with the one that was meant."""
+    """Raise ConfigError for the first key of `table` that is not in `known`, with the key that was probably meant."""
     known = list(known)
     for key in table:
         if key not in known:
@@ -100,7 +101,7 @@ def check_keys(table: Mapping[str, Any], known: Iterable[str], path: str = "") -
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return ` did you mean "..."?` for the word of `known` that looks like `word`, or nothing."""
+    """Return ` did you mean "..."?` for the word of `known` that resembles `word`, or the empty string."""
     matches = difflib.get_close_matches(word[:MAX_SHOWN_CHARACTERS], list(known), n=1)
     return f' did you mean "{matches[0]}"?' if matches else ""
 
@@ -112,7 +113,7 @@ def description(field: inspect.Field) -> str:
 
 
 def allowed(field: inspect.Field, found: object = None) -> str:
-    """Return what may be written for `field` in words; says the type too unless `found` has it already."""
+    """Return the allowed values of `field` in words; with the type, unless `found` has that type already."""
     bare, _ = unwrapped(field.type)
     extra = extra_of(field)
     if "allowed" in extra:
@@ -152,7 +153,7 @@ def write_tables(tables: Mapping[str, Mapping[str, object]]) -> str:
 
 
 def write_value(value: object) -> str:
-    """Return a value in TOML; a set is written as a sorted list, a type of our own as its `to_toml` says."""
+    """Return a value in TOML; a set becomes a sorted list, a `TomlValue` what its `to_toml` returns."""
     match value:
         case bool():
             return str(value).lower()
@@ -188,7 +189,7 @@ def _read_value(value: object, hint: Any, field: inspect.Field, path: str) -> ob
     read = extra_of(field).get("read")
     try:
         return read(value) if read else msgspec.convert(value, hint)
-    except (ValueError, msgspec.ValidationError):  # which is no ValueError before msgspec 0.20: Debian 13 has 0.19
+    except (ValueError, msgspec.ValidationError):  # before msgspec 0.20 it is no ValueError: Debian 13 has 0.19
         raise ConfigError(f"{path}: {shown(value)} is not allowed; allowed: {allowed(field, value)}") from None
 
 

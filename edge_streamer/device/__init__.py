@@ -1,1 +1,1 @@
-"""What belongs to the board: systemd, journal, board health and the serial port."""
+"""This machine: the board and its health, cameras, serial ports, and the interface to systemd."""

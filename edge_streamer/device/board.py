@@ -1,6 +1,6 @@
 """Which board this is, from the device tree that the kernel shows under `/proc/device-tree`.
 
-It reads two small files and draws no conclusion; `config.profiles` does. Called by `cli`.
+It reads two small files; `config.profiles` draws the conclusions. Called by `cli`.
 """
 
 from dataclasses import dataclass

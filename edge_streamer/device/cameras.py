@@ -1,8 +1,9 @@
-"""Which cameras are plugged in, as sysfs tells it: nothing is opened, so a hung camera cannot hang the asker.
+"""Which cameras are connected, from sysfs: no device is opened, so a hung camera cannot hang the caller.
 
-A CSI sensor is a V4L2 subdevice named after its chip and its I2C address (`imx708_wide 10-001a`); its driver makes it
-only when the chip answered at boot. A USB camera is a video node of the driver `uvcvideo`. What a camera can do is
-known only to libcamera and its driver: `sources.inventory` asks them. Called by `source_plan` and `probe`.
+A CSI sensor is a V4L2 subdevice named after its chip and its I2C address (`imx708_wide 10-001a`); its driver creates it
+only when the chip answered at boot. A USB camera is a video node of the driver `uvcvideo`. Only libcamera and the
+drivers know the abilities of a camera: `sources.inventory` asks them. Called by `cli.main`, `cli.probe` and
+`app.source_plan`.
 """
 
 import re
@@ -32,7 +33,7 @@ class FoundSensor:
 
 @dataclass(frozen=True, slots=True)
 class FoundCamera:
-    """A camera that a source can be made of.
+    """A camera that a source can use.
 
     `number` is libcamera's, or N of `/dev/videoN`. `device` is empty for picamera2, else the device file, by a name
     that survives replugging (`/dev/v4l/by-id/...`) where udev gave one. `name` is for people.
@@ -49,9 +50,9 @@ def find_cameras(
 ) -> tuple[FoundCamera, ...]:
     """Return the cameras, CSI before USB; `root` is the folder that `sys` and `dev` are in.
 
-    CSI cameras are numbered as their drivers came up, from 0 without a gap, as libcamera numbers them; which of two
-    is 0, only libcamera knows. They are cameras only where `find_package` (`importlib.util.find_spec`) finds
-    picamera2: no other source can use them, and `find_sensors` tells of them anyway.
+    CSI cameras are numbered in the order in which their drivers came up, from 0 without a gap, as in libcamera; which
+    of two is 0, only libcamera knows. They are returned only where `find_package` (`importlib.util.find_spec`) finds
+    picamera2, since no other source can use them; `find_sensors` returns them in any case.
     """
     sensors = find_sensors(root) if find_package("picamera2") is not None else ()
     csi = (FoundCamera("picamera2", number, "", sensor.name) for number, sensor in enumerate(sensors))
@@ -59,7 +60,7 @@ def find_cameras(
 
 
 def find_sensors(root: Path = Path("/")) -> tuple[FoundSensor, ...]:
-    """Return the CSI sensors whose drivers found them, with or without software that can use them."""
+    """Return the CSI sensors that their drivers found, whether or not picamera2 is installed."""
     nodes = sorted(video_class_folder(root).glob("v4l-subdev*"), key=_number_of)
     matches = (_SENSOR.fullmatch(read_name(node)) for node in nodes)
     return tuple(FoundSensor(match["chip"], match["address"]) for match in matches if match is not None)
@@ -77,7 +78,7 @@ def _usb_cameras(root: Path) -> Iterator[FoundCamera]:
 
 
 def _is_uvc_picture_node(node: Path) -> bool:
-    """True for a camera's first node; uvcvideo makes a second one for metadata (Linux 4.16), with the next index."""
+    """True for a camera's first node; uvcvideo creates a second one for metadata (Linux 4.16), with the next index."""
     try:
         return (node / "device" / "driver").resolve().name == _UVC_DRIVER and (
             node / "index"

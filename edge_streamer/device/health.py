@@ -15,7 +15,8 @@ FRESH_S: Final = 1.0
 """Drivers are asked at most this often, however many pages and scrapes ask."""
 _READ_BYTES: Final = 64
 _PROCESSOR_ZONES: Final = ("cpu-thermal", "cpu_thermal", "soc-thermal", "x86_pkg_temp")
-"""`type` of a thermal zone, by preference: Raspberry Pi and most ARM boards, older kernels, Rockchip, a PC."""
+"""`type` of the processor's thermal zone, by preference: Raspberry Pi and most ARM boards, older kernels, Rockchip, a
+PC."""
 _THROTTLED: Final = "devices/platform/soc*/*:firmware/get_throttled"
 """Of Raspberry Pi kernels: `soc/soc:firmware`, and on newer boards with the bus's address in both names."""
 THROTTLED_BITS: Final[Mapping[str, int]] = {
@@ -36,7 +37,8 @@ class BoardHealth:
 
 
 class BoardSensors:
-    """The files that this board has; looked for once. `sysfs` is where that is mounted, `clock` monotonic seconds."""
+    """Reads the board's files, which are searched once. `sysfs` is its mount point, `clock` returns monotonic
+    seconds."""
 
     def __init__(self, clock: Callable[[], float], sysfs: Path = Path("/sys")) -> None:
         self._clock = clock
@@ -77,7 +79,7 @@ def _causes(file: Path | None) -> Mapping[str, bool]:
 
 
 def _read(file: Path | None) -> str:
-    """Return a file's text; empty where it is not there, or its driver has no answer now (a sensor that is off)."""
+    """Return a file's text; empty when it does not exist, or its driver has no value now (a sensor that is off)."""
     if file is None:
         return ""
     try:

@@ -1,7 +1,8 @@
-"""What cameras and encoders say of themselves, by a program of its own for each: a driver that hangs is then ended.
+"""What the drivers of cameras and encoders report. A child process asks each kind of driver, so a driver that hangs
+costs only its child.
 
-It starts `edge_streamer.sources.inventory`, reads its JSON, and never waits longer than it was told to. Nothing here
-opens a device. Called by `probe`.
+It starts `edge_streamer.sources.inventory`, reads its JSON, and waits no longer than the caller allows. No device is
+opened in this process. Called by `cli.probe`.
 """
 
 import os
@@ -20,19 +21,20 @@ from edge_streamer.device.video import stable_path
 from edge_streamer.protocol.source.inventory import Camera, HardwareEncoder, InventoryAnswer, Part
 
 WITHIN_S: Final = 5.0
-"""Opening and closing every camera took under a second where nothing was wrong."""
+"""Without a fault, opening and closing every camera took under a second."""
 MAX_ANSWER_BYTES: Final = 1 << 20
 """A camera with a hundred sizes is 10 kB of JSON."""
 MAX_REASON_CHARACTERS: Final = 200
 _COMMAND: Final = (sys.executable, "-m", "edge_streamer.sources.inventory")
 _READ_WITHIN_S: Final = 0.2
-"""To read what a child has printed already, when another one has used up the time."""
+"""Time to read the finished output of a child when another child has used up `within_s`."""
 _GONE_WITHIN_S: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What answered: `answered` are the parts whose list is complete, `problems` are sentences about the others."""
+    """The drivers' answers: the lists of the parts in `answered` are complete; `problems` are sentences about the
+    other parts."""
 
     cameras: tuple[Camera, ...] = ()
     encoders: tuple[HardwareEncoder, ...] = ()
@@ -46,10 +48,10 @@ def ask_inventory(
     within_s: float = WITHIN_S,
     root: Path = Path("/"),
 ) -> Inventory:
-    """Return what the drivers say of `parts`, each asked by a process of its own at the same time.
+    """Return the drivers' answers about `parts`; a child process for each part asks, all at the same time.
 
-    One that has not answered `within_s` seconds is ended, and a problem says so; the others lose nothing. A camera's
-    device is given by a path that survives a restart, where udev gave one; `root` is the folder that `dev` is in.
+    A child without an answer after `within_s` seconds is ended, and a problem says so; the other answers are complete.
+    A camera's device is a path that survives a restart, where udev made one; `root` is the folder that `dev` is in.
     """
     ends_at = time.monotonic() + within_s
     asked = {part: _start(command, part) for part in parts}
@@ -67,7 +69,7 @@ def _lasting(camera: Camera, root: Path) -> Camera:
 
 
 def _start(command: Sequence[str], part: Part) -> subprocess.Popen[bytes]:
-    # A session of its own: libcamera may start helpers, and they are ended with it.
+    # In a new session: libcamera may start helper processes, which are ended with the child.
     return subprocess.Popen(
         [*command, part],
         stdin=subprocess.DEVNULL,
@@ -95,7 +97,8 @@ def _read_answer(printed: bytes, complaints: bytes, exit_code: int, part: Part) 
 
 
 def _end(child: subprocess.Popen[bytes]) -> str:
-    """Kill the child and all that it started; one that the kernel holds in a driver cannot be and is left behind."""
+    """Kill the child and the processes that it started; a child that the kernel holds in a driver cannot be killed and
+    is left behind."""
     os.killpg(child.pid, signal.SIGKILL)
     for pipe in (child.stdout, child.stderr):
         if pipe is not None:

@@ -1,4 +1,5 @@
-"""Serial ports of this machine, by pyserial's list: names and descriptions, nothing is opened. Called by `probe`."""
+"""Serial ports of this machine, from pyserial's list: names and descriptions; no port is opened. Called by
+`cli.probe`."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ from serial.tools import list_ports
 
 @dataclass(frozen=True, slots=True)
 class SerialPort:
-    """A serial port's device file and what is known of the device behind it."""
+    """A serial port's device file, and a description of the device behind it."""
 
     path: str
     description: str

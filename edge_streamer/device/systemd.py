@@ -2,7 +2,7 @@
 
 The protocols are those of sd_listen_fds(3), sd_notify(3) and sd_watchdog_enabled(3), which are declared stable. Where
 libsystemd's Python module is installed (Debian's python3-systemd, as on every device), it takes over the sockets, since
-it follows future extensions of that protocol; elsewhere the lines below do. Messages are always sent by this module:
+it follows future extensions of that protocol; elsewhere this module takes them. This module always sends the messages:
 libsystemd waits for room in systemd's queue (measured), so a frozen or stopped systemd would stop the loop and every
 viewer with it. Here such a message is lost.
 
@@ -30,7 +30,7 @@ _LISTEN_VARIABLES: Final = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
 class Notifier:
     """Sends status messages to systemd at `address` (NOTIFY_SOCKET); made by `from_environment`.
 
-    Each call returns whether systemd took the message: a message may be lost, and none is worth blocking the loop.
+    Each call returns whether systemd took the message. A message may be lost, since sending must not block the loop.
     `watchdog_s` is the time within which one `watchdog` must follow another (WatchdogSec=); None without a watchdog.
     """
 
@@ -95,9 +95,10 @@ def _watchdog_s(environment: Mapping[str, str], pid: int) -> float | None:
 
 
 def inherited_sockets() -> Sockets:
-    """Return the listening sockets that this process was started with, by their FileDescriptorName=; once.
+    """Return the listening sockets that this process was started with, by their FileDescriptorName=; the first call
+    only.
 
-    They are not passed on to children. OSError when one of them cannot be listened on for TCP.
+    Children do not inherit them. OSError when a descriptor is not a listening TCP socket.
     """
     found: dict[str, list[socket.socket]] = {}
     for descriptor, name in _take_descriptors().items():

@@ -1,7 +1,7 @@
-"""Video device nodes and their names, as sysfs tells them: nothing is opened, so nothing is disturbed.
+"""Video device nodes and their names, from sysfs: no node is opened, so no device is disturbed.
 
-Only the driver knows what a node can do. Here the name says whether it encodes, as a hint for people where the driver
-cannot be asked; no source may rely on it. Called by `cameras`, `inventory` and `cli.probe`.
+Only the driver knows what a node can do. Here the name alone tells whether a node encodes: a hint for people where the
+driver cannot be asked, and no source may rely on it. Called by `device.cameras`, `device.inventory` and `cli.probe`.
 """
 
 import re
@@ -29,7 +29,7 @@ class VideoDevice:
 
     @property
     def is_encoder(self) -> bool:
-        """Whether the name is that of a video encoder."""
+        """Whether the name looks like a video encoder's."""
         return not self.is_virtual and bool(_ENCODER.search(self.name)) and not _IMAGE_ENCODER.search(self.name)
 
 
@@ -64,7 +64,7 @@ def stable_path(root: Path, node: str) -> str:
 
 
 def read_name(node: Path) -> str:
-    """Return what the driver calls the node of that folder; empty when it has no name or is gone."""
+    """Return the driver's name for the node of that folder; empty when it has no name or is gone."""
     try:
         return (node / "name").read_text(errors="replace").strip()
     except OSError:

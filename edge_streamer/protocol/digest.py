@@ -1,8 +1,8 @@
-"""Digest and Basic log-ins as arithmetic (RFC 7616, RFC 2617, RFC 2069, RFC 7617): what RTSP and HTTP have in common.
+"""The arithmetic of Digest and Basic log-ins that RTSP and HTTP share (RFC 7616, RFC 2617, RFC 2069, RFC 7617).
 
-Header values in, header values out. It keeps no user (`Accounts` is the seam), makes no nonce and knows no URL: which
-request a `uri` may stand for, how long a nonce lives and what a refusal looks like differ between the two protocols,
-so `rtsp.auth` and `http.auth` say that.
+Header values in, header values out. The module stores no user (`Accounts` is the interface to them), makes no nonce and
+knows no URL: which request a `uri` may name, how long a nonce is valid and how a refusal looks differ between the two
+protocols; `protocol.rtsp.server.auth` and `protocol.http.auth` decide that.
 
 Secrets are compared in constant time, and an unknown user costs the same work as a known one: neither the time nor
 the answer tells which names exist. No `repr` here shows a secret.
@@ -17,15 +17,15 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 REALM: Final = "edge_streamer"
-"""Part of every HA1: another realm would make every stored one worthless."""
+"""Part of every HA1: a change of the realm would invalidate every stored HA1."""
 
 _SCHEME: Final = re.compile(r"\s*([A-Za-z]+)\s+(\S.*)", re.DOTALL)
 _PARAMETER: Final = re.compile(r'(?<![A-Za-z0-9_-])([A-Za-z0-9_-]++)\s*+=\s*+(?:"([^"]*)"|([^\s,"]*))')
-"""Looks at no character twice, however the value was made up: 16 KiB of one letter must not hold the loop."""
+"""Possessive quantifiers: no character is examined twice, since 16 KiB of one letter must not hold the loop."""
 
 
 class Algorithm(StrEnum):
-    """The hashes of RFC 7616 section 3.3 that are spoken here; their `-sess` variants and SHA-512-256 are not."""
+    """The supported hashes of RFC 7616 section 3.3: without their `-sess` variants and SHA-512-256."""
 
     MD5 = "MD5"
     SHA_256 = "SHA-256"
@@ -37,19 +37,19 @@ class Algorithm(StrEnum):
 
 
 _NOBODYS_HA1: Final = {Algorithm.MD5: "0" * 32, Algorithm.SHA_256: "0" * 64}
-"""What stands for the HA1 of a user that does not exist; being right about it lets nobody in."""
+"""Stands in for the HA1 of an unknown user; a response that matches it is refused."""
 
 
 class Accounts(Protocol):
-    """Who may log in."""
+    """The users that may log in."""
 
     def ha1(self, name: str, algorithm: Algorithm) -> str | None:
-        """Return the HA1 of that user in lower-case hex; None when there is no such user, or none of that hash."""
+        """Return the HA1 of that user in lower-case hex; None for an unknown user, or one without that hash."""
 
 
 @dataclass(frozen=True, slots=True)
 class DigestCredentials:
-    """What a Digest client sent, its values as they were sent; `qop` is empty for one that speaks RFC 2069."""
+    """The values that a Digest client sent, unchanged; `qop` is empty for a client of RFC 2069."""
 
     user: str
     nonce: str
@@ -63,7 +63,7 @@ class DigestCredentials:
 
 @dataclass(frozen=True, slots=True)
 class BasicCredentials:
-    """What a Basic client sent: the password in clear."""
+    """The values that a Basic client sent: the password in clear text."""
 
     user: str
     password: bytes = field(repr=False)
@@ -74,14 +74,15 @@ Credentials = DigestCredentials | BasicCredentials
 
 @dataclass(frozen=True, slots=True)
 class LoginRules:
-    """Which log-ins a server takes. `algorithms` are offered in their order, Basic last and only when wished."""
+    """The log-ins that a server accepts. `algorithms` are offered in their order, Basic last if it is on."""
 
     accounts: Accounts
     algorithms: tuple[Algorithm, ...] = (Algorithm.MD5,)
     basic: bool = False
 
     def read(self, authorization: str) -> Credentials | None:
-        """Return what an Authorization field says; None when it names no user or goes a way that is not offered."""
+        """Return the credentials in an Authorization field; None when it names no user or uses a scheme or hash that is
+        not offered."""
         credentials = parse_authorization(authorization)
         match credentials:
             case DigestCredentials() if credentials.algorithm in self.algorithms:
@@ -92,7 +93,7 @@ class LoginRules:
                 return None
 
     def are_genuine(self, credentials: Credentials, method: str) -> bool:
-        """Return whether they can only come from somebody who knows the user's password."""
+        """Return whether the credentials prove knowledge of the user's password."""
         if isinstance(credentials, DigestCredentials):
             return self._is_response_right(credentials, method)
         return self._is_password_right(credentials)
@@ -103,7 +104,7 @@ class LoginRules:
         return _are_equal(credentials.response.lower(), expected) and ha1 is not None
 
     def _is_password_right(self, credentials: BasicCredentials) -> bool:
-        # Every hash is computed for everybody: which of them a user has must not show in the time either.
+        # Every hash is computed for every user: the time must not show which hashes a user has.
         verdicts = [self._is_ha1_right(credentials, algorithm) for algorithm in Algorithm]
         return any(verdicts)
 
@@ -114,7 +115,7 @@ class LoginRules:
 
 
 def parse_authorization(value: str) -> Credentials | None:
-    """Return what an Authorization field says, None when it is neither Digest nor Basic, or names no user.
+    """Return the credentials in an Authorization field, None when it is neither Digest nor Basic, or names no user.
 
     Values come quoted or bare, whatever the grammar asks for (Scrypted quotes `algorithm`, others `nc` and `qop`),
     in any order, with any blanks, under names of any case.
@@ -137,9 +138,9 @@ def compute_ha1(algorithm: Algorithm, user: str, password: bytes) -> str:
 
 
 def digest_response(credentials: DigestCredentials, method: str, ha1: str) -> str:
-    """Return the response that these credentials need, in hex (RFC 7616 section 3.4.1; RFC 2069 without `qop`).
+    """Return the correct response for these credentials, in hex (RFC 7616 section 3.4.1; RFC 2069 without `qop`).
 
-    Computed over `uri` as it was sent: clients disagree about its form, not about hashing what they sent.
+    It is computed over `uri` as sent: clients differ in the form of the URI, but all hash the form that they send.
     """
     ha2 = _hash_text(credentials.algorithm, f"{method}:{credentials.uri}")
     between = f"{credentials.nc}:{credentials.cnonce}:{credentials.qop}:" if credentials.qop else ""
@@ -149,8 +150,8 @@ def digest_response(credentials: DigestCredentials, method: str, ha1: str) -> st
 def digest_challenge(nonce: str, algorithm: Algorithm, *, offers_qop: bool = False, is_stale: bool = False) -> str:
     """Return a WWW-Authenticate value (RFC 7616 section 3.3).
 
-    Realm, then nonce: ExoPlayer reads them with a regular expression. No `algorithm` for MD5: that is what a missing
-    one means, and what the oldest clients send back nothing of.
+    The realm precedes the nonce: ExoPlayer reads them with a regular expression. MD5 is offered without `algorithm`,
+    which means the same, and which the oldest clients do not return.
     """
     named = "" if algorithm is Algorithm.MD5 else f", algorithm={algorithm}"
     qop = ', qop="auth"' if offers_qop else ""
@@ -186,7 +187,7 @@ def _parse_basic(token: str) -> BasicCredentials | None:
         user, _, password = b64decode(token).partition(b":")
     except ValueError:
         return None
-    # Qognify sends "Og==", no user and no password, to find out what happens.
+    # Qognify sends "Og==", an empty user and password, as a probe.
     return BasicCredentials(user.decode("utf-8", "surrogateescape"), password) if user else None
 
 
@@ -195,7 +196,7 @@ def _are_equal(found: str, expected: str) -> bool:
 
 
 def _hash_text(algorithm: Algorithm, text: str) -> str:
-    """Header text is Latin-1, so this hashes the very bytes that were sent."""
+    """Hash the bytes that were sent: header text was decoded as Latin-1."""
     return _hash(algorithm, text.encode("latin-1"))
 
 

@@ -1,6 +1,6 @@
-"""The session description of one H.264 stream (RFC 4566; RFC 2326 appendix C; RFC 6184 8.2.1). Written, never read.
+"""Writes the session description of one H.264 stream (RFC 4566; RFC 2326 appendix C; RFC 6184 8.2.1); no parser.
 
-Called for each DESCRIBE. Lines and their order are those that go2rtc, ffmpeg, VLC, retina and GStreamer all take.
+Called for each DESCRIBE. go2rtc, ffmpeg, VLC, retina and GStreamer all accept these lines in this order.
 """
 
 from math import ceil
@@ -9,7 +9,7 @@ from typing import Final
 from edge_streamer.codec.frame import CLOCK_HZ
 
 TRACK_CONTROL: Final = "trackID="
-"""A track's `a=control` is this and its number, relative to Content-Base; SETUP requests bring it back."""
+"""A track's `a=control` is this prefix and its number, relative to Content-Base; the URL of a SETUP ends in it."""
 
 
 def track_control(track: int) -> str:
@@ -18,7 +18,7 @@ def track_control(track: int) -> str:
 
 
 def application_specific_kbps(bits_per_second: float) -> int:
-    """Return the value of `b=AS` that is not below a rate (RFC 4566 5.8: kilobits per second)."""
+    """Return the value of `b=AS` for a rate, rounded up (RFC 4566 5.8: kilobits per second)."""
     return ceil(bits_per_second / 1000)
 
 
@@ -34,11 +34,11 @@ def describe_video(
     bandwidth_kbps: int,
     frame_rate: float | None = None,
 ) -> bytes:
-    """Return the description, ready as a DESCRIBE reply's body.
+    """Return the description as the body of a DESCRIBE reply.
 
-    `server_host` is the address the viewer reached (IPv6 without brackets), `name` the session's title, `sprop` and
-    `profile_level_id` those of RFC 6184 8.1. ValueError when a text would break out of its line, or
-    the name is empty (RFC 4566 5.3).
+    `server_host` is the local address of the viewer's connection (IPv6 without brackets), `name` the session's title,
+    `sprop` and `profile_level_id` those of RFC 6184 8.1. ValueError when a text contains a line break or NUL, or the
+    name is empty (RFC 4566 5.3).
     """
     if not name:
         raise ValueError("a session description needs a name")

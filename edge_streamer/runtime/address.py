@@ -1,7 +1,7 @@
-"""Addresses and ports: those of sockets, as the rest of the code wants them, and those that an operator writes.
+"""Addresses and ports: of sockets, in the form that the other modules use, and in the configuration.
 
-A socket's address loses port, brackets and its IPv4-in-IPv6 form (`host_of`, `undressed`). `ListenAddress` and
-`PortRange` are values of settings sections and know their own TOML.
+`host_of` and `undressed` remove the port and the IPv4-in-IPv6 form from a socket's address. `ListenAddress` and
+`PortRange` are values of settings sections and convert themselves from and to TOML.
 """
 
 import re
@@ -34,15 +34,16 @@ def host_of(sockaddr: Any) -> str:
 
 
 def undressed(sockaddr: Any) -> Any:
-    """Return the socket address as an IPv4 socket has it, if one that takes both families (systemd's do) dressed it."""
+    """Return an IPv4-mapped socket address as an IPv4 socket would give it; a socket that accepts both families, as
+    systemd's sockets do, maps the addresses of IPv4 peers."""
     host = host_of(sockaddr)
     return sockaddr if host == sockaddr[0] else (host, sockaddr[1])
 
 
 def network_key(host: str) -> str:
-    """Return what `host` counts as where peers are limited each: an IPv6 peer can have 2^64 addresses, its /64 is one.
+    """Return the key under which limits per address count `host`: the /64 of an IPv6 address, as a peer can have 2^64.
 
-    An IPv4 address and loopback count as they are. A zone stays: the /64 of another link is another network.
+    An IPv4 address and loopback are their own keys. A zone stays: the same /64 on another link is another network.
     """
     if ":" not in host or host == _IPV6_LOOPBACK:
         return host
@@ -57,7 +58,7 @@ def with_port(sockaddr: Any, port: int) -> Any:
 
 
 def bracketed(host: str) -> str:
-    """Return `host` as it stands in a URL."""
+    """Return `host` as a URL writes it: IPv6 in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
@@ -78,7 +79,7 @@ class ListenAddress:
 
     @property
     def is_loopback(self) -> bool:
-        """True when nothing outside this machine can reach it."""
+        """True when no other machine can reach the address."""
         return ip_address(self.host).is_loopback
 
     def to_toml(self) -> str:
@@ -87,7 +88,7 @@ class ListenAddress:
 
     @classmethod
     def from_toml(cls, value: object) -> "ListenAddress":
-        """Return the address of `ADDR:PORT`; ValueError when it is none."""
+        """Return the address in `ADDR:PORT`; ValueError for any other text."""
         match = _ADDRESS.fullmatch(value) if isinstance(value, str) else None
         if match is None:
             raise ValueError("not ADDR:PORT")
@@ -115,7 +116,7 @@ class PortRange:
 
     @classmethod
     def from_toml(cls, value: object) -> "PortRange":
-        """Return the range of `[FIRST, LAST]`; ValueError when it is none."""
+        """Return the range in `[FIRST, LAST]`; ValueError for any other value."""
         match value:
             case [int() as first, int() as last]:
                 return cls(first, last)
@@ -137,9 +138,9 @@ LISTEN_EXTRA: Final = {
     "read": _read_listen,
     "allowed": f"{ALLOWED_ADDRESS}, or a list of 1 to {MAX_LISTENERS} of these",
 }
-"""`msgspec.Meta(extra=...)` of a settings field that holds a `Listen`: how TOML is read, and the words for it."""
+"""`msgspec.Meta(extra=...)` of a settings field that holds a `Listen`: how its TOML is read, and what is allowed."""
 PORT_RANGE_EXTRA: Final = {
     "read": PortRange.from_toml,
     "allowed": "[FIRST, LAST], both 1024 to 65535, FIRST even and LAST odd (RTP and RTCP come in pairs)",
 }
-"""The same of a field that holds a `PortRange`."""
+"""The same for a field that holds a `PortRange`."""

@@ -2,8 +2,8 @@
 
     python -m edge_streamer.sources KIND [--fd N] [--output JSON]... [--options JSON]
 
-Exit status: 0 stopped or ended, 1 failed (the reason was said), 2 wrong command line (one line says what). The server
-starts it with `--fd`; without, it writes output 0 to standard output.
+Exit status: 0 stopped or ended, 1 failed (the reason was reported), 2 wrong command line (one line says what). The
+server starts it with `--fd`; without `--fd` it writes output 0 to standard output.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from edge_streamer.sources.link import Link, ServerLink
 from edge_streamer.sources.pipe import PipeLink
 
 FINISH_S: Final = 1.0
-"""How long the end of a source may take to deliver its last frames and its reason."""
+"""How long an ending source may take to deliver its last frames and its reason."""
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -67,7 +67,8 @@ def _parse_arguments() -> Request:
 
 
 def _set_signals(*, is_child: bool) -> None:
-    """The default action ends even a source that hangs in a library; a terminal's Ctrl-C is for the server."""
+    """Reset SIGTERM to its default action, which ends even a source that hangs in a library. A child of the server
+    ignores SIGINT: a terminal's Ctrl-C is for the server."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN if is_child else signal.SIG_DFL)
 
@@ -89,7 +90,8 @@ def _run(link: Link, request: Request) -> int:
 
 
 def _run_kind(link: Link, request: Request) -> None:
-    """Import the kind only now: without its library the server is told why, and the file source loads no drawing."""
+    """Run a kind. It is imported here: a missing library is reported to the server, and the file source does not load
+    the drawing code."""
     match request.options:
         case PatternOptions():
             from edge_streamer.sources.testpattern.source import run_test_pattern

@@ -1,8 +1,8 @@
 """A program that lists cameras and encoders, by asking their drivers: `python -m edge_streamer.sources.inventory`.
 
-It prints one JSON object, an `InventoryAnswer`, of the parts that its arguments name, of all without arguments. It
-opens devices and can hang as a driver does, so whoever runs it ends it (`device.inventory`). Entries are what
-`picamera2.list` and `v4l2.list` say; what cannot be asked is a line in `errors`.
+It prints one JSON object, an `InventoryAnswer`, with the parts that its arguments name; without arguments, with all. It
+opens devices and can hang as a driver does; its parent then ends it (`device.inventory`). `picamera2.list` and
+`v4l2.list` make the entries; a part that cannot be listed is a line in `errors`.
 """
 
 import os
@@ -40,7 +40,7 @@ PARTS: Final[dict[str, Callable[[], Entries]]] = {
     "v4l2": _v4l2_cameras,
     "encoders": _v4l2_encoders,
 }
-"""What can be asked for, and who lists it. Each imports its library only when it is asked."""
+"""Each part with the function that lists it, which imports its library when called."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,13 +56,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def take_inventory(parts: Sequence[str]) -> InventoryAnswer:
-    """Return the entries of `parts`; a part that fails is a line in `errors` and does not touch the others."""
+    """Return the entries of `parts`; a part that fails becomes a line in `errors` and does not affect the others."""
     entries: list[Camera | HardwareEncoder] = []
     errors: list[str] = []
     for part in parts:
         try:
             entries += PARTS[part]()
-        except Exception as error:  # noqa: BLE001  # the program's boundary: whatever a driver's library raises is told
+        except Exception as error:  # noqa: BLE001  # the program's boundary: every error of a library is reported
             errors.append(f"{part}: {type(error).__name__}: {error}")
     return InventoryAnswer(
         tuple(entry for entry in entries if isinstance(entry, Camera)),
@@ -72,7 +72,8 @@ def take_inventory(parts: Sequence[str]) -> InventoryAnswer:
 
 
 def _take_standard_output() -> int:
-    """Return a descriptor of standard output, which from now on is standard error: a library that prints is no JSON."""
+    """Return a copy of standard output and redirect standard output to standard error: what a library prints must not
+    get into the JSON."""
     output = os.dup(_STANDARD_OUTPUT)
     os.dup2(_STANDARD_ERROR, _STANDARD_OUTPUT)
     return output

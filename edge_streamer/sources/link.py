@@ -1,10 +1,10 @@
-"""The way to the server: frames and notes out, commands in, over one inherited socketpair.
+"""The connection to the server: frames and notes out, commands in, over one inherited socketpair.
 
-The link never blocks its encoder: bytes that the kernel does not take are queued up to a limit, and beyond the limit
+The link never blocks the source: bytes that the kernel does not take are queued up to a limit, and beyond the limit
 whole access units are dropped up to the next key frame; their number is reported when the server reads again. A message
-that was begun is completed before the next, so the server never sees a torn frame. The end of the socket, in either
-direction, raises `SourceStopped`: no source survives its server. Wire format: `protocol.source.messages`. Used by
-`__main__` and the kinds.
+is completed before the next begins, so the server never sees a torn frame. The end of the socket, in either direction,
+raises `SourceStopped`: a source ends with its server. Wire format: `protocol.source.messages`. Used by `__main__` and
+the kinds.
 """
 
 import select
@@ -29,10 +29,10 @@ from edge_streamer.sources.ending import SourceStopped
 
 SEND_BUFFER_BYTES: Final = 1 << 20
 MAX_UNSENT_BYTES: Final = 1 << 20
-"""Frames are taken while less than this waits here, because SO_SNDBUF may be capped at 208 KiB (net.core.wmem_max)
-and then one key frame of `main` fills it in the instant in which the key frame of `sub` is due."""
+"""Frames are queued while fewer bytes than this wait, because SO_SNDBUF may be capped at 208 KiB (net.core.wmem_max):
+then one key frame of `main` fills it at the instant when the key frame of `sub` is due."""
 MAX_UNSENT_WITH_NOTES_BYTES: Final = MAX_UNSENT_BYTES + max(MAX_ACCESS_UNIT_BYTES, MAX_SNAPSHOT_BYTES) + MAX_NOTE_BYTES
-"""Notes, a reason of failure above all, are taken beyond the largest message that was the last to find room."""
+"""Notes, above all the reason of a failure, still find room behind the largest message that the first limit admits."""
 MAX_COMMAND_BYTES: Final = 4096
 _MAX_BUFFERS_A_CALL: Final = 64  # far below IOV_MAX (1024)
 
@@ -41,23 +41,23 @@ class Link(Protocol):
     """The receiver of a source's frames: the server, or a pipe."""
 
     def wait(self, until_ns: int, wake_fd: int | None = None, /) -> list[SourceCommand]:
-        """Return the commands that came, or nothing at `until_ns` of CLOCK_MONOTONIC or when `wake_fd` has something
-        to read (a camera's descriptor, an encoder thread's eventfd); SourceStopped at the end."""
+        """Return the commands that came, or none at `until_ns` of CLOCK_MONOTONIC or when `wake_fd` is readable (a
+        camera's descriptor, an encoder thread's eventfd); SourceStopped at the end."""
 
     def send_frame(self, output: int, frame: EncodedFrame, /) -> None:
-        """Send a frame, or drop and count it; never blocks on a server."""
+        """Send a frame, or drop and count it; the link to a server never blocks."""
 
     def send_note(self, output: int, **values: Any) -> None:
-        """Tell the reader what happened; `event` names it."""
+        """Report what happened to the receiver; `event` names it."""
 
     def send_snapshot(self, output: int, jpeg: bytes, /) -> None:
-        """Hand over a JPEG that the command `snapshot` asked for."""
+        """Send a JPEG that the command `snapshot` asked for."""
 
     def wants_key_frame(self, output: int, /) -> bool:
         """Whether a key frame now would end a gap of dropped frames."""
 
     def finish(self, within_s: float, /) -> None:
-        """Deliver what waits, for at most `within_s` seconds."""
+        """Deliver the bytes that wait, for at most `within_s` seconds."""
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ class _Gate:
 
 
 class ServerLink:
-    """The socketpair's end in the source process."""
+    """The source process's end of the socketpair."""
 
     def __init__(self, fd: int, outputs: int) -> None:
         self._socket = socket.socket(fileno=fd)
@@ -81,8 +81,8 @@ class ServerLink:
         self._gates = [_Gate() for _ in range(outputs)]
 
     def wait(self, until_ns: int, wake_fd: int | None = None) -> list[SourceCommand]:
-        """Return the commands that came, or nothing at `until_ns` of CLOCK_MONOTONIC or when `wake_fd` has something
-        to read; SourceStopped at the end."""
+        """Return the commands that came, or none at `until_ns` of CLOCK_MONOTONIC or when `wake_fd` is readable;
+        SourceStopped at the end."""
         while ready := self._poll_until(until_ns, select.POLLIN, wake_fd):
             events = ready.get(self._socket.fileno(), 0)
             if events & select.POLLOUT:
@@ -106,12 +106,12 @@ class ServerLink:
         self._put(encode_frame_header(output, frame), frame.data)
 
     def send_note(self, output: int, **values: Any) -> None:
-        """Send a note; it is lost only if the server has not read for so long that notes alone fill the queue."""
+        """Send a note; it is lost only if the server has not read for so long that the queue is full for notes too."""
         if self._unsent_bytes < MAX_UNSENT_WITH_NOTES_BYTES:
             self._put(encode_note(output, **values))
 
     def send_snapshot(self, output: int, jpeg: bytes) -> None:
-        """Hand over a JPEG, or say that there is no room for it."""
+        """Send a JPEG, or a note `unsupported` when there is no room for it or its size is not allowed."""
         if self._has_room() and 0 < len(jpeg) <= MAX_SNAPSHOT_BYTES:
             self._put(encode_snapshot_header(output, jpeg), jpeg)
         else:
@@ -122,7 +122,7 @@ class ServerLink:
         return self._gates[output].is_closed and self._has_room()
 
     def finish(self, within_s: float) -> None:
-        """Write what waits, for at most `within_s` seconds, and close."""
+        """Write the bytes that wait, for at most `within_s` seconds, and close."""
         until_ns = time.monotonic_ns() + int(within_s * 1e9)
         try:
             while self._unsent and self._poll_until(until_ns, 0):
@@ -165,7 +165,7 @@ class ServerLink:
             self._unsent[0] = self._unsent[0][sent_bytes:]
 
     def _poll_until(self, until_ns: int, events: int, wake_fd: int | None = None) -> dict[int, int]:
-        """Return which descriptor is ready for what, empty when `until_ns` came first. `poll` rounds up to a
+        """Return the ready descriptors with their events, none when `until_ns` came first. `poll` rounds up to a
         millisecond."""
         poll = select.poll()
         poll.register(self._socket, events | (select.POLLOUT if self._unsent else 0))

@@ -1,6 +1,6 @@
-"""The way to a pipe, for a source run by hand: `python -m edge_streamer.sources testpattern | ffplay -`.
+"""Output to a pipe, for a source run by hand: `python -m edge_streamer.sources testpattern | ffplay -`.
 
-Output 0 goes to a descriptor as raw Annex B. There are no commands; of the notes only the reason of a failure is
+Output 0 goes to a descriptor as raw Annex B. A pipe carries no commands; of the notes only the reason of a failure is
 printed, to standard error. A full pipe blocks, so the player sets the pace. Used by `__main__`.
 """
 
@@ -37,7 +37,7 @@ class PipeLink:
             raise SourceStopped("the reader closed the pipe") from None
 
     def send_note(self, output: int, **values: Any) -> None:
-        """Print why the source failed; what else it notes is for the server."""
+        """Print why the source failed; all other notes are for the server."""
         if values["event"] == "failed":
             print(f"edge_streamer.sources: output {output}: {values['reason']}", file=sys.stderr)
 

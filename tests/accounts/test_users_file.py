@@ -186,7 +186,7 @@ def test_a_change_that_fails_changes_nothing(path: Path, monkeypatch: pytest.Mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", no_space)
-    with pytest.raises(UserError, match=r"cannot be changed \(No space left on device\); nothing was"):
+    with pytest.raises(UserError, match=r"cannot be changed \(No space left on device\); it is as it was"):
         add(path, "bob")
     assert path.read_bytes() == before
     assert os.listdir(path.parent) == ["users"]

@@ -112,7 +112,7 @@ def test_names_are_looked_at_before_a_password_is_asked_for(shell: Shell) -> Non
     code, _, err = shell.run_at_terminal("passwd", "eve", answers=())
     assert (code, err) == (
         2,
-        f"edge-streamer: eve is no user in {shell.path}; edge-streamer user list shows who is\n",
+        f"edge-streamer: eve is no user in {shell.path}; edge-streamer user list shows the users\n",
     )
 
 

@@ -69,7 +69,7 @@ MISTAKES: Final = (
     ),
     (
         '[rtsp]\nlisten = "0.0.0.0:8554"',
-        "rtsp.listen: 0.0.0.0:8554 can be reached from other machines and nobody has to log in; add a user "
+        "rtsp.listen: 0.0.0.0:8554 can be reached from other machines and no log-in is required; add a user "
         "(edge-streamer user add NAME), or listen on 127.0.0.1 or [::1] only, or write anonymous = true under [auth] "
         "in the configuration file",
     ),

@@ -1,7 +1,7 @@
-"""What of an H.264 access unit is sent to viewers (ITU-T H.264 7.4.1.2).
+"""Selects the NAL units of an H.264 access unit that are sent to viewers (ITU-T H.264 7.4.1.2).
 
-`media.Stream` calls `prepare_access_unit` once per frame, and the packetizer takes what comes out. No slice is read and
-nothing is copied but parameter sets that are new.
+`media.stream.Stream` calls `prepare_access_unit` once per frame, and the packetizer takes the result. No slice is read,
+and only new parameter sets are copied.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from typing import Final
 from edge_streamer.codec.h264.nal import PARAMETER_SETS, SLICES, TYPE_MASK, NalType, NalUnit, split_access_unit
 from edge_streamer.codec.h264.parameter_sets import ParameterSets, update_parameter_sets
 
-_SPS, _PPS = NalType.SPS.value, NalType.PPS.value  # comparing with an enum member takes longer by 100 ns
+_SPS, _PPS = NalType.SPS.value, NalType.PPS.value  # plain ints: a comparison with an enum member takes 100 ns longer
 _SENT: Final = frozenset(range(1, 24)) - {
     NalType.ACCESS_UNIT_DELIMITER,
     NalType.END_OF_SEQUENCE,
@@ -26,8 +26,8 @@ def prepare_access_unit(
     """Return the NAL units of an Annex B access unit that are sent to viewers, none when it holds no slice, and the
     parameter sets in force after it: `known` itself when the access unit changes nothing.
 
-    Delimiters, end marks and filler stay behind, SEI is kept. A unit where viewers may start, which is one with an IDR
-    slice or one that the source calls a key frame (intra refresh has no IDR), begins with every SPS in force, then PPS,
+    Delimiters, end marks and filler are dropped, SEI is kept. Viewers may start at an access unit that has an IDR slice
+    or that the source calls a key frame (intra refresh has no IDR): it begins with every SPS in force, then every PPS,
     each once, whether or not the encoder repeated them.
     """
     nal_units = split_access_unit(data)
@@ -43,7 +43,7 @@ def prepare_access_unit(
 
 
 def _with_parameter_sets(nal_units: Sequence[NalUnit], known: ParameterSets) -> list[NalUnit]:
-    """Sets that cannot be learned, since their id cannot be read, are sent all the same."""
+    """Parameter sets whose id cannot be read are not stored, but still sent."""
     return [
         *known.sps,
         *[nal for nal in nal_units if nal[0] & TYPE_MASK == _SPS and nal not in known.sps],

@@ -1,13 +1,13 @@
-"""Bits of an H.264 raw byte sequence payload (ITU-T H.264 7.2, 7.4.1, 9.1): read-only, the one bit reader of H.264."""
+"""Bits of an H.264 raw byte sequence payload (ITU-T H.264 7.2, 7.4.1, 9.1): the only bit reader for H.264."""
 
 
 def without_emulation_prevention(nal_payload: bytes) -> bytes:
-    """Return the RBSP of a NAL unit's payload: each 00 00 03 gives up its 03 (ITU-T H.264 7.4.1)."""
+    """Return the RBSP of a NAL unit's payload: the 03 of each 00 00 03 is removed (ITU-T H.264 7.4.1)."""
     return nal_payload.replace(b"\x00\x00\x03", b"\x00\x00")
 
 
 class BitReader:
-    """Reads big-endian bit fields and Exp-Golomb codes; ValueError when the bits run out or a code is absurd."""
+    """Reads big-endian bit fields and Exp-Golomb codes; ValueError when the bits run out or a code is out of range."""
 
     MAX_LEADING_ZERO_BITS = 31
     """ue(v) is at most 2^32 - 2 (ITU-T H.264 9.1)."""
@@ -28,7 +28,7 @@ class BitReader:
         return self.bits(1) == 1
 
     def skip(self, count: int) -> None:
-        """Pass over `count` bits."""
+        """Skip `count` bits."""
         self.bits(count)
 
     def unsigned(self, name: str, most: int) -> int:

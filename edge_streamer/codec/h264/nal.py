@@ -46,7 +46,7 @@ def nal_type(nal: NalUnit) -> int:
 
 
 def begins_as_annex_b(data: bytes) -> bool:
-    """Tell whether the first 8 bytes hold a start code with nothing but zeros before it."""
+    """Return whether the first 8 bytes hold a start code that only zeros precede."""
     start_code = data.find(_START_CODE, 0, _MAX_LEADING_BYTES)
     return start_code >= 0 and not data[:start_code].strip(b"\0")
 
@@ -61,8 +61,8 @@ def start_codes(data: bytes) -> Iterator[int]:
 
 
 def nal_headers(data: bytes) -> Iterator[tuple[int, int]]:
-    """Yield the index of each start code and the byte after it, which holds nal_unit_type. A caller that stops at the
-    first slice does not search the slice."""
+    """Yield the index of each start code and the byte after it, which holds nal_unit_type. The scan is lazy: for a
+    caller that stops at the first slice, the slice is not searched."""
     for start_code in start_codes(data):
         if start_code + 3 < len(data):
             yield start_code, data[start_code + 3]
@@ -71,8 +71,8 @@ def nal_headers(data: bytes) -> Iterator[tuple[int, int]]:
 def split_access_unit(data: bytes) -> list[NalUnit]:
     """Return the NAL units of an Annex B access unit, in order, as memoryviews of `data` (ITU-T H.264 B.1).
 
-    Start codes may have three or four bytes, and zeros may surround them. What precedes the first is ignored, and so
-    is a NAL unit without a byte.
+    Start codes may have three or four bytes, and zeros may surround them. Bytes before the first start code and empty
+    NAL units are ignored.
     """
     view = memoryview(data)
     nal_units: list[NalUnit] = []
@@ -87,7 +87,8 @@ def split_access_unit(data: bytes) -> list[NalUnit]:
 
 
 def _end_without_zeros(data: bytes, start: int, end: int) -> int:
-    """A NAL unit never ends in a zero byte (7.4.1): these are the next start code's first, or trailing_zero_8bits."""
+    """Strip zeros from the end. A NAL unit never ends in a zero byte (7.4.1): zeros there belong to the next start
+    code, or are trailing_zero_8bits."""
     end -= 1
     if end > start and data[end - 1] == 0:
         return start + len(data[start:end].rstrip(b"\0"))  # copies: only stuffing comes here

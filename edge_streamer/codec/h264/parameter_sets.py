@@ -1,6 +1,6 @@
 """The parameter sets in force: those that a decoder needs before an IDR (ITU-T H.264 7.4.1.2.1, RFC 6184 8.1).
 
-Called for each frame; nothing is copied but parameter sets that are new.
+Called for each frame; only new parameter sets are copied.
 """
 
 from base64 import b64encode
@@ -34,15 +34,16 @@ class ParameterSets:
 
     @property
     def video_format(self) -> VideoFormat:
-        """What the first SPS says of the picture; ValueError when it is broken beyond its id."""
+        """The picture format that the first SPS states; ValueError when the SPS is broken behind its id."""
         return parse_sps(self.sps[0])
 
 
 def update_parameter_sets(known: ParameterSets | None, nal_units: Iterable[NalUnit]) -> ParameterSets | None:
-    """Return the parameter sets in force once an access unit was seen; None until both kinds are known.
+    """Return the parameter sets in force after an access unit; None until both kinds are known.
 
-    A set replaces that of the same id, and a changed SPS that comes with PPSs replaces everything known. A set too long
-    or too broken to have an id is ignored. `known` itself is returned when nothing changed, so `is` tells.
+    A set replaces the set of the same id, and a changed SPS that comes with PPSs replaces all known sets. A set that is
+    too long, or whose id cannot be read, is ignored. Without a change `known` itself is returned, so that callers
+    compare with `is`.
     """
     found = [bytes(nal) for nal in nal_units if nal[0] & TYPE_MASK in PARAMETER_SETS]
     if known is not None and all(nal in known.sps or nal in known.pps for nal in found):

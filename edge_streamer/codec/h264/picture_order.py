@@ -1,8 +1,8 @@
 """Whether a raw H.264 stream can be played without time stamps: bytes in, a verdict out. Called by the file source.
 
-A raw stream states no times. Counting its access units gives them where each is a frame and frames are shown in the
-order in which they are coded, but not where there are B-frames, coded after pictures that are shown later, or field
-pictures, each half a frame. Slice headers state both (ITU-T H.264 7.3.3).
+A raw stream has no time stamps. They can be counted where each access unit is a frame and frames are shown in coding
+order, but not where there are B-frames (coded after pictures that are shown later) or field pictures (each half a
+frame). Slice headers state both (ITU-T H.264 7.3.3).
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ _B_SLICE: Final = 1  # slice_type modulo 5, table 7-6
 
 def pictures_without_times(access_units: Iterable[bytes]) -> str:
     """Return B_FRAMES or FIELD_PICTURES, whichever comes first in a raw stream's access units; "" when each unit is a
-    frame in the order of display. Slices and parameter sets that cannot be read are passed over."""
+    frame in display order. Slices and parameter sets that cannot be read are skipped."""
     syntax = SliceSyntax()
     for access_unit in access_units:
         for nal in split_access_unit(access_unit):

@@ -1,7 +1,7 @@
-"""What H.264 parameter sets say: the picture's size and sampling (ITU-T H.264 7.3.2.1.1), and the sets' ids.
+"""Reads H.264 parameter sets: the picture's size and sampling (ITU-T H.264 7.3.2.1.1), and the sets' ids.
 
-Called once per new parameter set, never per frame. Not a decoder's parser: fields that do not lead to `VideoFormat` are
-passed over, and reading ends before the VUI.
+Called once per new parameter set, never per frame. Not a decoder's parser: fields that `VideoFormat` does not need are
+skipped, and reading ends before the VUI.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _CROP_UNITS: Final = {0: (1, 1), 1: (2, 2), 2: (2, 1), 3: (1, 1)}  # SubWidthC, 
 
 @dataclass(frozen=True, slots=True)
 class SampleFormat:
-    """How the picture is sampled (ITU-T H.264 7.4.2.1.1): 1 is 4:2:0; bits of each sample."""
+    """Chroma format, 1 for 4:2:0, and bits per sample (ITU-T H.264 7.4.2.1.1)."""
 
     chroma_format_idc: int = 1
     luma_bits: int = 8
@@ -34,8 +34,8 @@ class SampleFormat:
 
 @dataclass(frozen=True, slots=True)
 class SliceSyntax:
-    """What of a slice header (ITU-T H.264 7.3.3) depends on its SPS. No encoder is known that codes colour planes
-    separately, which would add a field."""
+    """The fields of an SPS that a slice header (ITU-T H.264 7.3.3) depends on. Separately coded colour planes would add
+    a field to the header; no known encoder codes them."""
 
     frame_num_bits: int = 4
     has_field_pic_flag: bool = False
@@ -43,7 +43,8 @@ class SliceSyntax:
 
 @dataclass(frozen=True, slots=True)
 class VideoFormat:
-    """The picture as shown: cropped size in pixels. Profiles that cannot state how it is sampled have 4:2:0, 8 bits."""
+    """The picture as shown: cropped size in pixels. A profile whose SPS does not state the sampling has 4:2:0, 8
+    bits."""
 
     width: int
     height: int
@@ -65,7 +66,8 @@ def pps_id(pps: bytes) -> int:
 
 
 def parse_sps(sps: bytes) -> VideoFormat:
-    """Return the video format a sequence parameter set NAL unit states; ValueError when truncated or absurd."""
+    """Return the video format that a sequence parameter set NAL unit states; ValueError when it is truncated or out of
+    range."""
     reader = _reader(sps)
     profile_idc = reader.bits(8)
     reader.skip(16)  # constraint_set flags, reserved bits, level_idc
@@ -98,7 +100,7 @@ def _read_samples(reader: BitReader) -> SampleFormat:
 
 
 def _skip_scaling_list(reader: BitReader, coefficients: int) -> None:
-    """ITU-T H.264 7.3.2.1.1.1: a list ends early when its next scale becomes 0."""
+    """Skip a scaling list, ITU-T H.264 7.3.2.1.1.1: it ends early when its next scale becomes 0."""
     last_scale = 8
     for _ in range(coefficients):
         last_scale = (last_scale + reader.signed("delta_scale")) % 256

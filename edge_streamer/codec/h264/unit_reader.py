@@ -1,7 +1,7 @@
-"""Buffers of H.264 as access units that a viewer can start with (ITU-T H.264 B.1, 7.4.1).
+"""Buffers of H.264 as access units whose key frames carry parameter sets (ITU-T H.264 B.1, 7.4.1).
 
-Some devices give their parameter sets in a buffer of their own or before the first IDR only: they are kept, and put
-before every IDR that lacks them. No slice is read. Used by `v4l2.native` and `v4l2.m2m`.
+Some devices deliver their parameter sets in a separate buffer, or before the first IDR only: the reader keeps them and
+puts them before every IDR that lacks them. No slice is read. Used by `sources.v4l2`.
 """
 
 from dataclasses import dataclass
@@ -12,18 +12,18 @@ from edge_streamer.codec.frame import MAX_ACCESS_UNIT_BYTES
 from edge_streamer.codec.h264.nal import PARAMETER_SETS, SLICES, TYPE_MASK, NalType, begins_as_annex_b, nal_headers
 
 _MAX_NAL_UNITS: Final = 64
-"""Before a picture's first slice there are a handful; a buffer full of others is rubbish."""
+"""A picture's first slice follows a handful of other NAL units; a buffer with more is garbage."""
 _MAX_HEADER_BYTES: Final = 16 << 10
-"""Parameter sets are put before a picture while they are shorter than this; a hundred bytes is usual."""
+"""Longest NAL units before a slice that are kept as parameter sets; a hundred bytes is usual."""
 
 
 class TornPictureError(Exception):
-    """A buffer holds no whole picture."""
+    """A buffer does not hold a whole picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class AccessUnit:
-    """A whole coded picture; a key frame is an IDR, with its parameter sets where any were ever seen."""
+    """A whole coded picture; a key frame is an IDR, with parameter sets once the stream has had any."""
 
     data: bytes
     is_key_frame: bool
@@ -37,13 +37,14 @@ class _Content:
 
 
 class AccessUnitReader:
-    """Takes the buffers of one stream, in order."""
+    """Reads the buffers of one stream, in order."""
 
     def __init__(self) -> None:
         self._parameter_sets = b""
 
     def read(self, data: bytes) -> AccessUnit | None:
-        """Return the access unit of a buffer, None when it holds parameter sets only; TornPictureError: neither."""
+        """Return the access unit of a buffer, None when it holds parameter sets only; TornPictureError when it holds
+        neither."""
         content = _look_into(data)
         if content.has_parameter_sets and content.header_bytes <= _MAX_HEADER_BYTES:
             self._parameter_sets = data[: content.header_bytes]
@@ -57,7 +58,7 @@ class AccessUnitReader:
 
 
 def _look_into(data: bytes) -> _Content:
-    """Read NAL headers up to the first slice; TornPictureError for what does not begin as Annex B or is too long."""
+    """Read NAL headers up to the first slice; TornPictureError for a buffer that is not Annex B or too long."""
     if not begins_as_annex_b(data) or len(data) > MAX_ACCESS_UNIT_BYTES - _MAX_HEADER_BYTES:
         raise TornPictureError
     has_parameter_sets = False

@@ -1,12 +1,12 @@
-"""Boxes, of which MP4 consists (ISO/IEC 14496-12 4.2)."""
+"""Boxes, the building blocks of MP4 (ISO/IEC 14496-12 4.2)."""
 
 from struct import Struct, pack
 from typing import Final
 
 BOX: Final = Struct(">I4s")
-"""A box's header: its size with the header, its name."""
+"""A box's header: its size, header included, and its name."""
 TRACK_ID: Final = 1
-"""Of the only track."""
+"""The number of the only track."""
 
 
 def box(name: bytes, *parts: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """Fragments of MP4: each holds one access unit.
 
-A fragment has to say how long its frame lasts, before the next frame is known. Players go by the decode time that each
-fragment states, which is exact; what they do with the duration is another matter, see `MIN_DURATION_S`.
+A fragment states the duration of its frame, before the next frame is known. Players follow the decode time that each
+fragment states, which is exact; `MIN_DURATION_S` says what a browser does with the duration.
 """
 
 from collections.abc import Iterable
@@ -13,15 +13,15 @@ from edge_streamer.codec.h264.nal import PARAMETER_SETS, TYPE_MASK, NalType, Nal
 from edge_streamer.protocol.mp4.boxes import BOX, TRACK_ID, box, full_box
 
 MIN_DURATION_S: Final = 0.2
-"""Least that a frame is said to last. A browser that finds the next one later than two such durations drops everything
-up to a key frame (Media Source Extensions, "coded frame processing": a gap in decode time is a discontinuity; Chromium
-does so), and a camera that exposes longer in the dark makes such gaps. That the next frame comes earlier harms nothing:
-Chromium shows all."""
+"""Shortest stated duration. When the next frame is later than two durations, a browser drops all frames up to a key
+frame (Media Source Extensions, "coded frame processing": a gap in decode time is a discontinuity; Chromium does so),
+and a camera that exposes longer in the dark makes such gaps. A next frame that is earlier than stated does no harm:
+Chromium shows every frame."""
 MAX_DURATION_S: Final = 2.0
-"""Most that is believed: after a longer gap the frames before were the better measure."""
+"""Longest step between frames that counts as a duration: after a longer gap the earlier frames predict better."""
 START_TIME: Final = CLOCK_HZ
-"""Decode time of the first fragment: pictures that are shown before the first key frame, which only files have, would
-have a time below zero otherwise, and a browser shows nothing of that."""
+"""Decode time of the first fragment. With 0, pictures that are shown before the first key frame (only files have them)
+would have negative times, and a browser would show nothing."""
 
 _MIN_DURATION: Final = round(MIN_DURATION_S * CLOCK_HZ)
 _MAX_DURATION: Final = round(MAX_DURATION_S * CLOCK_HZ)
@@ -29,21 +29,21 @@ _GAP_DURATIONS: Final = 2
 _OUTSIDE_SAMPLES: Final = PARAMETER_SETS | {NalType.SPS_EXTENSION}
 _DEFAULT_BASE_IS_MOOF: Final = 0x020000
 _RUN_FIELDS: Final = 0x000F01  # data offset; duration, size, flags and composition offset of each sample
-_SYNC_SAMPLE: Final = 0x02000000  # depends on no other
+_SYNC_SAMPLE: Final = 0x02000000  # the sample depends on no other sample
 _NON_SYNC_SAMPLE: Final = 0x01010000
 _RUN: Final = Struct(">IiIIIi")
 _LENGTH: Final = Struct(">I")
 
 
 class FragmentWriter:
-    """The fragments of one track, in the order in which they are decoded. `interval_s` is what is expected to lie
-    between the first two, 0 if nothing is."""
+    """Writes the fragments of one track, in decoding order. `interval_s` is the expected interval of the first two
+    frames, 0 if unknown."""
 
     def __init__(self, interval_s: float = 0.0) -> None:
         self.decode_time = START_TIME
-        """Of the newest fragment, in ticks."""
+        """Decode time of the newest fragment, in ticks."""
         self.is_after_gap = False
-        """Whether the newest fragment came so late that a browser goes on only at a key frame."""
+        """Whether the newest fragment came so late that a browser continues only at a key frame."""
         self._sequence = 0
         self._origin: int | None = None
         self._duration = _MIN_DURATION
@@ -53,7 +53,7 @@ class FragmentWriter:
         """Return `moof` and `mdat` (sections 8.8.4 and 8.1.1) of an access unit shown at `media_time`, in ticks of any
         origin, unwrapped.
 
-        A frame that is shown before one that came earlier is decoded a tick after that one.
+        A frame that is shown before an earlier frame (a B-frame) is decoded a tick after the fragment before it.
         """
         if self._origin is None:
             self._origin = media_time - START_TIME

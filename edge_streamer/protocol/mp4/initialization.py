@@ -14,7 +14,7 @@ _UNDETERMINED: Final = 0x55C4  # "und" in five bits a letter (section 8.4.2.3)
 
 @dataclass(frozen=True, slots=True)
 class VideoTrack:
-    """What an initialization segment says: parameter sets, size in pixels, and how the picture is sampled."""
+    """The content of an initialization segment: parameter sets, size in pixels, and the format of the samples."""
 
     sps: tuple[bytes, ...]
     pps: tuple[bytes, ...]
@@ -28,7 +28,7 @@ class VideoTrack:
 
     @property
     def mime(self) -> str:
-        """The media type as `MediaSource.isTypeSupported` wants it (RFC 6381 section 3.3)."""
+        """The media type for `MediaSource.isTypeSupported` (RFC 6381 section 3.3)."""
         return f'video/mp4; codecs="avc1.{self.sps[0][1:4].hex()}"'
 
 
@@ -39,7 +39,7 @@ def initialization_segment(track: VideoTrack) -> bytes:
 
 
 def _movie_header() -> bytes:
-    """Section 8.2.2: duration 0, as all of it is in fragments; normal rate and volume."""
+    """Section 8.2.2: duration 0, as all samples are in fragments; normal rate and volume."""
     return full_box(
         b"mvhd", 0, 0, pack(">IIIIIHxx8x", 0, 0, CLOCK_HZ, 0, 0x10000, 0x100), _MATRIX, pack(">24xI", TRACK_ID + 1)
     )
@@ -75,7 +75,7 @@ def _media_information(track: VideoTrack) -> bytes:
 
 
 def _no_samples() -> tuple[bytes, ...]:
-    """The tables of the samples in `moov` itself, which must be there (section 8.5.1) and are empty."""
+    """The sample tables in `moov`, which must be present (section 8.5.1) and are empty."""
     none = pack(">I", 0)
     return (
         full_box(b"stts", 0, 0, none),
@@ -93,7 +93,8 @@ def _visual_sample_entry(track: VideoTrack) -> bytes:
 
 
 def _decoder_configuration(track: VideoTrack) -> bytes:
-    """14496-15, AVCDecoderConfigurationRecord: lengths of four bytes, parameter sets, for some profiles the samples."""
+    """14496-15, AVCDecoderConfigurationRecord: length fields of four bytes, parameter sets, for some profiles the
+    sample format."""
     first = track.sps[0]
     parts = [bytes((1, first[1], first[2], first[3], 0b111111_11, 0b111_00000 | len(track.sps)))]
     parts += (pack(">H", len(sps)) + sps for sps in track.sps)
@@ -107,5 +108,5 @@ def _decoder_configuration(track: VideoTrack) -> bytes:
 
 
 def _track_extends() -> bytes:
-    """Section 8.8.3: fragments may follow; each states all of its own defaults."""
+    """Section 8.8.3: fragments follow; each states its sample's duration, size and flags, so these defaults are 0."""
     return full_box(b"trex", 0, 0, pack(">IIIII", TRACK_ID, 1, 0, 0, 0))

@@ -1,2 +1,2 @@
-"""RTP (RFC 3550): `packets` are a frame's packets and the wire images of them, `packetizers/` make them for each codec,
-`rtcp` writes reports and reads the viewers'."""
+"""RTP (RFC 3550). `packets`: a frame's packets and their wire images; `packetizers/`: a module for each codec, which
+makes the packets; `rtcp`: writes reports and reads the viewers' reports."""

@@ -1,8 +1,9 @@
-"""RTP packets and the wire images that transports send (RFC 3550 5.1, RFC 2326 10.12), whatever codec they carry.
+"""RTP packets and the wire images that transports send (RFC 3550 5.1, RFC 2326 10.12), for every codec.
 
 A packetizer makes a `PacketizedFrame` of an access unit, once for all viewers together; a transport asks it for the
-image it sends. Until an image is asked for, a packet is a head (the RTP header and what the payload format adds to it)
-and a payload that is a view on the access unit: payload bytes are copied once per image, by the join that builds it.
+image that it sends. Until an image is asked for, a packet consists of a head (the RTP header and the payload format's
+additions) and a payload that is a view on the access unit: payload bytes are copied once per image, by the join that
+builds it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,9 +15,10 @@ from edge_streamer.codec.h264.nal import NalUnit
 RTP_HEADER_BYTES: Final = 12
 MAX_PACKET_BYTES: Final = 1372
 """An RTP packet with its header. UDP and IPv6 add 48 bytes: 1420 fits Ethernet (1500), PPPoE (1492) and a WireGuard
-tunnel (1420) unfragmented. Over TCP go2rtc 1.9, having lost its place, takes no interleaved frame above 1500 bytes."""
+tunnel (1420) unfragmented. Over TCP, go2rtc 1.9 rejects interleaved frames above 1500 bytes once it has lost its place
+in the stream."""
 MAX_RUN_SEGMENTS: Final = 64
-"""UDP_MAX_SEGMENTS of Linux before 6.9: how many datagrams one send with UDP_SEGMENT may make."""
+"""UDP_MAX_SEGMENTS of Linux before 6.9: the most datagrams that one send with UDP_SEGMENT may make."""
 MAX_RUN_BYTES: Final = 65_000
 """Under the largest UDP payload (65,507 bytes over IPv4), which bounds a send with UDP_SEGMENT too."""
 
@@ -37,9 +39,9 @@ class DatagramRun(NamedTuple):
 class PacketizedFrame:
     """The RTP packets of one access unit and the images of them that transports send.
 
-    The frame owns its images. They are immutable and shared by every reader: a reader's queue holds memoryviews on
-    them, and the last holder to let go frees them. An image is built when first asked for and kept; there are at
-    most 256 interleaved ones, as a channel is one byte, and in practice one.
+    The frame owns its images. They are immutable and shared by every reader: a reader's queue holds references to
+    them, and the last reference frees them. An image is built at the first request and kept; there are at most 256
+    interleaved images, as a channel is one byte, and in practice one.
     """
 
     __slots__ = (
@@ -69,8 +71,8 @@ class PacketizedFrame:
         is_key_frame: bool,
         nal_units: Sequence[NalUnit] = (),
     ) -> None:
-        """Called by a packetizer. Packet i is `heads[i] + payloads[i]`, `sizes[i]` bytes in all. `nal_units` are
-        what the packets carry."""
+        """Called by a packetizer. Packet i is `heads[i] + payloads[i]`, `sizes[i]` bytes in all. `nal_units` are the
+        NAL units in the packets."""
         self.first_sequence = first_sequence
         self.rtp_timestamp = rtp_timestamp
         self.is_key_frame = is_key_frame
@@ -86,7 +88,7 @@ class PacketizedFrame:
         self._images: dict[Callable[[PacketizedFrame], bytes], bytes] = {}
 
     def interleaved(self, channel: int) -> bytes:
-        """Return all packets as `$` frames on a channel, 0 to 255 (RFC 2326 10.12); struct.error when it is none."""
+        """Return all packets as `$` frames on a channel, 0 to 255 (RFC 2326 10.12); struct.error for another number."""
         image = self._interleaved.get(channel)
         if image is None:
             image = self._interleaved[channel] = self._interleaved_image(channel)
@@ -99,14 +101,14 @@ class PacketizedFrame:
         return self._datagrams
 
     def image(self, make: "Callable[[PacketizedFrame], bytes]") -> bytes:
-        """Return what `make` makes of this frame, asked once: an image that is not of RTP packets."""
+        """Return `make(self)`, called once and kept: an image that does not consist of RTP packets."""
         image = self._images.get(make)
         if image is None:
             image = self._images[make] = make(self)
         return image
 
     def packets(self) -> list[bytes]:
-        """Return each packet by itself."""
+        """Return each packet as separate bytes."""
         return [b"".join(packet) for packet in zip(self._heads, self._payloads, strict=True)]
 
     def _interleaved_image(self, channel: int) -> bytes:

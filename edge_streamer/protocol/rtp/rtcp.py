@@ -1,7 +1,7 @@
 """RTCP packets of a sender: reports and goodbye to write, viewers' reports to read (RFC 3550 6).
 
 Called by the RTSP service once per report. It holds no session state: the sender's counters come from the stream, the
-times at which reports were sent from the session. Reading is for any bytes a viewer may send and never raises.
+sending times of earlier reports from the session. The readers accept any bytes that a viewer may send and never raise.
 """
 
 from collections.abc import Iterator, Mapping
@@ -40,14 +40,15 @@ _FIRST_REPORT_BLOCK: Final[dict[int, int]] = {
 
 @dataclass(frozen=True, slots=True)
 class ReceptionReport:
-    """What a viewer says of one source it receives (RFC 3550 6.4.1). `last_sr` is 0 before it has had a report."""
+    """A viewer's report block about one SSRC (RFC 3550 6.4.1). `last_sr` is 0 before the viewer has received a
+    report."""
 
     source_ssrc: int
     fraction_lost: float  # 0 to 1, since its report before
     cumulative_lost: int  # packets since the start; negative when duplicates prevail
     highest_sequence: int  # extended by the count of wraps in the upper 16 bits
     jitter_ticks: int
-    last_sr: int  # the middle 32 bits of the NTP time in the last sender report it had
+    last_sr: int  # the middle 32 bits of the NTP time in the last sender report that it received
     delay_since_last_sr_s: float
 
 
@@ -58,7 +59,7 @@ def ntp_from_wall_ns(wall_ns: int) -> int:
 
 
 def middle_32_bits(ntp: int) -> int:
-    """Return what receivers name a sender report by: the LSR field of RFC 3550 6.4.1."""
+    """Return the value by which receivers name a sender report: the LSR field of RFC 3550 6.4.1."""
     return ntp >> 16 & _U32
 
 
@@ -84,7 +85,7 @@ def goodbye(*, ssrc: int, cname: str, reason: str = "") -> bytes:
 
 
 def parse_reports(data: bytes) -> list[ReceptionReport]:
-    """Return the report blocks of a compound packet's SR and RR parts; of garbage, what precedes it, or nothing."""
+    """Return the report blocks of a compound packet's SR and RR parts, up to the first malformed packet."""
     return [
         _reception_report(packet, start)
         for packet_type, count, packet in _packets(data)
@@ -93,7 +94,8 @@ def parse_reports(data: bytes) -> list[ReceptionReport]:
 
 
 def sender_ssrc(data: bytes) -> int | None:
-    """Return who sent a compound packet: the SSRC of the SR or RR it begins with (RFC 3550 6.1); None for garbage."""
+    """Return the sender of a compound packet: the SSRC of the SR or RR at its start (RFC 3550 6.1); None for
+    garbage."""
     packet_type, _count, packet = next(_packets(data), (0, 0, b""))
     if packet_type not in _FIRST_REPORT_BLOCK or len(packet) < _HEADER.size + _SSRC.size:
         return None
@@ -102,10 +104,11 @@ def sender_ssrc(data: bytes) -> int | None:
 
 
 def round_trip_s(report: ReceptionReport, now: float, sr_sent_at: Mapping[int, float]) -> float | None:
-    """Return the round trip that a report just received measures (RFC 3550 6.4.1), None when it names no SR of ours.
+    """Return the round-trip time from a report that was just received (RFC 3550 6.4.1), None when it names no SR of
+    this server.
 
-    `sr_sent_at` has the monotonic time of sending by `middle_32_bits` of the report's NTP time: the wall clock only
-    names a report, so that setting it spoils nothing. A viewer's coarse clock cannot make the result negative.
+    `sr_sent_at` maps `middle_32_bits` of an SR's NTP time to the monotonic time of sending: the wall clock only names
+    the SR, so setting the clock does no harm. A viewer's coarse clock cannot make the result negative.
     """
     sent_at = sr_sent_at.get(report.last_sr)
     if report.last_sr == 0 or sent_at is None:
@@ -114,7 +117,8 @@ def round_trip_s(report: ReceptionReport, now: float, sr_sent_at: Mapping[int, f
 
 
 def _packets(data: bytes) -> Iterator[tuple[int, int, bytes]]:
-    """Yield type, count and bytes of each packet; stop at what is no whole packet of version 2 (RFC 3550 6.1)."""
+    """Yield type, count and bytes of each packet; stop at the first that is cut off or not of version 2 (RFC 3550
+    6.1)."""
     start = 0
     while start + _HEADER.size <= len(data):
         first, packet_type, words = _HEADER.unpack_from(data, start)
@@ -126,7 +130,7 @@ def _packets(data: bytes) -> Iterator[tuple[int, int, bytes]]:
 
 
 def _report_block_starts(packet_type: int, count: int, packet_bytes: int) -> range:
-    """A count that promises more than the packet holds is cut down to what it holds."""
+    """Return where the report blocks begin; a count that exceeds the packet is reduced to the blocks in it."""
     first = _FIRST_REPORT_BLOCK.get(packet_type)
     if first is None:
         return range(0)

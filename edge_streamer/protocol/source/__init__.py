@@ -1,1 +1,1 @@
-"""What the server and a source process say to each other: requests, messages and the inventory. Sans-IO."""
+"""The protocol between the server and its source processes: requests, messages and the inventory. Sans-IO."""

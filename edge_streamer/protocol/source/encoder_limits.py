@@ -1,7 +1,7 @@
-"""What a board's H.264 encoder can make: `[encoder]` of its hardware profile, which travels in a camera's request.
+"""The limits of a board's H.264 encoder: `[encoder]` of its hardware profile, a part of a camera's request.
 
-The configuration is checked against it, and the source process decides by it which outputs get the encoder and which
-changes it takes. Numbers and arithmetic only; who compares says it in its own words.
+The configuration is checked against them, and the source process decides with them which outputs get the encoder and
+which changes are possible. Numbers and arithmetic only; the callers compare, and word the errors.
 """
 
 from typing import Annotated, Final, Literal
@@ -18,8 +18,8 @@ _PIXELS: Final = Meta(ge=16, le=16_384)
 class EncoderLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[encoder]`: the limits of the board's H.264 encoder; pixels, 16x16-pixel macroblocks a second, bit/s.
 
-    Size and bit rate are limits of each stream, macroblocks of all together, as they share one encoder block. There is
-    no least: what may be asked of a stream (`ranges`) is above what any known encoder needs.
+    Size and bit rate are limits of each stream, macroblocks of all together, as they share one encoder block. There are
+    no lower limits: the ranges of a request (`ranges`) begin above the minimum of every known encoder.
     """
 
     kind: Literal["v4l2_m2m"]
@@ -30,5 +30,5 @@ class EncoderLimits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 def macroblocks(width: int, height: int) -> int:
-    """Return how many macroblocks a picture has: those at its right and lower edge count whole."""
+    """Return the number of macroblocks of a picture; partial ones at its right and lower edge count as whole."""
     return -(-width // MACROBLOCK_PIXELS) * -(-height // MACROBLOCK_PIXELS)

@@ -1,7 +1,7 @@
-"""What the inventory program says of cameras and encoders: one JSON object (`InventoryAnswer`) for the parts asked for.
+"""The answer of the inventory program about cameras and encoders: one JSON object (`InventoryAnswer`).
 
-Written by `sources.inventory`, in a process that may hang as a driver does, and read by `device.inventory`; what
-`edge-streamer probe` shows are these values.
+`sources.inventory` writes it, in a process that may hang as a driver does; `device.inventory` reads it, and
+`edge-streamer probe` shows its values.
 """
 
 from typing import Literal, TypeAlias
@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 Part: TypeAlias = Literal["picamera2", "v4l2", "encoders"]
-"""What can be asked for: libcamera's cameras, the kernel's, the kernel's H.264 encoders."""
+"""The parts of an inventory: libcamera's cameras, the kernel's cameras, the kernel's H.264 encoders."""
 
 
 class CameraMode(msgspec.Struct, frozen=True):
@@ -24,7 +24,7 @@ class CameraMode(msgspec.Struct, frozen=True):
 class Camera(msgspec.Struct, frozen=True):
     """A camera as its driver describes it: libcamera's by `number`, a V4L2 device by `device`.
 
-    A camera of libcamera's that is in use has no modes.
+    A libcamera camera that is in use has no modes here.
     """
 
     kind: Literal["picamera2", "v4l2"]
@@ -35,7 +35,7 @@ class Camera(msgspec.Struct, frozen=True):
 
 
 class HardwareEncoder(msgspec.Struct, frozen=True):
-    """An H.264 encoder with the smallest and the largest picture it takes, in pixels; 0 is what it does not say."""
+    """An H.264 encoder with the smallest and the largest picture that it takes, in pixels; 0 where it does not say."""
 
     device: str
     name: str = ""
@@ -47,7 +47,7 @@ class HardwareEncoder(msgspec.Struct, frozen=True):
 
 
 class InventoryAnswer(msgspec.Struct, frozen=True):
-    """What was found; `errors` has a line for each part that could not be asked."""
+    """The cameras and encoders found; `errors` has a line for each part that could not be asked."""
 
     cameras: tuple[Camera, ...] = ()
     encoders: tuple[HardwareEncoder, ...] = ()
@@ -59,7 +59,7 @@ class InventoryAnswer(msgspec.Struct, frozen=True):
 
     @classmethod
     def decode(cls, printed: bytes) -> "InventoryAnswer":
-        """Return the answer that JSON holds; ValueError when it is none."""
+        """Return the answer in the JSON text; ValueError when it is not an answer."""
         try:
             return msgspec.json.decode(printed, type=cls)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""The bytes by which a source process hands frames, notes and pictures to the server, and the commands it is given.
+"""The messages of a source process to the server (frames, notes and snapshots) and the server's commands to it.
 
 Called by the source processes (`encode_*`) and by the server's supervisor (`SourceParser`). A socketpair carries
 messages towards the server, each a 44-byte header and a body:
@@ -6,8 +6,8 @@ messages towards the server, each a 44-byte header and a body:
     magic "eF" | kind u8 | output u8 | flags u8 | 3 zero bytes | body length u32 |
     media_time i64 | wall_ns i64 | captured_ns i64 | sent_ns i64
 
-and towards the source one JSON object a line (`SourceCommand`). Little-endian: both ends share a machine.
-A header that cannot be true raises `SourceFormatError`; the supervisor then ends that child and nothing else.
+and, in the direction of the source, one JSON object a line (`SourceCommand`). Little-endian: both ends are on one
+machine. An invalid header raises `SourceFormatError`; the supervisor then ends that child process only.
 """
 
 import json
@@ -24,12 +24,12 @@ MAX_NOTE_BYTES: Final = 64 << 10
 MAX_SNAPSHOT_BYTES: Final = 16 << 20
 """A 12-megapixel JPEG of the best quality is about 8 MiB."""
 MAX_OUTPUTS: Final = 8
-"""Streams that one source may feed: `main` and `sub` of one camera are two."""
+"""Most streams that one source may feed; a camera feeds two, `main` and `sub`."""
 MIN_FPS: Final = 0.001
 MAX_FPS: Final = 1000.0
-"""Beyond these no silence can be told from a pause."""
+"""Outside of this range the server cannot tell a silent source from a slow one."""
 MAX_COUNT: Final = 2**31
-"""No picture is wider and no gap longer: what a note says beyond is no number to reckon with."""
+"""No picture is wider and no gap longer: a larger number in a note is an error."""
 
 _HEADER: Final = struct.Struct("<2sBBBxxxIqqqq")
 _Header: TypeAlias = tuple[bytes, int, int, int, int, int, int, int, int]
@@ -46,11 +46,11 @@ _MAX_BODY_BYTES: Final = {_FRAME: MAX_ACCESS_UNIT_BYTES, _NOTE: MAX_NOTE_BYTES, 
 
 
 class SourceFormatError(Exception):
-    """The source process wrote what no source writes; its message says what and where."""
+    """The source process violated the protocol; the message says how and at which byte."""
 
 
 class SourceFrame(msgspec.Struct, frozen=True, gc=False):
-    """A frame of one of a source's outputs (0 = main, 1 = sub, in the order they were asked for)."""
+    """A frame of one of a source's outputs (0 = main, 1 = sub, in the order of the request)."""
 
     output: int
     frame: EncodedFrame
@@ -58,12 +58,13 @@ class SourceFrame(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class SourceNote:
-    """What a source says of itself; `event` is one of
+    """A source's report about itself; `event` is one of
 
     - `ready` (`SourceReady`): frames will come; `changed` (`SourceChanged`): a command took effect
-    - `waiting`: the next frame is not due yet (a file that stands still)
-    - `dropped` (`SourceDropped`): the server did not read; `discarded` (`SourceDiscarded`): the camera made rubbish
-    - `unsupported`: `command`, and `reason` in words: it cannot or will not
+    - `waiting`: the next frame is not due yet (a file with a long gap)
+    - `dropped` (`SourceDropped`): the server did not read; `discarded` (`SourceDiscarded`): the camera's buffers were
+      bad
+    - `unsupported`: the source refuses `command`, with the `reason` in words
     - `warning`: `text`, for the log; `failed`: `reason` in words, the process ends; `ended`: the file is over
     """
 
@@ -71,16 +72,16 @@ class SourceNote:
     values: dict[str, Any]
 
     def read_as(self, kind: type[_T]) -> _T:
-        """Return what the note says as `SourceReady` or `SourceDropped`; SourceFormatError when it cannot be true."""
+        """Return the note's values as the struct of its event; SourceFormatError when they are out of range."""
         try:
             return msgspec.convert(self.values, kind)
         except msgspec.ValidationError as error:
-            raise SourceFormatError(f"output {self.output} noted what cannot be: {error}") from None
+            raise SourceFormatError(f"output {self.output} sent an invalid note: {error}") from None
 
 
 class SourceReady(msgspec.Struct, frozen=True):
-    """What a note `ready` says of the frames to come; 0 is what it does not say. `encoder_reason` is why this encoder
-    was taken, in words; `camera` is the camera's model or the device's name."""
+    """A note `ready`: the properties of the frames to come, 0 where unknown. `encoder_reason` says in words why this
+    encoder was chosen; `camera` is the camera's model or the device's name."""
 
     encoder: Annotated[str, msgspec.Meta(max_length=64)] = ""
     encoder_reason: Annotated[str, msgspec.Meta(max_length=256)] = ""
@@ -94,9 +95,9 @@ class SourceReady(msgspec.Struct, frozen=True):
 
 
 class SourceChanged(msgspec.Struct, frozen=True):
-    """What a note `changed` says: the bit rate or the frame rate that is in effect now; None is as before.
+    """A note `changed`: the bit rate or the frame rate that is in effect now; None where it is unchanged.
 
-    What an encoder makes of a bit rate may lie beside the range of what it was asked for, and ends no source.
+    The bit rate that an encoder settles on may lie outside the range of a request, and is then no violation.
     """
 
     bitrate_bps: Annotated[int, msgspec.Meta(ge=1, le=MAX_COUNT)] | None = None
@@ -104,7 +105,7 @@ class SourceChanged(msgspec.Struct, frozen=True):
 
 
 class SourceDropped(msgspec.Struct, frozen=True):
-    """What a note `dropped` says: frames that were made and not sent."""
+    """A note `dropped`: the number of frames that were made and not sent."""
 
     frames: _Count = 0
 
@@ -113,7 +114,7 @@ DiscardReason = Literal["empty", "torn", "error"]
 
 
 class SourceDiscarded(msgspec.Struct, frozen=True):
-    """What a note `discarded` says: buffers of the camera that held no whole picture, since the last such note."""
+    """A note `discarded`: the number of camera buffers without a whole picture since the last such note."""
 
     reason: DiscardReason
     buffers: _Count = 1
@@ -131,14 +132,14 @@ SourceMessage: TypeAlias = SourceFrame | SourceNote | SourceSnapshot
 
 
 def encode_frame_header(output: int, frame: EncodedFrame) -> bytes:
-    """Return the 44 bytes that go before `frame.data`; send both with one `sendmsg`, the frame is not copied."""
+    """Return the 44 bytes that precede `frame.data`; send both with one `sendmsg`, which does not copy the frame."""
     flags = (_KEY_FRAME if frame.is_key_frame else 0) | (_REORDERED if frame.reordered else 0)
     instants = (frame.media_time, frame.wall_ns, frame.captured_ns, frame.sent_ns)
     return _HEADER.pack(_MAGIC, _FRAME, output, flags, len(frame.data), *instants)
 
 
 def encode_snapshot_header(output: int, jpeg: bytes) -> bytes:
-    """Return the 44 bytes that go before the JPEG."""
+    """Return the 44 bytes that precede the JPEG."""
     return _HEADER.pack(_MAGIC, _SNAPSHOT, output, 0, len(jpeg), 0, 0, 0, 0)
 
 
@@ -151,8 +152,8 @@ def encode_note(output: int, **values: Any) -> bytes:
 class SourceCommand(msgspec.Struct, frozen=True, omit_defaults=True):
     """A command for a source: `force_key_frame`, `set_bitrate` (bitrate_bps), `set_fps` (fps), `snapshot`, `stop`.
 
-    What changes something is answered by a note `changed` or `unsupported`, `snapshot` by a `SourceSnapshot` or
-    `unsupported`. The numbers have the ranges of a request.
+    The source answers `set_bitrate` and `set_fps` by a note `changed` or `unsupported`, and `snapshot` by a
+    `SourceSnapshot` or `unsupported`. The numbers have the ranges of a request.
     """
 
     command: str
@@ -166,7 +167,7 @@ class SourceCommand(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @classmethod
     def decode(cls, line: bytes) -> "SourceCommand":
-        """Return the command of one line; ValueError when it is none."""
+        """Return the command in one line; ValueError when it is not a command."""
         try:
             return msgspec.json.decode(line, type=cls)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -174,7 +175,7 @@ class SourceCommand(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SourceParser:
-    """Bytes of one source process in, its frames, notes and snapshots out; holds at most one message's bytes back."""
+    """Bytes of one source process in, its frames, notes and snapshots out; buffers at most one incomplete message."""
 
     def __init__(self, outputs: int) -> None:
         self._outputs = outputs
@@ -182,7 +183,8 @@ class SourceParser:
         self._consumed_bytes = 0
 
     def receive(self, data: bytes) -> list[SourceMessage]:
-        """Return what `data` completes; SourceFormatError (with the byte offset) when it is not a source's."""
+        """Return the messages that `data` completes; SourceFormatError, with the byte offset, for a violation of the
+        protocol."""
         self._buffer += data
         buffer = self._buffer
         messages: list[SourceMessage] = []

@@ -1,9 +1,9 @@
-"""What may be asked of a stream and of its camera, each range once: the configuration file, the command line of a
-source process, its commands and the API's PATCH all take the same.
+"""The ranges of what a stream and its camera may be asked for, each stated once: the configuration file, the command
+line of a source process, its commands and the API's PATCH share them.
 
 A range is a `msgspec.Meta`; a field names it in its annotation, beside its own description:
-`Annotated[int, FPS, Meta(description=...)]`. What a source *reports* may lie outside of these, since an encoder rounds
-and a file is what it is: `messages` limits that.
+`Annotated[int, FPS, Meta(description=...)]`. The numbers that a source *reports* may lie outside of these ranges, since
+an encoder rounds and a file may have any rate and size: `messages` limits them.
 """
 
 from typing import Annotated, Final, Literal, TypeAlias
@@ -13,13 +13,13 @@ from msgspec import Meta
 MAX_OVERLAY_CHARACTERS: Final = 128
 MAX_CAMERA_NUMBER: Final = 63
 MAX_SENSOR_PIXELS: Final = 16_384
-"""Of one side."""
+"""Width or height of a sensor."""
 MAX_CONTROLS: Final = 64
-"""libcamera knows fewer than this."""
+"""libcamera has fewer controls than this."""
 MAX_CONTROL_VALUES: Final = 64
-"""In one control: a matrix or a few windows."""
+"""Values of one control: a matrix or a few windows."""
 MAX_BUFFERS: Final = 12
-"""Beyond that a camera with much memory buys latency with it."""
+"""Buffers of a camera; more would cost memory and add latency."""
 STREAM_NAME_PATTERN: Final = "[A-Za-z0-9_-]{1,32}"
 
 STREAM_NAME: Final = Meta(pattern=rf"\A{STREAM_NAME_PATTERN}\Z")
@@ -27,7 +27,7 @@ PICTURE_SIDE: Final = Meta(ge=64, le=4096, multiple_of=2)
 """Pixels of a picture's width or height; 4:2:0 has no odd sides."""
 FPS: Final = Meta(ge=1, le=120)
 BITRATE_BPS: Final = Meta(ge=25_000, le=50_000_000)
-"""From the least that bcm2835-codec takes to MaxBR of H.264 level 4.2 (ITU-T H.264 table A-1, Main profile)."""
+"""From the minimum of bcm2835-codec to MaxBR of H.264 level 4.2 (ITU-T H.264 table A-1, Main profile)."""
 GOP_S: Final = Meta(ge=0.5, le=60)
 OVERLAY: Final = Meta(max_length=MAX_OVERLAY_CHARACTERS)
 CAMERA_NUMBER: Final = Meta(ge=0, le=MAX_CAMERA_NUMBER)
@@ -39,4 +39,4 @@ EncoderName: TypeAlias = Literal["auto", "hardware", "software"]
 CameraFormat: TypeAlias = Literal["auto", "h264", "mjpeg", "yuyv", "nv12"]
 Rotation: TypeAlias = Literal[0, 180]
 ControlValue: TypeAlias = bool | int | float | str | Annotated[tuple[float, ...], Meta(max_length=MAX_CONTROL_VALUES)]
-"""What one of libcamera's controls is set to; a choice by its name."""
+"""The value of a libcamera control; a choice is given by its name."""

@@ -1,8 +1,8 @@
-"""What a source process is asked for: its kind, its outputs and the kind's own options.
+"""The request to a source process: its kind, its outputs and the kind's options.
 
-The server makes these values of its configuration and writes them as the words of a command line (`command_line`); the
-source process reads them back (`parse_request`) and hands them to its kind. An unknown key or an impossible number is
-a ValueError whose text says which.
+The server makes a request from its configuration and writes it as the words of a command line (`command_line`); the
+source process reads it back (`parse_request`) and passes it to its kind. An unknown key or a number out of range is a
+ValueError whose text names it.
 """
 
 from fractions import Fraction
@@ -33,7 +33,7 @@ _T = TypeVar("_T")
 
 
 class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One stream that a source encodes; what is not said is what a hand-made command line gets."""
+    """One stream that a source encodes; the defaults are for command lines typed by hand."""
 
     name: Annotated[str, STREAM_NAME] = "main"
     width: Annotated[int, PICTURE_SIDE] = 1280
@@ -56,7 +56,7 @@ class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FileOutput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The one stream of a file, whose pictures are sent as they are: what they are is 0 until the file says it."""
+    """The one stream of a file, whose pictures are sent unchanged; size and rate are 0 until the file is read."""
 
     name: Annotated[str, STREAM_NAME] = "main"
     width: ClassVar[int] = 0
@@ -66,11 +66,11 @@ class FileOutput(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PatternOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The test pattern has nothing to choose."""
+    """Options of the test pattern, which has none."""
 
 
 class FileOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which file, and whether it starts again at its end; `fps` is the rate of a raw one that does not say its own."""
+    """The file, and whether it starts again at its end; `fps` is the rate of a raw file that does not state one."""
 
     path: Annotated[str, msgspec.Meta(min_length=1)]
     loop: bool = True
@@ -83,11 +83,11 @@ class FileOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CameraOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A camera of libcamera's, through picamera2: which, how it is mounted, and how it is set.
+    """A libcamera camera, through picamera2: its number, mounting and settings.
 
     `camera` is its number in libcamera's list, `sensor_mode` the width and height that the sensor shall deliver (None:
-    chosen by size and rate), `controls` values by libcamera's own names. `encoder_limits`
-    are those of the board (None: no profile knows them).
+    chosen by size and rate), `controls` values by libcamera's names. `encoder_limits` are those of the board (None: the
+    profile does not state them).
     """
 
     camera: Annotated[int, CAMERA_NUMBER] = 0
@@ -101,10 +101,10 @@ class CameraOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class V4l2Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A camera of the kernel's: its device, by a path that survives a restart, and what it shall deliver.
+    """A V4L2 camera: its device, by a path that survives a restart, and the format that it shall deliver.
 
-    `fps` is the rate of the camera where the outputs have been made slower since: it may not offer theirs. None: that
-    of the fastest output. `encoder_limits` are as in `CameraOptions`.
+    `fps` is the camera's rate where the outputs have been made slower at run time, since the camera may not offer their
+    rates. None: the rate of the fastest output. `encoder_limits` are as in `CameraOptions`.
     """
 
     device: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
@@ -118,7 +118,7 @@ Options: TypeAlias = PatternOptions | FileOptions | CameraOptions | V4l2Options
 
 
 class _Kind(NamedTuple):
-    """What a kind of source may be told."""
+    """A kind of source: its options, and how many outputs it may have."""
 
     options: type[Options]
     output: type[AnyOutput]
@@ -148,18 +148,18 @@ class Request(msgspec.Struct, frozen=True):
 
     @property
     def encoded(self) -> tuple[Output, ...]:
-        """The outputs that the source encodes: all, or none where they are a file's."""
+        """Return the outputs that the source encodes: all, or none where they are a file's."""
         return tuple(output for output in self.outputs if isinstance(output, Output))
 
 
 def command_line(request: Request) -> list[str]:
-    """Return the words that `parse_request` makes this request of, without the descriptor's."""
+    """Return the words from which `parse_request` makes this request, without `--fd`."""
     outputs = [word for output in request.outputs for word in ("--output", _encode(output))]
     return [request.kind, "--options", _encode(request.options), *outputs]
 
 
 def parse_request(kind: str, outputs: list[str], options: str, fd: int | None) -> Request:
-    """Return what the command line asks for; ValueError with one sentence when it cannot be."""
+    """Return the request in the words of a command line; ValueError with one sentence for a mistake."""
     if kind not in _KINDS:
         raise ValueError(f"unknown source kind {kind!r} (known: {', '.join(KINDS)})")
     options_type, output_type, limit = _KINDS[kind]
@@ -170,7 +170,7 @@ def parse_request(kind: str, outputs: list[str], options: str, fd: int | None) -
 
 
 def as_ratio(fps: float) -> Fraction:
-    """Return a number of pictures a second as a ratio, which the kernel and FFmpeg take, its denominator up to 1001."""
+    """Return a number of pictures a second as a ratio for the kernel and FFmpeg, its denominator up to 1001."""
     return Fraction(fps).limit_denominator(1001)
 
 

@@ -1,13 +1,14 @@
-"""A TCP connection on the loop: reads are handed on, writes are queued within a budget, closing is posted.
+"""A TCP connection on the loop: bytes read go to a delegate, writes are queued within a budget, closing is posted.
 
-It knows nothing of RTSP or HTTP; services give it a delegate and bytes. The write side has two ways in:
+It knows nothing of RTSP or HTTP; services give it a delegate and bytes. The write side has two entries:
 
 - `send` for replies: they wait only for the frame that is partly on the wire, never for the backlog behind it;
-- `send_frame` for media, `send_frame_to_all` for many readers of the same: one `send()` when nothing waits, else the
-  image itself is queued, without a copy.
+- `send_frame` for media, `send_frame_to_all` for the same media to many readers: one `send()` when nothing waits, else
+  the image itself is queued, without a copy.
 
-`write_queue` is what waits. It counts against the sum of the viewers' limits, together with what the kernel still holds
-(SIOCOUTQ): past it the reader is dead. `end` is the table of a connection's end.
+`write_queue` holds the bytes that wait. The backlog (these bytes and the kernel's unacknowledged ones, SIOCOUTQ) is
+limited by the sum of the viewers' write budgets; above it the connection ends, unless `on_overflow` drops frames. `end`
+is the table of a connection's end.
 """
 
 import socket
@@ -25,17 +26,17 @@ from edge_streamer.runtime.tcp.info import TcpInfo, held_bytes, read_tcp_info
 from edge_streamer.runtime.tcp.write_queue import DrainClock, WriteQueue
 
 READ_BYTES: Final = 4096
-"""One read per turn and connection: what a flood of one peer can cost the others in a turn. The dearest bytes to parse
-are empty `$` frames and pipelined OPTIONS: this many of them take about 10 ms."""
+"""One read per turn and connection limits the time that one peer's flood costs the others in a turn. The most expensive
+bytes to parse are empty `$` frames and pipelined OPTIONS: this many of them take about 10 ms."""
 FLUSH_LIMIT_S: Final = 8.0
-"""How long the last reply may take to leave: as long as a live reader may stall."""
+"""How long the last replies may wait to be sent: as long as a live reader may stall."""
 LINGER_S: Final = 1.0
-"""How long a connection that has said its last word waits for the peer to hang up first (a close with unread bytes
-would reset the connection and could take the reply with it)."""
+"""How long a connection waits, after its last reply and a half-close, for the peer to close first (a close with unread
+bytes would reset the connection, and the reply could be lost)."""
 DEAD_AFTER_S: Final = 8.0
 WOULD_BLOCK: Final = (BlockingIOError, InterruptedError)
-"""The socket takes or has nothing now; any other OSError is the connection's end. A TLS socket says the same with
-`ssl.SSLWantWriteError`, which is an OSError and no BlockingIOError: it belongs here before one is wrapped."""
+"""The socket takes no bytes, or has none, now; any other OSError is the connection's end. A TLS socket reports the same
+by `ssl.SSLWantWriteError`, which is an OSError but not a BlockingIOError: add it here before TLS is added."""
 
 _connection_ids = count(1)
 _GIVEN_UP: Final = {CloseReason.STALLED, CloseReason.BACKLOG}
@@ -44,20 +45,20 @@ _RESET: Final = pack("ii", 1, 0)
 
 
 class ConnectionDelegate(Protocol):
-    """Who a connection belongs to."""
+    """The protocol object that a connection belongs to."""
 
     def on_data(self, data: bytes) -> None:
-        """Take bytes of the peer."""
+        """Handle bytes from the peer."""
 
     def on_sent_all(self) -> None:
-        """Nothing waits any more; called after a backlog has drained."""
+        """Called when a backlog has drained: no bytes wait any more."""
 
     def on_closed(self, reason: CloseReason) -> None:
-        """Let go: the connection is over and its descriptor closed. Called exactly once."""
+        """Release the connection: it is over and its descriptor is closed. Called exactly once."""
 
 
 class TcpConnection:
-    """One accepted connection; `connection_id` is never reused. `queue` is what waits and how much may wait."""
+    """One accepted connection; `connection_id` is never reused. `queue` holds the bytes that wait, and their limit."""
 
     __slots__ = (
         "_at_end",
@@ -94,18 +95,18 @@ class TcpConnection:
         self.peer_address: Any = undressed(accepted.getpeername())
         self.local_address: Any = undressed(accepted.getsockname())
         self.sent_bytes = 0
-        self.on_overflow: Callable[[], None] | None = None  # None: it ends
-        self.on_over: Callable[[], None] | None = None  # told last of all, whoever has the connection then
+        self.on_overflow: Callable[[], None] | None = None  # None: an overflow ends the connection
+        self.on_over: Callable[[], None] | None = None  # called last, after the delegate of that time
         self._dead_after_s = dead_after_s
         self._dead_peer = DeadPeerClock(accepted, dead_after_s, loop.now())
         self._drain = DrainClock()
         self._loop = loop
         self._socket = accepted
         self.queue = WriteQueue()
-        self._idle_socket: socket.socket | None = accepted  # while a frame may go straight to it: open, nothing waits
+        self._idle_socket: socket.socket | None = accepted  # set while it is open and nothing waits
         self._state = EndState.OPEN
         self._close_reason: CloseReason | None = None
-        self._at_end: tuple[TcpInfo, int] | None = None  # what was true then, and the bytes that the kernel held
+        self._at_end: tuple[TcpInfo, int] | None = None  # the last info, and the bytes in the kernel
         self._timer: Timer | None = None
         self._delegate: ConnectionDelegate = delegate_for(self)
         self._registration: Registration = loop.register(accepted, self)
@@ -117,19 +118,19 @@ class TcpConnection:
 
     @property
     def is_open(self) -> bool:
-        """False as soon as the end is decided: nothing is sent or read any more."""
+        """False as soon as the end is decided: nothing more is accepted for sending, and read bytes are dropped."""
         return self._state is EndState.OPEN
 
     def hand_over(self, delegate: ConnectionDelegate) -> None:
-        """Belong to `delegate` from now on: the peer speaks another protocol. The delegate before is not called again,
-        not even at the end. Not for a connection that is closed."""
+        """Belong to `delegate` from now on, since the protocol changes (an upgrade). The earlier delegate is not called
+        again, not even at the end. Not for a closed connection."""
         assert self._state is not EndState.CLOSED, "its delegate has been told of the end"
         self._delegate = delegate
 
     # --- reading
 
     def on_readable(self) -> None:
-        """Read once (the loop is level-triggered) and hand it on."""
+        """Read once (the loop is level-triggered) and pass the bytes to the delegate."""
         try:
             data = self._socket.recv(READ_BYTES)
         except WOULD_BLOCK:
@@ -139,7 +140,7 @@ class TcpConnection:
             return
         if not data:
             self._finish(CloseReason.PEER_CLOSED)
-        elif self.is_open:  # one that is finishing reads on, so that its last words are not cut off by a reset
+        elif self.is_open:  # after FINISH bytes are still read, and dropped: left unread, they cause a reset
             self._delegate.on_data(data)
 
     # --- writing
@@ -160,7 +161,7 @@ class TcpConnection:
             raise error
 
     def _queue_frame(self, image: bytes, sent_bytes: int) -> None:
-        """Keep what could not be sent at once: the rest of an image, or one behind others that wait."""
+        """Queue the rest of an image that was sent in part, or a whole image behind others that wait."""
         if not self.is_open:
             return
         now = self._loop.now()
@@ -179,7 +180,7 @@ class TcpConnection:
         self._registration.want_write(True)
 
     def _overflow(self) -> None:
-        """The reader owes more than its budget: it ends, unless a wire knows better."""
+        """The backlog exceeds the limit: call `on_overflow`, or end the connection."""
         if self.on_overflow is not None:
             self.on_overflow()
         else:
@@ -209,26 +210,27 @@ class TcpConnection:
 
     @property
     def backlog_bytes(self) -> int:
-        """Bytes that the peer has not acknowledged: those that wait here and those in the kernel."""
+        """Bytes that the peer has not acknowledged: those in the queue and those in the kernel."""
         return self.queue.waiting_bytes + self._kernel_bytes()
 
     def _kernel_bytes(self) -> int:
         return self._at_end[1] if self._at_end is not None else held_bytes(self._socket)
 
     def info(self) -> TcpInfo:
-        """Ask the kernel about the path to the peer; after the end, what was true then."""
+        """Return the kernel's view of the path to the peer; after the end, the view at the end."""
         return self._at_end[0] if self._at_end is not None else read_tcp_info(self._socket)
 
     def drop_frames(self) -> int:
-        """Forget the frames that wait whole and return how many; one that is partly on the wire is finished, and has
-        its time anew."""
+        """Drop the frames that wait whole and return their number; a frame that is partly on the wire is finished, and
+        its age starts again at 0."""
         return self.queue.drop_frames(self._loop.now())
 
     def look_for_death(self, now: float, *, is_sending: bool) -> None:
-        """End a peer that is dead without a sign; call it a few times a second. `is_sending`: media flows to it.
+        """End the connection to a peer that has died silently; call it a few times a second. `is_sending`: media flows
+        to the peer.
 
-        Seconds are counted beside the bytes, since a static scene sends a tenth of its nominal rate: what waits for
-        longer than `dead_after_s` is over the budget, and where nothing of it moved meanwhile, the reader is dead.
+        Age counts beside bytes, since a static scene has a tenth of its nominal rate: bytes that wait for longer than
+        `dead_after_s` are an overflow, and if none of them moved in the second half of that time, the reader is dead.
         """
         if self._state is EndState.CLOSED:
             return
@@ -237,38 +239,38 @@ class TcpConnection:
         if self._dead_peer.look(now, is_sending=is_sending):
             self.close(CloseReason.STALLED)
         elif self.queue.oldest_age_s(now) > self._dead_after_s:
-            if self._drain.still_s(now) > self._dead_after_s / 2:  # the slowest that is alive acknowledges more often
+            if self._drain.still_s(now) > self._dead_after_s / 2:  # even the slowest live peer acknowledges more often
                 self.close(CloseReason.STALLED)
             else:
                 self._overflow()
 
     def set_send_buffer(self, size_bytes: int) -> None:
-        """Bound what the kernel holds: auto-tuned, it alone can hold 16 s of a 2 Mbit/s stream."""
+        """Limit the kernel's send buffer: auto-tuned, it can hold 16 s of a 2 Mbit/s stream."""
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size_bytes)
 
     # --- ending
 
     def close(self, reason: CloseReason) -> None:
-        """End the connection in the next turn, whatever still waits. The first reason counts."""
+        """End the connection in the next turn, without sending the bytes that still wait. The first reason counts."""
         self._close_reason = self._close_reason or reason
         if self._move(EndEvent.CLOSE):
             self._loop.post(self._finish, self)
 
     def close_when_sent(self, reason: CloseReason) -> None:
-        """Send replies that wait (for `FLUSH_LIMIT_S` at most), tell the peer that no more comes, and end when it hangs
-        up or after `LINGER_S`."""
+        """Send the replies that wait (for `FLUSH_LIMIT_S` at most), half-close, and end when the peer closes or after
+        `LINGER_S`."""
         if self._move(EndEvent.FINISH):
             self._close_reason = reason
             self._end_within(FLUSH_LIMIT_S)
-            self.queue.clear_frames()  # the last word is a reply; media behind it would only delay the end
+            self.queue.clear_frames()  # only replies are still sent; media would delay the end
             if self.queue.is_empty and self._move(EndEvent.DRAINED):
                 self._shut_down_writing()
 
     def _move(self, event: EndEvent) -> bool:
-        """Follow the table; return whether the state is another one now."""
+        """Follow the table; return whether the state has changed."""
         before, self._state = self._state, after(self._state, event)
         if not self.is_open:
-            self._idle_socket = None  # no frame goes out any more
+            self._idle_socket = None  # no frame is sent any more
         return self._state is not before
 
     def on_fault(self, error: Exception) -> None:
@@ -280,7 +282,7 @@ class TcpConnection:
         self._end_within(LINGER_S)
         try:
             self._socket.shutdown(socket.SHUT_WR)
-        except OSError as error:  # the peer was faster
+        except OSError as error:  # the peer reset the connection first
             self.close(reason_of(error))
 
     def _end_within(self, delay_s: float) -> None:
@@ -289,7 +291,7 @@ class TcpConnection:
         self._timer = self._loop.call_later(delay_s, self._finish, self)
 
     def _finish(self, reason: CloseReason = CloseReason.LOCAL) -> None:
-        """End now; `reason` counts if nobody has named one before."""
+        """End now; `reason` counts if no earlier reason was given."""
         if not self._move(EndEvent.OVER):
             return
         self._at_end = self.info(), self._kernel_bytes()
@@ -304,7 +306,7 @@ class TcpConnection:
             self._delegate.on_closed(self._close_reason)
         finally:
             self.queue.clear()
-            del self._delegate  # whoever holds us would wait for the collector with us
+            del self._delegate  # a cycle with the delegate would wait for the garbage collector
             on_over, self.on_over, self.on_overflow = self.on_over, None, None
             if on_over is not None:
                 on_over()
@@ -314,15 +316,16 @@ DelegateFactory = Callable[[TcpConnection], ConnectionDelegate]
 
 
 def send_frame_to_all(connections: Iterable[TcpConnection], image: bytes) -> list[tuple[TcpConnection, Exception]]:
-    """Send media to many: one `send()` a connection, and no other call while nothing waits, since after each the
-    processor finds its caches taken by the kernel. Return whose handling raised, and what: it ends nobody else's.
+    """Send media to many connections: one `send()` for each, and no other call while nothing waits, since each `send()`
+    displaces the processor's caches. Return the connections whose handling raised, with the exceptions: a fault of one
+    connection does not affect the others.
     """
     size_bytes = len(image)
     faults: list[tuple[TcpConnection, Exception]] = []
     for connection in connections:
         try:
             idle_socket = connection._idle_socket
-            if idle_socket is None:  # something waits, or it is ending
+            if idle_socket is None:  # bytes wait, or the connection ends
                 connection._queue_frame(image, 0)
                 continue
             try:
@@ -334,6 +337,6 @@ def send_frame_to_all(connections: Iterable[TcpConnection], image: bytes) -> lis
                 connection._queue_frame(image, sent_bytes)
         except OSError as error:
             connection.close(reason_of(error))
-        except Exception as error:  # noqa: BLE001 - the boundary between readers: one must not end the others
+        except Exception as error:  # noqa: BLE001 - the boundary between readers: a fault must stay with one
             faults.append((connection, error))
     return faults

@@ -6,7 +6,7 @@ Three clocks, all of `dead_after_s`:
 - Nothing to send (a paused session, the control connection of a UDP session): keep-alive probes every second, and a
   check here of when the last acknowledgement came. The kernel could end these connections too, but only together with a
   probe, up to a second early or late; its time-out is the longer one.
-- A peer that acknowledges and never drains (a zero window) is the write queue's business: `TcpConnection`.
+- A peer that acknowledges and never drains (a zero window) is found by its write queue: `connection`.
 
 A stall is not a death. By default TCP retransmits 0.2, 0.6, 1.4, 3.0, 6.2 and 12.6 s after the first loss: after a link
 was dead for 6.5 s, it sends nothing before 12.6 s, and the user time-out would end a reader that is back. Linux 6.15

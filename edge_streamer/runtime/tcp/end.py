@@ -1,19 +1,17 @@
 """The end of a TCP connection: one table of states, which `connection` follows.
 
     OPEN          Bytes go both ways.
-    FINISHING     The last reply is on its way out, within `FLUSH_LIMIT_S`. Nothing else is sent, frames that waited are
-                  dropped, and what the peer still says is read and thrown away: unread bytes would turn the close into
-                  a reset, which could take the reply with it.
-    LINGERING     The reply has left, and the peer was told that no more comes (a half-close). It has `LINGER_S` to hang
-                  up first.
-    CLOSE_POSTED  The end is decided and comes with the next turn, when no frame of the call stack can hold the
-                  connection any more. What still waits is not sent.
-    CLOSED        The descriptor is closed and the delegate was told.
+    FINISHING     The last replies are being sent, within `FLUSH_LIMIT_S`. Nothing else is sent, waiting frames are
+                  dropped, and bytes of the peer are read and dropped: unread bytes would turn the close into a reset,
+                  and the reply could be lost.
+    LINGERING     The replies are sent, and so is a half-close. The peer has `LINGER_S` to close first.
+    CLOSE_POSTED  The end is decided and follows in the next turn, after the current call stack has unwound. Bytes that
+                  still wait are not sent.
+    CLOSED        The descriptor is closed and the delegate has been called.
 
-CLOSE is the order of whoever finds the connection dead, however deep in a stack; OVER comes from the top of a stack:
-the posted end, a time limit, or a read that says that the peer has hung up. The first reason that was given counts.
-Where the table has no row nothing changes: a second CLOSE, for one. docs/states.md is drawn from it, and a test
-compares the two.
+CLOSE may come from any depth of a call stack; OVER comes from the top of a stack: the posted end, a time limit, or a
+read that finds the connection closed or broken. The first reason that was given counts. Where the table has no row, the
+state stays, as for a second CLOSE. docs/states.md is drawn from the table, and a test compares the two.
 """
 
 from enum import StrEnum
@@ -21,7 +19,7 @@ from typing import Final
 
 
 class EndState(StrEnum):
-    """How far a connection is on its way to the end."""
+    """The states of a connection, from open to closed."""
 
     OPEN = "open"
     FINISHING = "finishing"
@@ -36,9 +34,9 @@ class EndEvent(StrEnum):
     FINISH = "finish"
     """Close when the replies that wait have left."""
     DRAINED = "drained"
-    """Nothing waits any more."""
+    """No bytes wait any more."""
     CLOSE = "close"
-    """Close, whatever waits."""
+    """Close in the next turn, whatever waits."""
     OVER = "over"
     """Close now."""
 

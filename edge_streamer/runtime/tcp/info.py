@@ -41,7 +41,7 @@ class TcpInfo(msgspec.Struct, frozen=True, gc=False):
 
 
 def read_tcp_info(connected: socket.socket) -> TcpInfo:
-    """Query the kernel. OSError where the socket is not TCP's."""
+    """Query the kernel. OSError when the socket is not a TCP socket."""
     return parse_tcp_info(read_raw(connected), held_bytes(connected))
 
 
@@ -52,18 +52,18 @@ def held_bytes(connected: socket.socket) -> int:
 
 
 def read_raw(connected: socket.socket) -> bytes:
-    """Return the struct as far as this kernel fills it, and as far as anything is read of it."""
+    """Return the struct up to the last field that is read here, as far as this kernel fills it."""
     return connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _PATH.size)
 
 
 def parse_tcp_info(raw: bytes, held_bytes: int) -> TcpInfo:
-    """Return what `raw`, a struct of any length, says of a connection of which the kernel holds so many bytes."""
+    """Return the values in `raw`, a struct of any length, for a connection of which the kernel holds `held_bytes`."""
     path = _PATH.unpack_from(raw.ljust(_PATH.size, b"\0"))
     round_trip_us, retransmits, not_sent_bytes, delivered_per_s = path
     return TcpInfo(
         round_trip_s=round_trip_us / 1e6 if round_trip_us else None,
         retransmits=retransmits,
-        # never negative: the two numbers are of two instants
+        # never negative, though the two numbers are read at two instants
         unacknowledged_bytes=max(0, held_bytes - not_sent_bytes) if len(raw) >= _NOT_SENT_ENDS else None,
         delivery_bps=delivered_per_s * 8.0 if delivered_per_s else None,
     )

@@ -1,8 +1,8 @@
-"""The accept loop: several listen addresses, one gate that caps connections in total and per address.
+"""The accept loop: several listen addresses, one gate that limits connections in total and per address.
 
-It drains the backlog a bounded batch a turn, and survives a full descriptor table: a spare descriptor is given up to
-accept and drop one peer at a time (who then knows at once), and accepting pauses. Without it a level-triggered loop
-would spin on a listener that it can never empty.
+A listener accepts a bounded batch a turn, and survives a full descriptor table: it closes a spare descriptor to accept
+and drop one peer (which so learns of it at once), and then pauses. Without that a level-triggered loop would spin on a
+listener that it cannot drain.
 """
 
 import errno
@@ -26,9 +26,9 @@ _EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class ConnectionGate:
-    """How many connections may be open at once, in total and per address, over all listeners of a service.
+    """Limits the open connections, in total and per address, over all listeners of a service.
 
-    What an address is, says `network_key`: all of an IPv6 /64 is one.
+    `network_key` decides what counts as one address: an IPv6 /64 does.
     """
 
     def __init__(self, *, total: int, per_address: int) -> None:
@@ -44,7 +44,7 @@ class ConnectionGate:
         return self._open.total()
 
     def enter(self, host: str) -> bool:
-        """Count a connection of `host` in; False, counted as refused, when a limit is reached."""
+        """Add a connection of `host`; False, and counted as refused, when a limit is reached."""
         key = network_key(host)
         if self.open >= self.total:
             self.refused["total"] += 1
@@ -57,7 +57,7 @@ class ConnectionGate:
         return False
 
     def leave(self, host: str) -> None:
-        """Count a connection of `host` out."""
+        """Remove a connection of `host`."""
         key = network_key(host)
         self._open[key] -= 1
         if not self._open[key]:
@@ -67,8 +67,8 @@ class ConnectionGate:
 class TcpListener:
     """One listen address. `on_accepted` gets a socket whose peer has passed the gate.
 
-    `listening` does not block and is the listener's to close: made by `open_listening_socket`, or one that somebody
-    else listened on before us (`device.systemd`) and whose waiting peers are served like all others.
+    `listening` is non-blocking and belongs to the listener: it comes from `open_listening_socket`, or from systemd
+    (`device.systemd`), which may have listened before the start; peers that wait already are accepted like all others.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class TcpListener:
         return self._socket.getsockname()
 
     def on_readable(self) -> None:
-        """Accept what waits, at most `ACCEPTS_A_TURN` of it."""
+        """Accept the peers that wait, at most `ACCEPTS_A_TURN`."""
         for _ in range(ACCEPTS_A_TURN):
             try:
                 accepted, peer_address = self._socket.accept()
@@ -98,7 +98,7 @@ class TcpListener:
                 if error.errno in _EXHAUSTED:
                     self._give_up_one(error)
                     return
-                continue  # ECONNABORTED and its kin: that peer is gone, the next one is not
+                continue  # ECONNABORTED and the like: this peer is gone, the next may be there
             self._admit(accepted, host_of(peer_address))
 
     def _admit(self, accepted: socket.socket, host: str) -> None:
@@ -126,7 +126,7 @@ class TcpListener:
         try:
             self._socket.accept()[0].close()
         except OSError:
-            pass  # whoever took the spare's place will give it back some day
+            pass  # the peer is gone, or another thread took the descriptor
         self._registration.want_read(False)
         self._pause = self._loop.call_later(PAUSE_S, self._resume, self)
 
@@ -139,7 +139,7 @@ class TcpListener:
         """Never called: a listener registers for reading only."""
 
     def on_fault(self, error: Exception) -> None:
-        """Go on accepting: the fault is logged and counted, and a closed listener would serve nobody."""
+        """Called after a callback raised: the loop has logged and counted it, and the listener continues."""
 
     def close(self) -> None:
         """Stop listening."""
@@ -160,7 +160,8 @@ def _spare_descriptor() -> int | None:
 
 
 def open_listening_socket(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on a literal address, port 0 for any free one; OSError when it cannot be had."""
+    """Return a socket that listens on a literal address, port 0 for any free one; OSError when the address is in use
+    or not available."""
     listening = socket.socket(family_of(host), socket.SOCK_STREAM)
     try:
         listening.setblocking(False)

@@ -1,7 +1,7 @@
 """The listeners of one service, the gate that they share, and the registry of the connections that they accepted.
 
-It knows no protocol: the service gives a function that makes the delegate of a new connection. A connection counts in
-the gate, and is closed with the service, until its end, whichever delegate it has then.
+It knows no protocol: the service gives a function that makes the delegate of a new connection. Until its end, a
+connection counts in the gate and is closed with the service, also after it was handed over to another delegate.
 """
 
 import socket
@@ -19,14 +19,14 @@ class ServedConnection(ConnectionDelegate, Protocol):
     """The delegate of an accepted connection."""
 
     def close(self, reason: CloseReason) -> None:
-        """Hang up; `on_closed` follows in a later turn."""
+        """Close the connection; `on_closed` follows in a later turn."""
 
 
 _D = TypeVar("_D", bound=ServedConnection)
 
 
 class ListenerGroup(Generic[_D]):
-    """Accepts connections on any number of addresses, as many as `gate` lets pass.
+    """Accepts connections on any number of addresses, within the limits of `gate`.
 
     `new_delegate` is called once for each accepted connection; an OSError out of it drops the connection.
     """
@@ -46,7 +46,7 @@ class ListenerGroup(Generic[_D]):
         self._delegates: dict[TcpConnection, _D] = {}
 
     def listen(self, host: str, port: int) -> tuple[str, int]:
-        """Listen on one more address; return it with its real port. OSError when it cannot be had."""
+        """Listen on one more address; return it with its real port. OSError when it is in use or not available."""
         return self.serve_on(open_listening_socket(host, port))
 
     def serve_on(self, listening: socket.socket) -> tuple[str, int]:
@@ -86,6 +86,6 @@ class ListenerGroup(Generic[_D]):
         self._listeners.clear()
 
     def close_connections(self, reason: CloseReason) -> None:
-        """Hang up on every connection that is open."""
+        """Close every open connection."""
         for delegate in self.delegates:
             delegate.close(reason)

@@ -1,13 +1,15 @@
-"""What waits to be written to one peer: replies, frames, and the chunk of which a part is on the wire already.
+"""The bytes that wait to be written to one peer: replies, frames, and the chunk that is partly on the wire.
 
-It has no socket and no clock: `next_chunk` says what is to be sent, `sent` how much of it was taken, and times come
-as `now`. So it serves any byte stream that must not be cut inside a frame: a TCP connection, TLS, a tunnel.
+It has no socket and no clock: `next_chunk` returns the bytes to send, `sent` is told how many of them were taken, and
+times are passed as `now`. So it serves any byte stream that must not be cut inside a frame: a TCP connection, TLS, a
+tunnel.
 
-- A reply waits for the unfinished chunk alone and overtakes the frames behind it.
+- A reply waits for the unfinished chunk only, and overtakes the frames behind it.
 - Frames are queued by reference: they belong to their stream and are shared by all readers. Only the unfinished chunk
   is a memoryview.
 
-The queue has no limit of its own; `limit_bytes` adds up what its owner's viewers may owe, and the owner ends the peer.
+The queue enforces no limit: `limit_bytes` is the sum of the viewers' write budgets, and the queue's owner acts when the
+backlog exceeds it.
 """
 
 from collections import deque
@@ -15,18 +17,18 @@ from collections.abc import Callable
 from typing import Final
 
 DEFAULT_WRITE_LIMIT_BYTES: Final = 1 << 20
-"""Without a viewer only replies wait."""
+"""Limit of a connection without a viewer, on which only replies wait."""
 
 
 class WriteQueue:
-    """Bytes that wait, in the order in which they leave. While nothing is unfinished nothing else waits either, except
-    inside a call of the owner's that is about to send it."""
+    """Bytes that wait, in sending order. Without an unfinished chunk nothing else waits either, except inside a call of
+    the owner that is about to send."""
 
     __slots__ = ("_frames", "_frames_bytes", "_limits", "_replies", "_unfinished", "_unfinished_since")
 
     def __init__(self) -> None:
         self._replies: deque[bytes] = deque()
-        self._frames: deque[tuple[bytes, float]] = deque()  # with the time since which each waits
+        self._frames: deque[tuple[bytes, float]] = deque()  # each with the time since which it waits
         self._frames_bytes = 0
         self._unfinished: memoryview | None = None  # the rest of the chunk that is partly on the wire
         self._unfinished_since = 0.0
@@ -35,23 +37,23 @@ class WriteQueue:
     # --- in
 
     def add_reply(self, data: bytes) -> None:
-        """Send `data` after the unfinished chunk and the replies before it."""
+        """Queue `data` behind the unfinished chunk and earlier replies."""
         self._replies.append(data)
 
     def add_frame(self, image: bytes, now: float) -> None:
-        """Send `image`, which is shared and not copied, after all that waits."""
+        """Queue `image`, which is shared and not copied, behind everything that waits."""
         self._frames.append((image, now))
         self._frames_bytes += len(image)
 
     def add_rest(self, rest: memoryview, now: float) -> None:
-        """Keep what was not taken of a chunk that was sent past the queue, while nothing waited."""
+        """Queue the rest of a chunk of which the owner sent a part directly, while nothing waited."""
         self._unfinished = rest
         self._unfinished_since = now
 
     # --- out
 
     def next_chunk(self, now: float) -> memoryview | None:
-        """Return what is to be sent next; None when nothing waits. `sent` comes after it."""
+        """Return the bytes to send next; None when nothing waits. The owner then calls `sent`."""
         if self._unfinished is None:
             if self._replies:
                 self._unfinished = memoryview(self._replies.popleft())
@@ -63,24 +65,25 @@ class WriteQueue:
         return self._unfinished
 
     def sent(self, count_bytes: int) -> None:
-        """So many bytes of the chunk were taken."""
+        """Remove the bytes of the chunk that the socket took."""
         assert self._unfinished is not None
         self._unfinished = self._unfinished[count_bytes:] if count_bytes < len(self._unfinished) else None
 
     def drop_frames(self, now: float) -> int:
-        """Forget the frames that wait whole and return how many; the unfinished chunk has its time anew."""
+        """Drop the frames that wait whole and return their number; the age of the unfinished chunk starts again at
+        0."""
         dropped = len(self._frames)
         self.clear_frames()
         self._unfinished_since = now
         return dropped
 
     def clear_frames(self) -> None:
-        """Forget the frames that wait whole."""
+        """Drop the frames that wait whole."""
         self._frames.clear()
         self._frames_bytes = 0
 
     def clear(self) -> None:
-        """Forget all."""
+        """Drop everything."""
         self._unfinished = None
         self._replies.clear()
         self.clear_frames()
@@ -99,7 +102,7 @@ class WriteQueue:
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes that wait."""
+        """Number of bytes that wait."""
         unfinished = len(self._unfinished) if self._unfinished is not None else 0
         return unfinished + self._frames_bytes + sum(map(len, self._replies))
 
@@ -107,25 +110,25 @@ class WriteQueue:
         """Return the age of the oldest byte that waits; 0 when none does."""
         if self._unfinished is None:
             return 0.0
-        if self._frames:  # a reply that overtook them is younger
+        if self._frames:  # the unfinished chunk may be a younger reply that overtook them
             return now - min(self._unfinished_since, self._frames[0][1])
         return now - self._unfinished_since
 
     # --- what may wait
 
     def add_limit(self, limit_bytes: Callable[[], int]) -> None:
-        """Let as many bytes more wait as `limit_bytes` returns at the time: what one viewer may owe."""
+        """Add one viewer's write budget to the limit; `limit_bytes` is called whenever the limit is read."""
         self._limits.append(limit_bytes)
 
     def remove_limit(self, limit_bytes: Callable[[], int]) -> None:
-        """Take an added limit back: a viewer has left. What waits for the last one is dropped with it."""
+        """Remove the write budget of a viewer that has left. With the last viewer, the waiting frames are dropped."""
         self._limits.remove(limit_bytes)
         if not self._limits:
             self.clear_frames()
 
     @property
     def has_one_limit(self) -> bool:
-        """Whether all frames that wait are one viewer's."""
+        """Whether all waiting frames belong to one viewer."""
         return len(self._limits) == 1
 
     @property
@@ -135,8 +138,8 @@ class WriteQueue:
 
 
 class DrainClock:
-    """Since when nothing of what waits has moved. Progress is what the peer acknowledged: the kernel takes more only
-    when a third of its buffer is free."""
+    """Measures for how long a backlog has not moved. Progress is measured by the peer's acknowledgements, since the
+    kernel takes more bytes only when a third of its buffer is free."""
 
     __slots__ = ("_acked_bytes", "_progress_at")
 
@@ -145,15 +148,15 @@ class DrainClock:
         self._progress_at = 0.0
 
     def begin(self, now: float) -> None:
-        """Something waits from now on."""
+        """Start: bytes wait from `now` on."""
         self._progress_at = now
 
     def note(self, acked_bytes: int, now: float) -> None:
-        """So many bytes have been acknowledged in all."""
+        """Take the total of acknowledged bytes at `now`."""
         if acked_bytes != self._acked_bytes:
             self._acked_bytes = acked_bytes
             self._progress_at = now
 
     def still_s(self, now: float) -> float:
-        """Return for how long nothing has moved."""
+        """Return the seconds since the last progress."""
         return now - self._progress_at

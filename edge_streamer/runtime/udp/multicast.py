@@ -1,11 +1,12 @@
-"""A multicast group as its one sender sees it: a socket for RTP and one for RTCP, whoever listens.
+"""The sender's side of a multicast group: a socket for RTP and a socket for RTCP.
 
 Any-source multicast (RFC 1112, RFC 2710): viewers join the group themselves and report to it (RFC 3550 section 6.2), so
-the RTCP socket joins it too. Nothing here knows how many they are. Bound to the group's own address, that socket hears
-what was sent to the group and nothing that was sent to this machine; its own packets come back and are the owner's to
-know by their SSRC. Ports are shared (SO_REUSEADDR) with viewers on this machine.
+the RTCP socket joins it too. This module does not know how many viewers there are. The RTCP socket is bound to the
+group's address: it receives packets to the group, not those to this machine. Its own packets come back, and the owner
+recognizes them by their SSRC. Ports are shared (SO_REUSEADDR) with viewers on this machine.
 
-Opened and closed by `services.rtsp.transports.multicast`. `pair` is the same for one viewer; both send with `runs`.
+Opened and closed by `services.rtsp.transports.multicast`. `pair` is the counterpart for one viewer; both send with
+`runs`.
 """
 
 import logging
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class GroupAddress:
-    """Where a stream is sent: a literal multicast address, an even port for RTP and the next one for RTCP.
+    """The destination of a stream: a literal multicast address, an even port for RTP and the next one for RTCP.
 
     `interface` is a network device (`eth0`); empty leaves the choice to the routing table.
     """
@@ -42,8 +43,8 @@ class GroupAddress:
 
 
 class MulticastGroup:
-    """The two sockets of one stream's group; `sender` counts the RTP packets that left. OSError when this machine has
-    no route to the group or no such device."""
+    """The two sockets of one stream's group; `sender` counts the RTP packets sent. OSError when this machine has no
+    route to the group or no such device."""
 
     def __init__(self, address: GroupAddress) -> None:
         self.address = address
@@ -61,8 +62,8 @@ class MulticastGroup:
         self.send_runs = self.sender.send_runs  # bound once: no call in between, per frame
 
     def start(self, loop: Loop, on_rtcp: Callable[[bytes, str], None], on_failed: Callable[[], None]) -> None:
-        """Read what is reported to the group, our own reports among it: `on_rtcp` is given a packet and its sender's
-        host. `on_failed` is called when that raised."""
+        """Read the reports to the group, which include this server's: `on_rtcp` is given a packet and its sender's
+        host. `on_failed` is called when `on_rtcp` raised."""
 
         def fail() -> None:
             self._stop_reading()
@@ -71,7 +72,7 @@ class MulticastGroup:
         self._registration = loop.register(self._rtcp, _ReportReader(self._rtcp, on_rtcp, fail))
 
     def send_rtcp(self, packet: bytes) -> None:
-        """Send a compound RTCP packet to everybody."""
+        """Send a compound RTCP packet to the group."""
         try:
             self._rtcp.sendto(packet, self._rtcp_target)
         except BlockingIOError:
@@ -80,7 +81,7 @@ class MulticastGroup:
             self._warn(error)
 
     def _warn(self, error: OSError) -> None:
-        """No link or no route for now: packets are lost, but nobody is gone for certain."""
+        """Log the first failure: without a link or a route packets are lost, but the viewers may still be there."""
         if not self._has_warned:
             self._has_warned = True
             log.warning("multicast to %s failed: %s (said once for this group)", self.address.host, error)
@@ -98,7 +99,7 @@ class MulticastGroup:
 
 
 class _ReportReader:
-    """Hands on what the group's RTCP socket receives."""
+    """Passes the datagrams of the group's RTCP socket on."""
 
     def __init__(self, rtcp: socket.socket, take: Callable[[bytes, str], None], on_failed: Callable[[], None]) -> None:
         self._rtcp = rtcp
@@ -106,18 +107,18 @@ class _ReportReader:
         self._on_failed = on_failed
 
     def on_readable(self) -> None:
-        """Hand on one datagram."""
+        """Read one datagram and pass it on."""
         try:
             packet, source = self._rtcp.recvfrom(MAX_DATAGRAM_BYTES)
         except OSError:
-            return  # taken back by the kernel (a wrong checksum), or an interface that went away
+            return  # the kernel dropped it (a wrong checksum), or the interface went away
         self._take(packet, host_of(source))
 
     def on_writable(self) -> None:
         raise AssertionError("the reader never asks to write")
 
     def on_fault(self, error: Exception) -> None:
-        """End reading: `take` raised (the loop has logged it)."""
+        """Stop reading: `take` raised (the loop has logged it)."""
         del error
         self._on_failed()
 
@@ -148,7 +149,7 @@ def _sending_options(family: int, ttl: int, device: int) -> tuple[tuple[int, Any
     return (
         (socket.IP_MULTICAST_TTL, ttl),
         (socket.IP_MULTICAST_LOOP, 1),
-        (socket.IP_MULTICAST_IF, _ip_mreqn("0.0.0.0", device)),  # noqa: S104 - no address is asked for, nothing is bound
+        (socket.IP_MULTICAST_IF, _ip_mreqn("0.0.0.0", device)),  # noqa: S104 - "no address", not a bind
     )
 
 

@@ -1,6 +1,6 @@
 """UDP for one session: an RTP and an RTCP socket, connected to the client's ports.
 
-Connected sockets bring the peer's ICMP errors back on the next send, and take datagrams from the peer alone.
+Connected sockets report the peer's ICMP errors at the next send, and accept datagrams from the peer only.
 """
 
 import errno
@@ -17,13 +17,14 @@ log = logging.getLogger(__name__)
 
 ERROR_DETAIL_BYTES: Final = 512
 _IP_RECVERR: Final = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
-"""linux/in.h, linux/in6.h: have the kernel report unreachable hosts too, not only closed ports."""
+"""IP_RECVERR, IPV6_RECVERR (linux/in.h, linux/in6.h): the kernel reports unreachable hosts too, not only closed ports.
+"""
 UNREACHABLE_LIMIT_S: Final = 8.0
 UNREACHABLE_PAUSE_S: Final = 5.0
-"""The kernel says "no route" anew with every failed address resolution, about each three seconds; after a pause this
-long the host was there in between."""
+"""The kernel reports "no route" again after every failed address resolution, about every three seconds; a longer pause
+means that the host was reachable in between."""
 _UNREACHABLE: Final = {errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.EHOSTDOWN}
-"""What a stalled link looks like after some seconds, too: packets are lost, the session is not."""
+"""Errors that a stalled link causes, too, after some seconds: packets are lost, but the session continues."""
 
 
 class NoPortLeftError(OSError):
@@ -51,7 +52,7 @@ class UdpPortRange:
 
 
 class UdpPair:
-    """The two sockets of one UDP session; `sender` counts the RTP packets that left."""
+    """The two sockets of one UDP session; `sender` counts the RTP packets sent."""
 
     def __init__(
         self, ports: UdpPortRange, local_address: Any, peer_address: Any, client_ports: tuple[int, int]
@@ -75,8 +76,8 @@ class UdpPair:
     def start(
         self, loop: Loop, on_rtcp: Callable[[bytes], None], on_gone: Callable[[], None], on_failed: Callable[[], None]
     ) -> None:
-        """Read what the client sends; `on_gone` is called when the network says that nobody is there any more,
-        `on_failed` when `on_rtcp` has raised."""
+        """Read the client's datagrams; `on_gone` is called when the network reports that the client is gone,
+        `on_failed` when `on_rtcp` raised."""
         self._on_gone = on_gone
         self._now = loop.now
         self._registrations = (
@@ -86,7 +87,7 @@ class UdpPair:
 
     @property
     def server_ports(self) -> tuple[int, int]:
-        """Our RTP and RTCP ports."""
+        """The server's RTP and RTCP ports."""
         return self._rtp.getsockname()[1], self._rtcp.getsockname()[1]
 
     def send_rtcp(self, packet: bytes) -> None:
@@ -99,13 +100,14 @@ class UdpPair:
             self._fail_rtcp(error)
 
     def _fail_rtcp(self, error: OSError) -> None:
-        """A viewer may bind its RTP port alone: a closed RTCP port says nothing of that."""
+        """Handle an error of the RTCP socket: a closed RTCP port is ignored, since a viewer may bind its RTP port
+        only."""
         if error.errno != errno.ECONNREFUSED:
             self.fail(error)
 
     def fail(self, error: OSError) -> None:
-        """Tell the owner when `error` means that nobody is there: a port that is closed, or a host out of reach for so
-        long that it is no stall. What else is lost is lost; the session goes on."""
+        """Call `on_gone` when `error` means that the client is gone: its port is closed, or its host has been
+        unreachable for too long for a stall. After any other error the session continues, without the lost packets."""
         if error.errno == errno.ECONNREFUSED or (error.errno in _UNREACHABLE and self._is_out_of_reach()):
             self._on_gone()
         elif error.errno not in _UNREACHABLE and not self._has_warned:
@@ -130,7 +132,7 @@ class UdpPair:
 
 
 class _DatagramReader:
-    """Hands on what one of the pair's sockets receives."""
+    """Passes the datagrams of one of the pair's sockets on."""
 
     def __init__(
         self,
@@ -157,7 +159,7 @@ class _DatagramReader:
         self._take(datagram)
 
     def _forget_details(self) -> None:
-        """Empty the error queue, which keeps the descriptor ready; the error itself was read, here or by a send."""
+        """Empty the error queue, which keeps the descriptor ready; `recv` or a send has read the error itself."""
         try:
             while self._source.recvmsg(0, ERROR_DETAIL_BYTES, socket.MSG_ERRQUEUE):
                 pass
@@ -173,11 +175,11 @@ class _DatagramReader:
 
 
 def _ignore(datagram: bytes) -> None:
-    """Avigilon sends datagrams to the RTP port to open its firewall: they carry nothing for us."""
+    """Called for datagrams to the RTP port: Avigilon sends them to open its firewall; their content has no use."""
 
 
 def _ignore_end() -> None:
-    """Called when a send fails before `start` or after `close`: the session does not exist yet, or has ended."""
+    """Called when a send fails before `start` or after `close`: the session has not begun, or has ended."""
 
 
 def _bound_pair(local_address: Any, port: int) -> tuple[socket.socket, socket.socket] | None:

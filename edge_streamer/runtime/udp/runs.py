@@ -17,7 +17,7 @@ from edge_streamer.runtime.address import family_of
 log = logging.getLogger(__name__)
 
 SEND_BUFFER_BYTES: Final = 1 << 20
-"""A key frame leaves in one burst; what the buffer does not take is lost."""
+"""A key frame is sent in one burst; the part that exceeds the buffer is lost."""
 MAX_DATAGRAM_BYTES: Final = 65535
 _UDP_SEGMENT: Final = 103  # linux/udp.h; the value is a native uint16
 _NO_SEGMENTATION: Final = {errno.EIO, errno.EINVAL, errno.EMSGSIZE, errno.ENOPROTOOPT, errno.EOPNOTSUPP}
@@ -25,7 +25,7 @@ _BUFFER_FULL: Final = {errno.EAGAIN, errno.ENOBUFS}
 
 
 class DatagramRun(Protocol):
-    """Packets of `segment_bytes` each, one after the other in `image`; the last may be shorter."""
+    """Consecutive packets of `segment_bytes` each in `image`; the last may be shorter."""
 
     @property
     def image(self) -> bytes:
@@ -41,7 +41,8 @@ class DatagramRun(Protocol):
 
 
 class RunSender:
-    """Sends frames over one connected socket and counts what left; `on_error` is told why the rest of one did not."""
+    """Sends frames over one connected socket and counts the packets sent; `on_error` gets the error that stopped a
+    frame."""
 
     __slots__ = ("_on_error", "_rtp", "_segments", "sent_bytes", "sent_packets")
 
@@ -53,7 +54,7 @@ class RunSender:
         self._segments = True
 
     def send_runs(self, runs: Iterable[DatagramRun]) -> bool:
-        """Send a frame's runs; False when some of it found the send buffer full and is lost."""
+        """Send a frame's runs; False when a part of the frame is lost, to a full send buffer or to an error."""
         complete = True
         for run in runs:
             try:
@@ -93,7 +94,7 @@ class RunSender:
 
 
 def datagram_socket(host: str) -> socket.socket:
-    """Return a socket of the family of `host` that does not block and takes a key frame at once."""
+    """Return a non-blocking socket of the family of `host`, with a send buffer for a whole key frame."""
     made = socket.socket(family_of(host), socket.SOCK_DGRAM)
     made.setblocking(False)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)

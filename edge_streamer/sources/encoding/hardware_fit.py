@@ -1,7 +1,8 @@
-"""Whether the board's H.264 encoder can make what an output asks for, in words that say what would fit.
+"""Whether an output fits the limits of the board's H.264 encoder, with reasons that say what would fit.
 
-Arithmetic and words only. Its limits are the hardware profile's, from the source's request; a source without them asks
-the device, and the device alone decides where it does not say either (None). Used by `picamera2` and `v4l2`.
+Arithmetic and words only. The limits come from the hardware profile, in the source's request; a source without them
+asks the device, and where the device does not report them either (None), an attempt decides. Used by `picamera2` and
+`v4l2`.
 """
 
 from edge_streamer.protocol.source.encoder_limits import EncoderLimits, macroblocks
@@ -9,12 +10,13 @@ from edge_streamer.protocol.source.request import Output
 
 
 def macroblocks_per_s(output: Output) -> int:
-    """Return what a stream asks of an encoder, in the unit of H.264's levels."""
+    """Return the load of an output on an encoder, in macroblocks a second as H.264's levels count it."""
     return round(macroblocks(output.width, output.height) * output.fps)
 
 
 def hardware_misfit(output: Output, used: int, limits: EncoderLimits | None) -> str:
-    """Return why the encoder cannot do `output` beside `used` macroblocks a second, with what would fit; or nothing."""
+    """Return why the encoder cannot make `output` beside `used` macroblocks a second, and what would fit; "" if it
+    can."""
     if limits is None:
         return ""
     size = f"{output.width}x{output.height}"
@@ -35,7 +37,7 @@ def hardware_misfit(output: Output, used: int, limits: EncoderLimits | None) -> 
 
 
 def bitrate_misfit(bitrate_bps: int, limits: EncoderLimits | None) -> str:
-    """Return why the encoder cannot do a bit rate, or nothing."""
+    """Return why the encoder cannot make a bit rate; "" if it can."""
     if limits is None or bitrate_bps <= limits.max_bitrate_bps:
         return ""
     return f"{bitrate_bps} bit/s is more than its {limits.max_bitrate_bps} bit/s"

@@ -1,9 +1,9 @@
-"""An H.264 file as an endless row of access units in Annex B form, with continuous 90 kHz time stamps.
+"""An H.264 file as access units in Annex B form, repeated if asked for, with continuous 90 kHz time stamps.
 
-Copied, never decoded: PyAV demultiplexes, FFmpeg's `h264_mp4toannexb` filter puts start codes and parameter sets
-back. The file is opened again at each pass and read packet by packet, so memory stays flat for any length. A raw
-`.h264` has no time stamps: its frames are counted at the rate of its VUI, or the rate asked for, and one in which they
-cannot be counted is refused. No clock here: `source` waits and sends.
+The access units are copied, never decoded: PyAV demultiplexes, FFmpeg's `h264_mp4toannexb` filter restores start codes
+and parameter sets. The file is opened again for each pass and read packet by packet, so memory use does not depend on
+its length. A raw `.h264` has no time stamps: its frames are counted at the rate of its VUI, or the requested rate; a
+raw file with B-frames or field pictures is refused. This module has no clock: `source` waits and sends.
 """
 
 import shlex
@@ -44,7 +44,7 @@ class ClipFrame(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class ClipFormat:
-    """What the file says of its picture."""
+    """Size and rate of the file's picture."""
 
     width: int
     height: int
@@ -55,8 +55,8 @@ class Clip:
     """A file that was opened once and found to be H.264."""
 
     def __init__(self, path: str, raw_rate_hz: Fraction) -> None:
-        """Look into the file; `raw_rate_hz` is for a raw one that does not say its own. SourceError: no H.264,
-        or a raw stream that needs time stamps."""
+        """Examine the file; `raw_rate_hz` is for a raw file that does not state a rate. SourceError: no H.264, or a raw
+        stream that needs time stamps."""
         self._path = path
         self._raw_rate_hz = raw_rate_hz
         with self._open() as container:
@@ -67,7 +67,7 @@ class Clip:
                 self._refuse_what_needs_times(islice(_packets(container, stream), _SAMPLE_FRAMES))
 
     def frames(self, *, loop: bool) -> Iterator[ClipFrame]:
-        """Yield the file's frames, for ever when `loop`; time stamps go on over the seam without a step."""
+        """Yield the file's frames, endlessly if `loop`; time stamps continue from pass to pass without a gap."""
         is_empty = True
         try:
             for frame in self._raw_passes(loop=loop) if self._is_raw else self._timed_passes(loop=loop):
@@ -116,7 +116,7 @@ class Clip:
 
     def _open(self) -> av.container.InputContainer:
         path = Path(self._path)
-        if not path.is_file():  # a named pipe would block, an address would be fetched
+        if not path.is_file():  # a named pipe would block, a URL would be fetched
             what = "is no regular file" if path.exists() else "does not exist"
             raise SourceError(f"{self._path} {what} ({_ALLOWED})")
         if not path.stat().st_size:
@@ -139,8 +139,9 @@ class Clip:
         )
 
     def _refuse_what_needs_times(self, packets: "Iterator[_Packet]") -> None:
-        """The command is mkvmerge's because `ffmpeg -c copy` gives frames of a raw stream the time of their decoding:
-        its Matroska and MPEG-TS fail, and its MP4 shows B-frames out of order without a warning (FFmpeg 5.1)."""
+        """Raise SourceError for a raw stream that needs time stamps. The error names mkvmerge because `ffmpeg -c copy`
+        stamps the frames of a raw stream with their decode time: its Matroska and MPEG-TS fail, and its MP4 shows
+        B-frames out of order without a warning (FFmpeg 5.1)."""
         found = pictures_without_times(bytes(packet) for packet in packets)
         if found:
             convert = f"mkvmerge -o converted.mkv {shlex.quote(self._path)}"
@@ -150,21 +151,21 @@ class Clip:
             )
 
     def _rate_hz(self, stream: av.VideoStream) -> Fraction:
-        if self._is_raw:  # its average_rate is an invented 25 when the VUI has no timing
+        if self._is_raw:  # without timing in the VUI, average_rate is 25 whatever the file
             return stream.codec_context.framerate or self._raw_rate_hz
         return stream.average_rate or stream.guessed_rate or self._raw_rate_hz
 
 
 def read_ahead(frames: Iterator[ClipFrame], count: int) -> Iterator[ClipFrame]:
     """Yield the same frames, read `count` at a time: all but the first find the demultiplexer's code and data in the
-    caches, which takes a third off a file's CPU. What fails is raised when the frames before it were taken."""
+    caches, which saves a third of the CPU. An error is raised after the frames before it were yielded."""
     is_over = False
     while not is_over:
         batch: list[ClipFrame] = []
         failure: SourceError | None = None
         try:
             for frame in islice(frames, count):
-                batch.append(frame)  # noqa: PERF402 - what was read before a failure counts
+                batch.append(frame)  # noqa: PERF402 - frames before a failure must be kept
         except SourceError as error:
             failure = error
         yield from batch
@@ -178,13 +179,13 @@ def _packets(container: av.container.InputContainer, stream: av.VideoStream) -> 
     has_begun = False
     for packet in container.demux(stream):
         has_begun = has_begun or packet.is_keyframe
-        if has_begun and packet.size:  # the last is empty: it would flush a decoder
+        if has_begun and packet.size:  # the last packet is empty: its use is to flush a decoder
             yield packet
 
 
 class _PassClock(NamedTuple):
-    """One pass's time stamps: `ticks` of the container are `ticks * numerator / denominator` of 90 kHz, its zero is at
-    `shift` of these, and a frame takes `frame_ticks` of the container."""
+    """Converts the time stamps of one pass: `ticks` of the container become `shift + ticks * numerator / denominator`
+    ticks of 90 kHz; a frame lasts `frame_ticks` of the container."""
 
     numerator: int
     denominator: int
@@ -212,7 +213,7 @@ class _PassClock(NamedTuple):
 
 
 def _clip_frames(packets: "Iterator[_Packet]", clock: _PassClock) -> Iterator[ClipFrame]:
-    """Fill in decode times that the container does not have: Matroska's first, when frames are reordered."""
+    """Fill in missing decode times: in Matroska the first frames lack them when frames are reordered."""
     held: list[_Packet] = []
     previous: int | None = None
     for packet in packets:

@@ -1,7 +1,7 @@
-"""A file as a live stream: each access unit is sent when its own clock says, copied and not encoded.
+"""A file as a live stream: each access unit is copied, and sent at the time that its time stamp gives.
 
-Called by `__main__`. `clip` reads, `pacing` says when, `link` takes. A file cannot be asked for a key frame nor for
-another rate; a snapshot of it is the key frame that was sent last.
+Called by `__main__`. `clip` reads the file, `pacing` says when a frame is due, `link` sends it. A file supports neither
+a key frame on request nor another rate; its snapshot is the key frame that was sent last.
 """
 
 import time
@@ -19,9 +19,10 @@ from edge_streamer.sources.timing.schedule import ClipSchedule, instant_of
 from edge_streamer.sources.timing.wall_clock import wall_ns_of
 
 FRAMES_AHEAD: Final = 8
-"""As many access units are in memory at once, a quarter of a second; twice as many were not cheaper."""
+"""Access units that are read at once, a quarter of a second; twice as many were not cheaper."""
 HEARTBEAT_NS: Final = 500_000_000
-"""A file may stand still for seconds; who waits on purpose says so before anybody takes it for dead."""
+"""Interval of `waiting` notes: a file may have gaps of seconds, and the supervisor would take a silent source for dead.
+"""
 
 _REASONS: Final = {
     "force_key_frame": "a file's key frames are where they are",
@@ -40,7 +41,7 @@ def run_file(link: Link, options: FileOptions) -> None:
         encoder_reason="the H.264 of the file is sent as it is",
         width=clip.format.width,
         height=clip.format.height,
-        fps=min(max(round(float(clip.format.rate_hz), 3), MIN_FPS), MAX_FPS),  # an average: it may be anything
+        fps=min(max(round(float(clip.format.rate_hz), 3), MIN_FPS), MAX_FPS),  # an average: any number
         can_force_key_frame=False,
         can_set_bitrate=False,
         can_set_fps=False,
@@ -52,7 +53,7 @@ def run_file(link: Link, options: FileOptions) -> None:
 
 
 class _Feed:
-    """Where the clip stands in the time of the machine, and the newest picture and key frame that were sent."""
+    """Sends the clip's frames when they are due; it keeps the newest media time and key frame that were sent."""
 
     def __init__(self, link: Link, path: str) -> None:
         self._link = link
@@ -64,7 +65,7 @@ class _Feed:
         self._is_snapshot_asked = False
 
     def send_when_due(self, frame: ClipFrame) -> None:
-        """Wait for the frame's decode time and send it under its presentation time."""
+        """Wait for the frame's decode time and send it with its presentation time."""
         if len(frame.data) > MAX_ACCESS_UNIT_BYTES:
             raise SourceError(
                 f"{self._path} has an access unit of {len(frame.data)} bytes (allowed: {MAX_ACCESS_UNIT_BYTES})"
@@ -106,7 +107,8 @@ class _Feed:
             self._answer_snapshot()
 
     def _remember(self, key_frame: bytes) -> None:
-        """Keep what a decoder needs for this picture; raw files may have parameter sets at their beginning only."""
+        """Keep the key frame and its parameter sets for a snapshot; raw files may have the sets at their beginning
+        only."""
         self._key_frame = key_frame
         has_sps = False
         for start_code, header in nal_headers(key_frame):

@@ -1,7 +1,7 @@
-"""Which encoder each output gets, and why: the Raspberry Pi's own one, or software; its limits, checked before.
+"""Which encoder each output gets, and why: the Raspberry Pi's hardware encoder within its limits, or software.
 
-Arithmetic and words only. picamera2's `H264Encoder` is the hardware on a Raspberry Pi up to 4 and silently software
-on a 5; here the choice is made in the open.
+Arithmetic and words only. picamera2's `H264Encoder` is the hardware encoder on a Raspberry Pi up to 4, and silently a
+software encoder on a 5; here the choice is explicit.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,8 @@ SOFTWARE_ENCODER: Final = "libx264"
 
 @dataclass(frozen=True, slots=True)
 class EncoderChoice:
-    """Which encoder an output gets; `reason` is told to whoever asks why. `limits` are the hardware's, where known."""
+    """The encoder of an output, and the `reason`, in words for status and log. `limits` are the hardware's, where
+    known."""
 
     is_hardware: bool
     reason: str
@@ -34,8 +35,8 @@ class EncoderChoice:
 def choose_encoders(outputs: Sequence[Output], absence: str, limits: EncoderLimits | None) -> tuple[EncoderChoice, ...]:
     """Return a choice for each output; `absence` is why there is no hardware encoder, empty where there is one.
 
-    `limits` are what the hardware can make (None: not known, so that it is tried). Outputs that insist on hardware are
-    served first, then the larger ones. SourceError when one cannot be.
+    `limits` are those of the hardware (None: not known, so the hardware is tried). Outputs that require hardware choose
+    first, then the larger ones. SourceError when an output that requires hardware cannot have it.
     """
     choices: dict[int, EncoderChoice] = {}
     used = 0

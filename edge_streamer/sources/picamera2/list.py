@@ -1,6 +1,7 @@
-"""Which cameras libcamera finds, with the modes of each, for `edge-streamer probe`. Prints nothing.
+"""Lists the cameras that libcamera finds, with the modes of each, for `edge-streamer probe`.
 
-Run it in a process of its own: it opens each camera for a moment, and imports all of picamera2.
+Called by `sources.inventory`, in a separate process: it opens each camera for a moment, and imports all of picamera2.
+It prints nothing.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from edge_streamer.sources.picamera2.modes import SensorMode
 
 
 def list_libcamera_cameras() -> list[Camera]:
-    """Return each camera by its number, with its modes; none of one that is in use. [] without picamera2."""
+    """Return each camera by its number, with its modes; without modes when it is in use. [] without picamera2."""
     silence()
     try:
         from picamera2 import Picamera2

@@ -1,7 +1,7 @@
-"""The V4L2 cameras and H.264 encoders of this machine, as values for `edge-streamer probe`.
+"""Lists the V4L2 cameras and H.264 encoders of this machine, for `edge-streamer probe`.
 
-Opens every video node for a moment and asks; sets nothing, so what streams is not disturbed. A node that cannot be
-opened is left out. Called by `inventory`.
+It opens every video node for a moment and queries it; it sets nothing, so a running stream is not disturbed. A node
+that cannot be opened is left out. Called by `sources.inventory`.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from edge_streamer.sources.v4l2.modes import Mode, capture_type, read_modes
 from edge_streamer.sources.v4l2.nodes import video_nodes
 
 LIBCAMERA_DRIVERS: Final = frozenset({"unicam", "rp1-cfe", "bcm2835-isp", "pispbe", "bcm2835-codec"})
-"""Their nodes are parts of a camera that only libcamera can put together, or no camera at all."""
+"""Drivers whose nodes are parts of a camera that only libcamera can drive, or not a camera at all."""
 
 
 def list_v4l2_cameras(kernel: Kernel | None = None) -> list[Camera]:
@@ -44,7 +44,7 @@ def list_v4l2_encoders(kernel: Kernel | None = None) -> list[HardwareEncoder]:
 
 
 def _look_at(kernel: Kernel, path: str) -> Iterator[Camera]:
-    """Yield the camera at `path`, if it has formats that are understood here."""
+    """Yield the camera at `path`, if it has a format that this program reads."""
     try:
         device = Device(kernel, path)
     except OSError:
@@ -60,7 +60,7 @@ def _look_at(kernel: Kernel, path: str) -> Iterator[Camera]:
 
 
 def _listed(mode: Mode) -> CameraMode:
-    """Return a mode by its largest size and the ends of its rates, fastest first."""
+    """Return a mode with its largest size and the ends of its ranges of rates, fastest first."""
     ends: set[Fraction] = {end for range_ in mode.rates for end in (range_.slowest_hz, range_.fastest_hz)}
     rates = tuple(round(float(rate_hz), 3) for rate_hz in sorted(ends, reverse=True))
     return CameraMode(mode.size.max_width, mode.size.max_height, fourcc_name(mode.pixel_format), rates)

@@ -1,10 +1,10 @@
-"""A stateful H.264 encoder of the kernel's: pictures into its OUTPUT queue, access units out of its CAPTURE queue.
+"""A stateful H.264 encoder of the kernel: pictures into its OUTPUT queue, access units out of its CAPTURE queue.
 
-For bcm2835-codec (Raspberry Pi up to 4), amphion, venus, mtk-vcodec and their like, single- or multi-planar. All that
-such a device is asked is in this module, because none is at hand where it is tested; the requests and their order are
-those of the kernel's "Memory-to-Memory Stateful Video Encoder Interface". One thread: both queues are emptied whenever
-the descriptor is ready. FFmpeg's own wrapper `h264_v4l2m2m` is not used: it takes the first device that it finds,
-cannot be asked for a key frame, sets the bit rate only once and offers no descriptor to wait for.
+For bcm2835-codec (Raspberry Pi up to 4), amphion, venus, mtk-vcodec and similar drivers, single- or multi-planar. Tests
+run without such a device, so all requests to it are in this module; the requests and their order are those of the
+kernel's "Memory-to-Memory Stateful Video Encoder Interface". One thread: both queues are emptied whenever the
+descriptor is ready. FFmpeg's wrapper `h264_v4l2m2m` is not used: it takes the first device that it finds, cannot make a
+key frame on request, sets the bit rate only once and has no descriptor to wait for.
 """
 
 import time
@@ -32,10 +32,10 @@ from edge_streamer.sources.v4l2.queue import BufferQueue, DoneBuffer
 PICTURE_BUFFERS: Final = 4
 UNIT_BUFFERS: Final = 4
 MIN_UNIT_BYTES: Final = 512 << 10
-"""Room for an access unit: what bcm2835-codec itself takes up to 720p; larger pictures get half their raw size."""
+"""Least room for an access unit: the default of bcm2835-codec up to 720p; larger pictures get half their raw size."""
 LEVEL_4_0_MACROBLOCKS_HZ: Final = 245_760  # ITU-T H.264 table A-1, MaxMBPS
 LEVEL_4_2: Final = 13
-"""V4L2_MPEG_VIDEO_H264_LEVEL_4_2, for what is over level 4.0: the default of bcm2835-codec."""
+"""V4L2_MPEG_VIDEO_H264_LEVEL_4_2, for streams above level 4.0, the default of bcm2835-codec."""
 
 _INPUTS: Final = {PixelFormat.NV12: "nv12", PixelFormat.YUV420: "yuv420p"}
 
@@ -62,7 +62,7 @@ class EncoderNode:
 
 
 def find_encoders(kernel: Kernel) -> Iterator[EncoderNode]:
-    """Yield the kernel's H.264 encoders in the order of their numbers; a node that cannot be opened is passed over."""
+    """Yield the kernel's H.264 encoders in the order of their numbers; a node that cannot be opened is skipped."""
     for path in video_nodes(kernel.root):
         try:
             device = Device(kernel, path)
@@ -79,9 +79,9 @@ def find_encoders(kernel: Kernel) -> Iterator[EncoderNode]:
 
 
 def limits_of(kernel: Kernel, path: str) -> EncoderLimits | None:
-    """Return what the encoder at `path` says of its limits; None when it is none, or does not say.
+    """Return the limits that the encoder at `path` reports; None when it is not an encoder, or reports none.
 
-    V4L2 has no word for macroblocks a second: the limit is H.264's own.
+    V4L2 has no query for macroblocks a second: that limit is H.264's.
     """
     try:
         device = Device(kernel, path)
@@ -148,11 +148,11 @@ class M2mEncoder:
 
     @property
     def fd(self) -> int:
-        """Readable when an access unit is there."""
+        """A descriptor that is readable when an access unit is ready."""
         return self._device.fd
 
     def submit(self, picture: av.VideoFrame, captured_ns: int, *, is_key_frame: bool) -> bool:
-        """Hand over a copy of the picture; False for one that finds no free buffer and is left out."""
+        """Queue a copy of the picture; False when no buffer is free, and the picture is left out."""
         self._check_progress(time.monotonic_ns())
         self._reclaim()
         self._is_key_frame_due = self._is_key_frame_due or is_key_frame
@@ -170,7 +170,7 @@ class M2mEncoder:
         return True
 
     def collect(self) -> list[Encoded]:
-        """Return the access units that came out, and take back the pictures that were read."""
+        """Return the finished access units, and take back the buffers of pictures that were encoded."""
         self._reclaim()
         encoded = []
         with explained(self.device_path, "reading of an access unit"):
@@ -182,15 +182,15 @@ class M2mEncoder:
         return encoded
 
     def set_bitrate(self, bitrate_bps: int) -> int:
-        """Change the bit rate from the next picture on and return what the encoder made of it."""
+        """Change the bit rate from the next picture on and return the rate that the encoder set."""
         with explained(self.device_path, f"bit rate of {bitrate_bps} bit/s"):
             in_effect = self._device.set_nearest(Control.BITRATE, bitrate_bps)
         if in_effect is None:
-            raise SourceError(f"{self.device_path} lets nobody set its bit rate")
+            raise SourceError(f"{self.device_path} does not let its bit rate be set")
         return in_effect
 
     def set_fps(self, fps: float) -> None:
-        """Say at which rate pictures come; the key-frame interval stays the same in seconds."""
+        """Tell the encoder the rate of the pictures; the key-frame interval stays the same in seconds."""
         rate_hz = as_ratio(fps)
         with explained(self.device_path, f"rate of {fps:g} fps"):
             self._device.set_rate(self._picture_type, rate_hz)
@@ -202,7 +202,7 @@ class M2mEncoder:
         self._opened.close()
 
     def _set_up(self, opened: ExitStack, pictures: BufferType, units: BufferType) -> None:
-        """The order is the kernel's: coded format, raw format, rate, controls, buffers, streaming."""
+        """Set up in the kernel's order: coded format, raw format, rate, controls, buffers, streaming."""
         output, device = self._output, self._device
         self._picture_type = pictures
         unit_bytes = max(MIN_UNIT_BYTES, output.width * output.height * 3 // 4)
@@ -232,7 +232,7 @@ class M2mEncoder:
             self._device.crop(pictures, output.width, output.height)
 
     def _set_controls(self) -> None:
-        """What a driver does not list is left at its default; no driver lists all of these."""
+        """Set the controls. A control that the driver does not list keeps its default; no driver lists all of these."""
         output, device = self._output, self._device
         device.set_nearest(Control.FRAME_RC_ENABLE, 1)
         self.can_force_key_frame = device.control_range(Control.FORCE_KEY_FRAME) is not None
@@ -260,7 +260,7 @@ class M2mEncoder:
                 self._free.append(done.index)
 
     def _fill(self, target: memoryview, picture: av.VideoFrame) -> int:
-        """Copy the picture's planes to where the driver expects them and return their bytes."""
+        """Copy the picture's planes to the places that the driver expects, and return their sizes in bytes."""
         start = 0
         for plane, (stride, lines, shown) in zip(picture.planes, _plane_layout(self._picture, picture), strict=True):
             copy_plane(memoryview(plane), plane.line_size, target[start:], stride, shown)
@@ -268,13 +268,14 @@ class M2mEncoder:
         return start
 
     def _whole(self, done: DoneBuffer) -> bytes:
-        """Return the buffer's bytes; none of one that is marked as broken, or so full that it was cut off."""
+        """Return the buffer's bytes; none when it is marked as broken, or so full that the access unit was cut off."""
         buffer, end = self._units.view(done.index), done.start_byte + done.used_bytes
         is_broken = BufferFlags.ERROR in done.flags or end >= len(buffer)
         return b"" if is_broken else bytes(buffer[done.start_byte : end])
 
     def _access_unit(self, done: DoneBuffer, data: bytes) -> Encoded | None:
-        """Return the access unit; None for parameter sets alone, and for what is broken, which ends at an IDR."""
+        """Return the access unit; None for parameter sets alone, and for a broken buffer, after which the next picture
+        becomes an IDR."""
         try:
             unit = self._reader.read(data)
         except TornPictureError:
@@ -286,8 +287,8 @@ class M2mEncoder:
         return Encoded(unit.data, unit.is_key_frame, self._finish_picture(done.time_us))
 
     def _finish_picture(self, time_us: int) -> int:
-        """Return the capture time of an access unit, which the driver copied from its picture; of the oldest picture
-        where it did not. Pictures before it gave nothing."""
+        """Return the capture time of an access unit's picture, by the time stamp that the driver copied, else of the
+        oldest picture, else now. Older pictures gave no access unit and are forgotten."""
         is_copied = any(time_us == picture_us for picture_us, _ in self._pending)
         while self._pending:
             picture_us, _ = self._pending.popleft()
@@ -311,7 +312,7 @@ def _check_size(node: EncoderNode, output: Output) -> None:
 
 
 def _plane_layout(buffer: PictureFormat, picture: av.VideoFrame) -> list[tuple[int, int, int]]:
-    """Return of each plane in the buffer: bytes a line, lines, and lines that the picture has."""
+    """Return for each plane in the buffer: bytes per line, lines, and lines of the picture."""
     luma = (buffer.stride_bytes, buffer.height, picture.height)
     half = (buffer.height // 2, picture.height // 2)
     if buffer.pixel_format == PixelFormat.NV12:

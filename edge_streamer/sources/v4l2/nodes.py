@@ -1,6 +1,6 @@
-"""Where V4L2 nodes are in the file system.
+"""The V4L2 nodes in the file system.
 
-Reads folders and links of `dev` only; nothing is opened. Used by `list` and `m2m`.
+It reads folders and links of `dev` only; no node is opened. Used by `list`, `m2m` and `key_frames`.
 """
 
 from pathlib import Path

@@ -277,5 +277,5 @@ def test_a_note_is_read_as_what_it_is(values, read):
     ],
 )
 def test_a_note_that_cannot_be_true_is_a_format_error(values, kind):
-    with pytest.raises(SourceFormatError, match="output 1 noted what cannot be"):
+    with pytest.raises(SourceFormatError, match="output 1 sent an invalid note"):
         SourceNote(1, values).read_as(kind)

@@ -1,1 +1,1 @@
-"""A packetizer for each codec: access units in, `PacketizedFrame` out (a payload format of RTP)."""
+"""A packetizer for each codec, by its RTP payload format: access units in, `PacketizedFrame` out."""

@@ -1,7 +1,7 @@
 """H.264 access units into RTP packets (RFC 6184, packetization-mode=1; the RTP header is RFC 3550 5.1's).
 
-Called by `media.Stream` once per frame, for all its viewers together. Non-interleaved mode only: single NAL unit
-packets, STAP-A for parameter sets, FU-A for what exceeds a packet.
+Called by `media.stream.Stream` once per frame, for all its viewers together. Non-interleaved mode only: single NAL unit
+packets, STAP-A for parameter sets, FU-A for NAL units that exceed a packet.
 """
 
 from collections.abc import Sequence
@@ -31,12 +31,12 @@ _NAL_SIZE: Final = Struct("!H")  # RFC 6184 5.7.1
 
 
 class H264Packetizer:
-    """Makes one stream's RTP packets: one SSRC, one line of sequence numbers that wraps at 65,536."""
+    """Makes one stream's RTP packets: one SSRC, consecutive sequence numbers that wrap at 65,536."""
 
     def __init__(
         self, *, ssrc: int, first_sequence: int, payload_type: int = 96, max_packet_bytes: int = MAX_PACKET_BYTES
     ) -> None:
-        """`max_packet_bytes` counts the RTP header. ValueError when a number does not fit its field."""
+        """`max_packet_bytes` includes the RTP header. ValueError when a number does not fit its field."""
         _require_range("ssrc", ssrc, 0, 0xFFFF_FFFF)
         _require_range("first_sequence", first_sequence, 0, 0xFFFF)
         _require_range("payload_type", payload_type, 0, 127)
@@ -53,8 +53,8 @@ class H264Packetizer:
         """Return the packets of one access unit, the last with the marker bit (RFC 6184 5.1).
 
         `is_key_frame` says that a viewer may start here; it is kept with the frame and changes no packet.
-        `rtp_timestamp` is taken modulo 2^32. The NAL units must not change while the frame lives. ValueError when
-        there are none: that is no frame.
+        `rtp_timestamp` is taken modulo 2^32. The NAL units must not change while the frame exists. ValueError without
+        NAL units.
         """
         if not nal_units:
             raise ValueError("an access unit without NAL units")
@@ -78,7 +78,7 @@ class H264Packetizer:
 
 
 class _AccessUnitPackets:
-    """The packets of one access unit in the making: parallel lists, because the hot path goes over them as a whole."""
+    """Collects the packets of one access unit: parallel lists, because the hot path handles each list as a whole."""
 
     __slots__ = ("_header_end", "_header_start", "heads", "next_sequence", "payloads", "sizes")
 
@@ -91,7 +91,7 @@ class _AccessUnitPackets:
         self.sizes: list[int] = []
 
     def add(self, nal_units: Sequence[NalUnit], max_payload_bytes: int) -> None:
-        """Put each NAL unit into one packet, into several, or leading ones together into one."""
+        """Put each NAL unit into one packet or into several, and leading parameter sets and SEI into one STAP-A."""
         aggregated = _aggregable(nal_units, max_payload_bytes)
         if aggregated:
             self._add_packet(_stap_a(nal_units[:aggregated]))
@@ -108,10 +108,10 @@ class _AccessUnitPackets:
         self.next_sequence += 1
 
     def _add_fragments(self, nal: NalUnit, step_bytes: int) -> None:
-        """FU-A, RFC 6184 5.8: all of full size but the last, so that they make one DatagramRun.
+        """FU-A, RFC 6184 5.8: all fragments but the last have the full size, so that they make one DatagramRun.
 
-        The one loop over a frame's packets, hence the comprehensions. The NAL unit's first byte is not sent: it goes
-        into FU indicator (F, NRI) and FU header (type).
+        This is the only loop over a frame's packets, hence the comprehensions. The NAL unit's first byte is not sent:
+        its bits go into the FU indicator (F, NRI) and the FU header (type).
         """
         body = memoryview(nal)
         starts = range(1, len(nal), step_bytes)
