@@ -12,13 +12,14 @@ protocol folder.
                   them, and streams, cameras; load: files, profile and command line; checks: rules that involve two
                   tables; auth: the users of a file; encoder_limits; profiles: boards; toml: one-line errors
     services/     what the appliance does with streams
-      rtsp/           sessions: which may begin (`max_sessions`), how each ends; service: listeners and periodic sweeps;
-                      connection: one client, over a channel; playback: one session's viewing; settings: the tables
-                      `[rtsp]` and `[multicast]`, each key with its range; transports/: a file for each transport
+      rtsp/           sessions: how each begins and ends; slots: how many may be open (`max_sessions`); service: the
+                      listeners and periodic sweeps; connection: one client, over a channel; playback: one session's
+                      viewing; settings: the tables `[rtsp]` and `[multicast]`, each key with its range; transports/: a
+                      file for each transport
       supervision/    source processes. life: the table of a source's states, which decides that it is started again;
-                      restarts: the back-off; runner: follows the table; supervisor: feeds the streams and knows whether
-                      they are wanted; watchdog: finds a silent process; output: one stream that it feeds; questions:
-                      snapshots and changes; spec: what to start
+                      restarts: the back-off; runner: follows the table; process: one run of a process; supervisor:
+                      feeds the streams and knows whether they are wanted; watchdog: finds a silent process; output: one
+                      stream that it feeds; questions: snapshots and changes; spec: what to start
       http/           HTTP without knowledge of any path: service, router, routes, answers, access (access control),
                       settings (`[http]`)
       api/            `/api/v1`, `/healthz`, `/metrics`; documents: their JSON; openapi: their description
@@ -36,7 +37,7 @@ protocol folder.
                   socket pair for a session, a multicast sender
     protocol/     sans-IO: bytes and `now` in, values and bytes out
       rtsp/           parser, message, target, faults, limits; headers/: a file for each header; server/: protocol (one
-                      connection), states (their table), methods, session, auth
+                      connection), states (the table of a session's states), methods, session, auth
       rtp/            packetizers/: a file for each codec; packets: their wire images; rtcp
       source/         everything that server and source process say to each other: request, messages, inventory, ranges
       http/           HTTP/1.1, its authentication, WebSocket
@@ -46,13 +47,15 @@ protocol folder.
     sources/      a program of its own, `python -m edge_streamer.sources KIND`, one process for each source: picamera2/,
                   v4l2/, testpattern/, file/; shared by the kinds: drawing/, encoding/, timing/, link, pipe
 
-A folder imports folders further down, never up nor sideways; `pyproject.toml` has this as import-linter's contracts:
+A folder of this list imports folders further down, never up; folders in parentheses do not import each other.
+`pyproject.toml` has this as import-linter's contracts:
 
     cli > app > config > services > (media | device | accounts) > (runtime | sources) > protocol > (codec | logs)
 
 - `protocol` and `codec` have no socket, clock, thread, process or file. `protocol.rtsp`, `.rtp` and `.http` do not
   import each other; all may use `sdp` and `digest`.
-- `media` may import `protocol.rtp`, `codec` and `logs`; no socket, nothing of `runtime`, `protocol.rtsp` or `.http`.
+- `media` may import `codec`, `logs` and, of `protocol`, only `rtp`; no socket, selector or thread, and nothing of
+  `runtime`. (No contract covers `protocol.source`, `.mp4`, `.sdp` and `.digest` here.)
 - `sources` may import `protocol.source` and `codec`, and no other folder imports `sources`: PyAV, numpy and picamera2
   stay out of the server process.
 

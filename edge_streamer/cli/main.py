@@ -4,7 +4,7 @@
     1  the service could not run (`app.run` says why)
     2  the command line or the configuration is wrong: one line on standard error says what and what to do
 
-`app` is imported by `serve` only, so that `check` and `probe` work on a machine where `app` could not start.
+Only `serve` imports `app.run`, so that `check` and `probe` work on a machine where the service could not start.
 """
 
 import argparse

@@ -3,10 +3,10 @@
     log_event(log, SessionEnded(reason="backlog", session="5E55...", ...))
 
 makes one line, `session ended reason=backlog session=5E55...`, and in the journal the fields REASON, SESSION and so on
-besides (`device.journal`). Called by the services, `app`, and what in `runtime` has something to tell.
+besides (`journal`). Called by `services`, `app`, `accounts` and `runtime`.
 
 Nothing is logged per frame or per packet, and no event has a field for a credential. A new event needs a new message id
-(`python -c 'import uuid; print(uuid.uuid4().hex)'`), a place in `EVENTS`, an entry in `systemd/edge_streamer.catalog`
+(`systemd-id128 new`), a place in `EVENTS`, an entry in `systemd/edge_streamer.catalog`
 that says what to do, and a run of `make docs`. An id never changes and is never reused, since operators filter by it.
 `fields` says what each field's name means.
 """

@@ -1,6 +1,6 @@
 """Selects the NAL units of an H.264 access unit that are sent to viewers (ITU-T H.264 7.4.1.2).
 
-`media.stream.Stream` calls `prepare_access_unit` once per frame, and the packetizer takes the result. No slice is read,
+`media.track.Track` calls `prepare_access_unit` once per frame, and the packetizer takes the result. No slice is read,
 and only new parameter sets are copied.
 """
 

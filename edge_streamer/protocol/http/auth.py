@@ -1,6 +1,6 @@
 """Authentication over HTTP: Digest with `qop` and, where configured, Basic (RFC 9110 section 11, RFC 7616, RFC 7617).
 
-Called by `services.http_access`, which knows what a user may do. The arithmetic is `protocol.digest`'s.
+Called by `services.http.access`, which knows what a user may do. The arithmetic is `protocol.digest`'s.
 
 A browser uses a nonce on any of its connections, so a nonce belongs to no connection: it consists of its time of
 issue and a signature over that time and the peer's address, and the server stores nothing. Within the nonce's lifetime

@@ -8,7 +8,7 @@ Messages to browsers do not pass through the connection object. A server's frame
 message has the same bytes for every browser: `text_message` and `binary_message` make them once. Pings and closes may
 be sent between any two messages.
 
-Called by `services.live_video`. Which messages there are, and to whom, is decided there.
+Called by `services.live`, which decides what is sent to which browser.
 """
 
 from base64 import b64decode

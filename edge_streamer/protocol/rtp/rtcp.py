@@ -1,7 +1,8 @@
 """RTCP packets of a sender: reports and goodbye to write, viewers' reports to read (RFC 3550 6).
 
-Called by the RTSP service once per report. It holds no session state: the sender's counters come from the stream, the
-sending times of earlier reports from the session. The readers accept any bytes that a viewer may send and never raise.
+Called by `media.track` and `services.rtsp` once per report. It holds no session state: the sender's counters come
+from the stream, the sending times of earlier reports from the session. The readers accept any bytes that a viewer may
+send and never raise.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,7 @@
 """A file as a live stream: each access unit is copied, and sent at the time that its time stamp gives.
 
-Called by `__main__`. `clip` reads the file, `pacing` says when a frame is due, `link` sends it. A file supports neither
-a key frame on request nor another rate; its snapshot is the key frame that was sent last.
+Called by `__main__`. `clip` reads the file, `timing.schedule` says when a frame is due, `link` sends it. A file
+supports neither a key frame on request nor another rate; its snapshot is the key frame that was sent last.
 """
 
 import time

@@ -2,7 +2,7 @@
 
 picamera2 reports nothing when its event loop dies, an encoder stalls or the camera's cable comes loose; `stop()` then
 blocks for ever. So this module notices it, the process reports the reason and ends, and the server starts another. Used
-by `source`.
+by `source` and `session`.
 """
 
 import os

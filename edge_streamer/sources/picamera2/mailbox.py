@@ -3,7 +3,7 @@
 picamera2 calls an output in its event loop or in its encoder's thread; a call that blocks or raises there stops every
 stream silently. So such a call only appends a value here: it takes no lock, waits at no limit and raises no exception.
 An eventfd wakes the main thread, which sleeps in `Link.wait`. Written by `lane`, `snapshot` and `health`; read by
-`source`.
+`session`.
 """
 
 import os

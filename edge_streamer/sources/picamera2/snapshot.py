@@ -1,7 +1,7 @@
 """A JPEG of the camera's next frame while the encoders go on.
 
 The event loop only keeps the frame's buffer back (one of six); the JPEG is made in a thread of its own, and the answer
-goes through the mailbox. One at a time. Used by `source`.
+goes through the mailbox. One at a time. Used by `session`.
 """
 
 import io

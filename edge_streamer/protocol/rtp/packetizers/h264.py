@@ -1,6 +1,6 @@
 """H.264 access units into RTP packets (RFC 6184, packetization-mode=1; the RTP header is RFC 3550 5.1's).
 
-Called by `media.stream.Stream` once per frame, for all its viewers together. Non-interleaved mode only: single NAL unit
+Called by `media.track.Track` once per frame, for all its viewers together. Non-interleaved mode only: single NAL unit
 packets, STAP-A for parameter sets, FU-A for NAL units that exceed a packet.
 """
 

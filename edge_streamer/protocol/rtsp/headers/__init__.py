@@ -1,1 +1,1 @@
-"""One RTSP header a file: each parses what clients send and encodes what we answer, from one case table."""
+"""One RTSP header a file: the parser of what clients send, the encoder of what the server answers, or both."""
