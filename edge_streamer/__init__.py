@@ -55,7 +55,7 @@ A folder of this list imports folders further down, never up; folders in parenth
 - `protocol` and `codec` have no socket, clock, thread, process or file. `protocol.rtsp`, `.rtp` and `.http` do not
   import each other; all may use `sdp` and `digest`.
 - `media` may import `codec`, `logs` and, of `protocol`, only `rtp`; no socket, selector or thread, and nothing of
-  `runtime`. (No contract covers `protocol.source`, `.mp4`, `.sdp` and `.digest` here.)
+  `runtime`.
 - `sources` may import `protocol.source` and `codec`, and no other folder imports `sources`: PyAV, numpy and picamera2
   stay out of the server process.
 
