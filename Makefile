@@ -23,7 +23,8 @@ LAB_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs systemd systemd-container
 PARTS = $(BIN)/python -m tests.tools.parts
 # The folders of tests that need the same of a machine: tests/folders.py.
 FOLDERS = $(shell $(BIN)/python -m tests.folders $(1))
-TOGETHER := --numprocesses $(or $(PROCESSES),auto) --dist loadfile
+# These tests wait for half of their time (for sockets, child processes, time-outs): two processes a core.
+TOGETHER := --numprocesses $(or $(PROCESSES),$(shell expr 2 \* $$(nproc))) --dist loadfile
 
 .PHONY: help run check test labs lint format types imports covered quick programs alone namespaces roots test-camera \
         test-guest test-systemd trixie fuzz bench instructions hotpath reliability docs dashboards packages clean
