@@ -27,6 +27,8 @@ from tests.support.service import running_service
 
 MAX_ROUNDS: Final = 20
 IDLE_S: Final = 10.0
+ATTEMPTS: Final = 3
+"""How often a server may be started until its readers end in order; a whole run takes long."""
 
 
 def measure(servers: Sequence[Server], scenarios: Sequence[Scenario], seconds: float, rounds: int) -> list[Round]:
@@ -50,6 +52,16 @@ def _measure_round(servers: Sequence[Server], scenario: Scenario, seconds: float
 
 
 def _measure_server(server: Server, clip: Clip, scenario: Scenario, seconds: float) -> Measurement:
+    """Measure a server; one that dies under its readers, as gst-rtsp-server does now and then, is started again."""
+    for _ in range(ATTEMPTS - 1):
+        try:
+            return _attempt(server, clip, scenario, seconds)
+        except RuntimeError as error:
+            _say(f"{scenario.name}: {server.name} could not be measured, and is tried again: {error}")
+    return _attempt(server, clip, scenario, seconds)
+
+
+def _attempt(server: Server, clip: Clip, scenario: Scenario, seconds: float) -> Measurement:
     with (
         server.start(clip, Load(scenario.transport, scenario.readers, seconds)) as target,
         _readers(target, scenario, seconds) as readers,
