@@ -25,11 +25,13 @@ protocol folder.
       api/            `/api/v1`, `/healthz`, `/metrics`; documents: their JSON; openapi: their description
       web/, live/     the page; its live pictures over WebSocket
       metrics/        table: every metric; exposition, text: how a scrape is written
+      late_viewers  the timer of viewers that start with cached frames
       marks, limits   marks on a configuration key (it waits for a restart, it is a limit); the list of limits
       status          the state of everything, as values: API, metrics and logs are made from it
       unit_reports    what systemd is told
-    media/        stream: fan-out of frames; track: packets of one codec; clock, key_frames, link_rate, peak_rate,
-                  budget: arithmetic; registry: stream by path; settings (`[link]`)
+    media/        stream: from a source's frames to viewers; audience: fan-out, and catch_up for viewers that start with
+                  cached frames; viewer: what they are; track: packets of one codec; clock, key_frames, link_rate,
+                  peak_rate, budget: arithmetic; registry: stream by path; settings (`[link]`)
     device/       this machine: board, cameras and their inventory, health, serial ports, systemd
     accounts/     users and roles: users, users_file, login_failures, settings (`[auth]`)
     runtime/      the only sockets, selectors, child processes and clocks. loop; children; tcp/: listener,
@@ -67,7 +69,7 @@ Vocabulary:
 - *source*: a child process that makes frames, for one or more streams. *stream*: what a URL names and viewers watch.
 - *peer*: the other end of a socket, known by its address. *client*: the program there (ffmpeg, VLC, a recorder).
 - *connection*: a TCP connection. *session*: what RTSP SETUP makes; it has one transport and plays one stream.
-- *viewer*: what a stream delivers frames to (`media.stream.Viewer`): a session that plays or waits for its first frame,
+- *viewer*: what a stream delivers frames to (`media.viewer.Viewer`): a session that plays or waits for its first frame,
   or a browser. *browser*: a viewer of the live pictures, over WebSocket. (`viewer` is also the lowest role of a user.)
 - *reader*: a viewer as the write side sees it: it takes bytes from a socket, in time or not, against a write budget.
   (A class `...Reader` parses.)

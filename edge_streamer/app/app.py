@@ -76,7 +76,7 @@ class App:
             new_authorizer=authorizer_maker(config),
             login_failures=self._login_failures,
         )
-        self._sources = RunningSources(loop, self._streams, config.link.dead_after_s, self._rtsp.sessions)
+        self._sources = RunningSources(loop, self._streams, config.link, self._rtsp.sessions)
         self._sources.take(running.sources)
         self._reloader = Reloader(loop, load, self._apply)
         self._access = HttpAccess(access_rules(config), self._login_failures)

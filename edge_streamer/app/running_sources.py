@@ -18,8 +18,10 @@ from edge_streamer.app.reload_plan import ReloadPlan, device_of
 from edge_streamer.app.settings import new_stream, stream_policy
 from edge_streamer.app.source_plan import PlannedSource
 from edge_streamer.media.registry import StreamRegistry
+from edge_streamer.media.settings import LinkSettings
 from edge_streamer.media.stream import Stream
 from edge_streamer.runtime.loop import Loop
+from edge_streamer.services.late_viewers import LateViewers
 from edge_streamer.services.status import EndReason, StreamStatus
 from edge_streamer.services.supervision.supervisor import SourceSupervisor
 from edge_streamer.services.supervision.times import SourceTimes
@@ -45,11 +47,12 @@ class _Source:
 class RunningSources:
     """All sources of the service. `times` collects the latencies of the frames of all of them."""
 
-    def __init__(self, loop: Loop, registry: StreamRegistry, dead_after_s: float, sessions: Sessions) -> None:
+    def __init__(self, loop: Loop, registry: StreamRegistry, link: LinkSettings, sessions: Sessions) -> None:
         self.times: Final = SourceTimes()
         self._loop = loop
         self._registry = registry
-        self._dead_after_s = dead_after_s
+        self._link = link
+        self._late_viewers = LateViewers(loop)
         self._sessions = sessions
         self._running: list[_Source] = []  # in the order of the configuration
         self._leaving: list[_Source] = []  # ended by a reload; the registry has none of their streams
@@ -119,9 +122,10 @@ class RunningSources:
         return source
 
     def _new_stream(self, name: str, planned: PlannedSource) -> Stream:
-        stream = new_stream(name, planned.streams[name], self._dead_after_s)
+        stream = new_stream(name, planned.streams[name], self._link)
         stream.track.on_format_changed = partial(self._sessions.end_all, EndReason.STREAM_REPLACED, stream)
         stream.on_first_key_frame = partial(self._loop.post, partial(self._on_first_key_frame, stream))
+        self._late_viewers.serve(stream)
         self._registry.add(stream)
         return stream
 

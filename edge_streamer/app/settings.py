@@ -9,6 +9,7 @@ from collections.abc import Callable
 from edge_streamer.accounts.users import Role
 from edge_streamer.config.config import Config
 from edge_streamer.config.streams import DeviceStream, FileStream, StreamConfig
+from edge_streamer.media.settings import LinkSettings
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.digest import Algorithm, LoginRules
 from edge_streamer.protocol.http.auth import HttpAuthenticator
@@ -22,11 +23,12 @@ def stream_policy(stream: StreamConfig) -> StreamPolicy:
     return StreamPolicy(stream.on_demand, stream.linger_s, stream.give_up_after_s)
 
 
-def new_stream(name: str, stream: StreamConfig, dead_after_s: float) -> Stream:
+def new_stream(name: str, stream: StreamConfig, link: LinkSettings) -> Stream:
     """Return a new stream for these settings, which has no frame yet."""
     return Stream(
         name,
-        dead_after_s=dead_after_s,
+        dead_after_s=link.dead_after_s,
+        start_cache_bytes=link.start_cache_bytes,
         link_bitrate_bps=stream.link_bitrate_bps or _encoder_bps(stream),
         skips_for_slow_readers=stream.slow_readers == "skip",
     )

@@ -9,38 +9,49 @@ REQUEST_INTERVAL_S: Final = 1.0
 """The source is asked for a key frame at most this often, however many viewers join."""
 PATIENCE_S: Final = 0.5
 """How long waiting viewers are held back for a key frame that the source was asked for; then they start from cache."""
-CACHE_LIMIT_BYTES: Final = 8 << 20
-"""A group of pictures larger than this is not cached: viewers then wait for the next key frame."""
+START_CACHE_BYTES: Final = 8 << 20
+"""What is cached at most by default: 25 s at 2.6 Mbit/s. On a device of 512 MB, four streams may have so much."""
 
 
 class KeyFrameCache:
-    """The frames since the last key frame, contiguous in sequence with the frame that is published next."""
+    """The frames since the last key frame, contiguous in sequence with the frame that is published next.
 
-    __slots__ = ("_bytes", "_frames")
+    `limit_bytes` bounds the packets of the frames. A group of pictures that is larger is not cached: viewers then wait
+    for the next key frame. `overflows` counts such groups.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_frames", "cached_bytes", "has_overflowed", "limit_bytes", "overflows")
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        self.cached_bytes = 0
+        self.has_overflowed = False
+        self.overflows = 0
         self._frames: list[PacketizedFrame] = []
-        self._bytes = 0
 
-    def add(self, frame: PacketizedFrame, *, is_key_frame: bool) -> None:
+    def add(self, frame: PacketizedFrame) -> None:
         """Cache `frame`; a key frame replaces all that was cached."""
-        if is_key_frame:
-            self._frames = [frame]
-            self._bytes = frame.packet_bytes
-        elif self._frames:
-            self._frames.append(frame)
-            self._bytes += frame.packet_bytes
-            if self._bytes > CACHE_LIMIT_BYTES:
-                self._frames = []
+        if frame.is_key_frame:
+            self.clear()
+        elif not self._frames:
+            return
+        self._frames.append(frame)
+        self.cached_bytes += frame.packet_bytes
+        if self.cached_bytes > self.limit_bytes:
+            self.clear()
+            self.has_overflowed = True
+            self.overflows += 1
 
     def clear(self) -> None:
         """Empty the cache; it stays empty until the next key frame."""
         self._frames = []
-        self._bytes = 0
+        self.cached_bytes = 0
+        self.has_overflowed = False
 
-    def frames(self, limit_bytes: int) -> tuple[PacketizedFrame, ...]:
-        """Return the frames to start a viewer with; empty when none are cached or they exceed `limit_bytes`."""
-        return tuple(self._frames) if self._bytes <= limit_bytes else ()
+    @property
+    def frames(self) -> tuple[PacketizedFrame, ...]:
+        """The frames to start a viewer with; empty when none are cached."""
+        return tuple(self._frames)
 
 
 class KeyFrameRequests:

@@ -5,72 +5,31 @@ has the rate and the write budget that follows from it. A viewer starts at a key
 
 - If the source can make key frames on request, it is asked, at most once a second for all viewers, and the waiting
   viewers start with the new one.
-- If it cannot, or the key frame does not come in time, the cached frames since the last key frame are sent. They are
-  contiguous in sequence with the next frame, so the viewer notices no gap.
+- If it cannot, or the key frame does not come in time, the cached frames since the last key frame are sent, whatever
+  their age. They are contiguous in sequence with the next frame, so the viewer notices no gap.
+
+A key frame is a start point: an IDR or a recovery point (`codec.h264.start_points`). `audience` has the viewers.
 
 Called on the loop's thread: by the supervisor ("frames in", and the state of the source) and by viewers, RTSP sessions
 and browsers (the rest, and `on_wanted`). A stream owns no socket and no timer: that a viewer has waited too long is
 noticed when the next frame comes, or by the session's deadline.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.codec.h264.parameter_sets import ParameterSets
+from edge_streamer.media.audience import Audience
 from edge_streamer.media.budget import WriteBudget
-from edge_streamer.media.key_frames import KeyFrameCache, KeyFrameRequests
+from edge_streamer.media.key_frames import START_CACHE_BYTES, KeyFrameCache, KeyFrameRequests
 from edge_streamer.media.link_rate import LinkRate
 from edge_streamer.media.track import StreamIdentity, Track
+from edge_streamer.media.viewer import Viewer
 from edge_streamer.protocol.rtp.packets import PacketizedFrame
 
 IP_UDP_HEADER_BYTES: Final = 28
-
-
-class Viewer(Protocol):
-    """What a stream delivers frames to: an RTSP session or a browser."""
-
-    def start(self, first: PacketizedFrame) -> None:
-        """Called when playing begins, right before `first` is delivered."""
-
-    def deliver(self, frame: PacketizedFrame) -> None:
-        """Send a frame; must not raise for a network error, and must not block."""
-
-    def on_fault(self, error: Exception) -> None:
-        """End the viewer: `start` or `deliver` raised `error`."""
-
-    @property
-    def batch_kind(self) -> "BatchKind | None":
-        """The batch of viewers that it belongs to; None for a viewer that is delivered to separately."""
-
-
-class Batch(Protocol):
-    """Viewers that are sent the same bytes, in one loop without a call for each viewer."""
-
-    def add(self, viewer: Viewer) -> None:
-        """Deliver to `viewer` too."""
-
-    def remove(self, viewer: Viewer) -> None:
-        """Deliver to `viewer` no longer."""
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the batch has no viewer left."""
-
-    def deliver(self, frame: PacketizedFrame) -> Iterable[tuple[Viewer, Exception]]:
-        """Send a frame to all viewers; return those for which sending raised, each with the exception."""
-
-
-@dataclass(frozen=True, slots=True)
-class BatchKind:
-    """Viewers of a stream with the same `key` share the batch that `new` makes for the first of them."""
-
-    key: Hashable
-    new: Callable[[], Batch]
-
-
-Deliver = Callable[[PacketizedFrame], None]
 
 
 @dataclass(slots=True)
@@ -98,6 +57,7 @@ class Stream:
         name: str,
         *,
         dead_after_s: float = 8.0,
+        start_cache_bytes: int = START_CACHE_BYTES,
         link_bitrate_bps: int = 0,
         nominal_fps: float = 0.0,
         skips_for_slow_readers: bool = False,
@@ -117,10 +77,8 @@ class Stream:
         self.is_down = False
         self.last_frame: EncodedFrame | None = None
         self.last_frame_at = 0.0
-        self._cache = KeyFrameCache()
-        self._playing: dict[Viewer, Batch | None] = {}
-        self._batches: dict[Hashable, Batch] = {}
-        self._alone: dict[Viewer, Deliver] = {}  # playing viewers without a batch
+        self.cache: Final = KeyFrameCache(start_cache_bytes)
+        self.audience: Final = Audience()
         self._waiting: list[Viewer] = []
         self._awaiting_description: list[Callable[[], None]] = []
 
@@ -128,7 +86,7 @@ class Stream:
 
     def forget_frames(self) -> None:
         """Empty the cache when the source is turned off: no viewer may start with an old picture."""
-        self._cache.clear()
+        self.cache.clear()
 
     def forget_format(self) -> None:
         """Forget frames and parameter sets when the source is given up: DESCRIBE then waits for the next key frame."""
@@ -151,14 +109,8 @@ class Stream:
         elif self._waiting and not self.key_frame_requests.is_pending(now):
             self._start_impatient()
         # Only now: a viewer that starts from the cache gets this frame below, and must not get it twice.
-        self._cache.add(packetized, is_key_frame=packetized.is_key_frame)
-        for key, batch in tuple(self._batches.items()):
-            for viewer, error in batch.deliver(packetized):
-                self._fail(viewer, error)
-            if batch.is_empty:
-                del self._batches[key]
-        if self._alone:
-            self._deliver(packetized, tuple(self._alone.items()))
+        self.cache.add(packetized)
+        self.audience.deliver(packetized)
         return packetized
 
     def _account(self, frame: EncodedFrame, packetized: PacketizedFrame, now: float) -> None:
@@ -178,7 +130,7 @@ class Stream:
         self.key_frame_requests.on_key_frame()
         self.link.add_key_frame(packetized.packet_bytes, now)
         while self._waiting:  # a viewer that starts may end another one that waits
-            self._start(self._waiting.pop(0), packetized)
+            self.audience.start(self._waiting.pop(0), packetized)
         if self.track.parameter_sets is not None:
             self._tell_about_description()
 
@@ -186,19 +138,6 @@ class Stream:
         awaiting, self._awaiting_description = self._awaiting_description, []
         for callback in awaiting:
             callback()
-
-    def _deliver(self, packetized: PacketizedFrame, viewers: Iterable[tuple[Viewer, Deliver]]) -> None:
-        playing = self._playing
-        for viewer, deliver in viewers:
-            if viewer in playing:  # it may have left during this loop
-                try:
-                    deliver(packetized)
-                except Exception as error:  # noqa: BLE001 - the boundary between viewers: one must not end the others
-                    self._fail(viewer, error)
-
-    def _fail(self, viewer: Viewer, error: Exception) -> None:
-        self.leave(viewer)
-        viewer.on_fault(error)
 
     # --- what viewers need to know
 
@@ -225,12 +164,12 @@ class Stream:
     @property
     def viewers(self) -> int:
         """Viewers that play or wait for their first frame."""
-        return len(self._playing) + len(self._waiting)
+        return len(self.audience) + len(self._waiting)
 
     @property
     def is_watched(self) -> bool:
         """Whether a viewer plays or waits for a frame, or a client waits for a description."""
-        return bool(self._playing or self._waiting or self._awaiting_description)
+        return bool(self.audience or self._waiting or self._awaiting_description)
 
     def write_budget_bytes(self) -> int:
         """Return how many bytes may wait for one viewer now."""
@@ -266,46 +205,23 @@ class Stream:
 
     def leave(self, viewer: Viewer) -> None:
         """Stop delivering to `viewer`; without effect for one that neither plays nor waits."""
-        batch = self._playing.pop(viewer, None)
-        self._alone.pop(viewer, None)
-        if batch is not None:
-            batch.remove(viewer)
+        self.audience.leave(viewer)
         if viewer in self._waiting:
             self._waiting.remove(viewer)
 
     def start_from_cache(self, viewer: Viewer) -> bool:
-        """Start `viewer` with the frames since the last key frame; False when none are cached, or when they would take
-        more than half of its write budget."""
-        frames = self._cache.frames(self.write_budget.write_budget_bytes // 2)
+        """Start `viewer` with the frames since the last key frame; False when none are cached."""
+        frames = self.cache.frames
         if not frames:
             return False
         self.leave(viewer)
-        self._start(viewer, frames[0])
-        for frame in frames:
-            self._deliver(frame, ((viewer, viewer.deliver),))
+        self.audience.start_late(viewer, frames, self.write_budget)
         return True
 
     def _start_impatient(self) -> None:
         for viewer in tuple(self._waiting):
             if viewer in self._waiting:  # a viewer that starts may end another one that waits
                 self.start_from_cache(viewer)
-
-    def _start(self, viewer: Viewer, first: PacketizedFrame) -> None:
-        kind = viewer.batch_kind
-        batch = self._playing[viewer] = self._batch(kind) if kind else None
-        if batch is None:
-            self._alone[viewer] = viewer.deliver
-        else:
-            batch.add(viewer)
-        try:
-            viewer.start(first)
-        except Exception as error:  # noqa: BLE001 - as in _deliver
-            self._fail(viewer, error)
-
-    def _batch(self, kind: BatchKind) -> Batch:
-        if kind.key not in self._batches:
-            self._batches[kind.key] = kind.new()
-        return self._batches[kind.key]
 
 
 def _nothing() -> None:

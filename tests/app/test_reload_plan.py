@@ -101,6 +101,7 @@ RESTARTS = {
     "rtsp.udp_ports": "[rtsp]\nudp_ports = [60000, 60999]\n",
     "http.listen": '[http]\nlisten = "127.0.0.1:9080"\n',
     "link.dead_after_s": "[link]\ndead_after_s = 4.0\n",
+    "link.start_cache_bytes": "[link]\nstart_cache_bytes = 1_000_000\n",
     "multicast.network": '[multicast]\nnetwork = "239.255.43.0/24"\n',
     "multicast.first_port": "[multicast]\nfirst_port = 52000\n",
     "multicast.ttl": "[multicast]\nttl = 4\n",

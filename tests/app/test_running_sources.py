@@ -16,6 +16,7 @@ from edge_streamer.app.changeover import PATIENCE_S
 from edge_streamer.app.reload_plan import InEffect, plan_reload
 from edge_streamer.app.running_sources import RunningSources
 from edge_streamer.media.registry import StreamRegistry
+from edge_streamer.media.settings import LinkSettings
 from edge_streamer.media.stream import Stream
 from edge_streamer.services.status import EndReason
 from tests.app.test_reload_plan import camera, loaded, pattern
@@ -96,7 +97,7 @@ class House:
         monkeypatch.setattr(running_sources, "SourceSupervisor", self._new_process)
         self.streams = StreamRegistry()
         self.sessions = Sessions()
-        self.running = RunningSources(loop, self.streams, 8.0, self.sessions)
+        self.running = RunningSources(loop, self.streams, LinkSettings(), self.sessions)
 
     def _new_process(self, loop, spec, streams, times, on_given_up, policies, on_over) -> Process:
         self.processes.append(Process(tuple(streams), spec.kind, on_over=on_over))

@@ -87,7 +87,9 @@ TABLES = st.fixed_dictionaries(
                 ),
             },
         ),
-        "link": st.fixed_dictionaries({"dead_after_s": st.floats(2, 60)}),
+        "link": st.fixed_dictionaries(
+            {"dead_after_s": st.floats(2, 60), "start_cache_bytes": st.integers(1 << 18, 64 << 20)}
+        ),
         "streams": st.dictionaries(
             st.from_regex(r"[A-Za-z0-9_-]{1,32}", fullmatch=True), STREAM, min_size=1, max_size=4
         ),

@@ -53,7 +53,7 @@ def test_the_defaults_are_the_documented_ones() -> None:
             "udp_ports": [50000, 50999],
         },
         "http": {"listen": ["127.0.0.1:8080"], "max_connections": 64, "max_connections_per_address": 32},
-        "link": {"dead_after_s": 8},
+        "link": {"dead_after_s": 8, "start_cache_bytes": 8_388_608},
         "auth": {
             "anonymous": False,
             "basic": "never",

@@ -1,5 +1,4 @@
 from edge_streamer.media.key_frames import (
-    CACHE_LIMIT_BYTES,
     PATIENCE_S,
     REQUEST_INTERVAL_S,
     KeyFrameCache,
@@ -10,8 +9,11 @@ from edge_streamer.protocol.rtp.packetizers.h264 import H264Packetizer
 packetizer = H264Packetizer(ssrc=1, first_sequence=1000)
 
 
-def packetized(size_bytes: int = 100):
-    return packetizer.packetize([b"\x41" + b"x" * size_bytes], 0)
+LIMIT_BYTES = 1 << 20
+
+
+def packetized(size_bytes: int = 100, *, is_key_frame: bool = False):
+    return packetizer.packetize([b"\x41" + b"x" * size_bytes], 0, is_key_frame=is_key_frame)
 
 
 def requests_asked() -> tuple[KeyFrameRequests, list[str]]:
@@ -24,45 +26,47 @@ def requests_asked() -> tuple[KeyFrameRequests, list[str]]:
 
 
 def test_the_frames_since_the_last_key_frame_are_kept_in_order():
-    cache, frames = KeyFrameCache(), [packetized() for _ in range(5)]
-    for number, frame in enumerate(frames):
-        cache.add(frame, is_key_frame=number in (0, 2))
-    assert cache.frames(1 << 20) == tuple(frames[2:])
+    frames = [packetized(is_key_frame=number in (0, 2)) for number in range(5)]
+    cache = KeyFrameCache(LIMIT_BYTES)
+    for frame in frames:
+        cache.add(frame)
+    assert cache.frames == tuple(frames[2:])
+    assert cache.cached_bytes == sum(frame.packet_bytes for frame in frames[2:])
 
 
 def test_nothing_is_kept_before_the_first_key_frame():
-    cache = KeyFrameCache()
-    cache.add(packetized(), is_key_frame=False)
-    assert cache.frames(1 << 20) == ()
+    cache = KeyFrameCache(LIMIT_BYTES)
+    cache.add(packetized())
+    assert (cache.frames, cache.has_overflowed) == ((), False)
 
 
 def test_what_is_cleared_is_gone_until_the_next_key_frame():
-    cache, first, second = KeyFrameCache(), packetized(), packetized()
-    cache.add(first, is_key_frame=True)
+    cache, second = KeyFrameCache(LIMIT_BYTES), packetized(is_key_frame=True)
+    cache.add(packetized(is_key_frame=True))
     cache.clear()
-    cache.add(packetized(), is_key_frame=False)
-    assert cache.frames(1 << 20) == ()
-    cache.add(second, is_key_frame=True)
-    assert cache.frames(1 << 20) == (second,)
-
-
-def test_more_than_asked_for_is_nothing():
-    cache, frame = KeyFrameCache(), packetized()
-    cache.add(frame, is_key_frame=True)
-    assert cache.frames(frame.packet_bytes) == (frame,)
-    assert cache.frames(frame.packet_bytes - 1) == ()
+    cache.add(packetized())
+    assert (cache.frames, cache.cached_bytes) == ((), 0)
+    cache.add(second)
+    assert cache.frames == (second,)
 
 
 def test_a_group_of_pictures_past_the_limit_is_let_go_until_the_next_key_frame():
-    cache, big = KeyFrameCache(), packetized(CACHE_LIMIT_BYTES // 4)
-    cache.add(packetized(), is_key_frame=True)
-    for _ in range(4):
-        cache.add(big, is_key_frame=False)
-    assert cache.frames(1 << 40) == ()
-    cache.add(big, is_key_frame=False)
-    assert cache.frames(1 << 40) == ()
-    cache.add(big, is_key_frame=True)
-    assert cache.frames(1 << 40) == (big,)
+    cache, key_frame = KeyFrameCache(LIMIT_BYTES), packetized(LIMIT_BYTES // 5, is_key_frame=True)
+    cache.add(key_frame)
+    for _ in range(3):
+        cache.add(packetized(LIMIT_BYTES // 5))
+    assert (len(cache.frames), cache.has_overflowed, cache.overflows) == (4, False, 0)
+    for _ in range(2):
+        cache.add(packetized(LIMIT_BYTES // 5))
+    assert (cache.frames, cache.cached_bytes, cache.has_overflowed, cache.overflows) == ((), 0, True, 1)
+    cache.add(key_frame)
+    assert (cache.frames, cache.has_overflowed, cache.overflows) == ((key_frame,), False, 1)
+
+
+def test_a_key_frame_past_the_limit_is_not_kept():
+    cache = KeyFrameCache(LIMIT_BYTES)
+    cache.add(packetized(LIMIT_BYTES, is_key_frame=True))
+    assert (cache.frames, cache.has_overflowed) == ((), True)
 
 
 # --- asking

@@ -12,6 +12,7 @@ class Session:
     """A viewer that holds its stream, as sessions do."""
 
     batch_kind = None
+    room_bytes = 1 << 20
 
     def __init__(self, stream: Stream) -> None:
         self.stream = stream

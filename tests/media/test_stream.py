@@ -22,6 +22,7 @@ class Recorder:
     """A viewer that keeps what it gets; it can be told to fail, or to act when it starts or is served."""
 
     batch_kind = None
+    room_bytes = 1 << 20
 
     def __init__(self, name: str = "") -> None:
         self.name = name
@@ -231,8 +232,21 @@ def test_a_source_that_cannot_make_one_serves_from_the_cache_at_once(source):
     assert len(viewer.nal_units) == 12
 
 
-def test_a_cache_that_would_fill_half_the_budget_is_not_sent(source):
-    """An eight seconds' budget of 2 Mbit/s is 2 MB: a group of pictures of 1.2 MB is too much to begin with."""
+def test_a_viewer_starts_with_the_frames_since_the_key_frame_whatever_their_age(source):
+    """25 s at 10 frames a second, as ffmpeg encodes files by default: many times what the write budget allows."""
+    source.publish(key=True, size_bytes=50_000)
+    source.publish_many(249, size_bytes=20_000)
+    viewer = Recorder()
+    source.join(viewer)
+    while source.stream.audience.catch_up(source.now):
+        source.now += 0.01
+    source.publish(size_bytes=20_000)
+    assert len(viewer.nal_units) == len(viewer.frames) == 251
+
+
+def test_a_group_that_outgrows_the_cache_starts_nobody():
+    stream = Stream("main", link_bitrate_bps=2_000_000, start_cache_bytes=1_000_000)
+    source = Source(stream)
     source.publish(key=True)
     source.publish_many(6, size_bytes=200_000)
     viewer = Recorder()
@@ -251,6 +265,8 @@ def test_the_first_second_of_a_stream_of_unknown_rate_is_served_from_the_cache()
         stream.publish(encoded, NOW)
     viewer = Recorder()
     stream.join(viewer, NOW)
+    while stream.audience.catch_up(NOW):
+        pass
     assert len(viewer.frames) == 25
     assert stream.write_budget_bytes() >= 8 * sum(len(encoded.data) for encoded in frames[:25])
 

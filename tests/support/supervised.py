@@ -100,6 +100,7 @@ class Viewer:
     """Keeps what it gets."""
 
     batch_kind = None
+    room_bytes = 1 << 20
 
     def __init__(self) -> None:
         self.frames = []

@@ -14,7 +14,7 @@ stream, whether or not this browser was sent it, and the UTC time of sending; wh
 replaced, the server closes with 1001, and a browser that connects again gets the successor. When the users change, it
 closes every connection with 1001, and a browser that connects again is checked against the new users.
 
-A browser is a viewer of the stream (`media.stream.Viewer`) like any other: it starts at a key frame, and an on-demand
+A browser is a viewer of the stream (`media.viewer.Viewer`) like any other: it starts at a key frame, and an on-demand
 source runs while it watches. `stream` makes the messages, once for all browsers; `viewer` is one browser.
 """
 

@@ -32,6 +32,7 @@ class LiveStream:
         self._writer = FragmentWriter(1 / stream.nominal_fps if stream.nominal_fps else 0.0)
         self._rtp_timestamp: int | None = None
         self._media_time = 0  # of the last frame, unwrapped
+        self._after_gaps: set[int] = set()  # first_sequence of such frames, since the newest key frame
         self._introduced: ParameterSets | None = None
         self._introduction: bytes | None = None
 
@@ -40,10 +41,9 @@ class LiveStream:
         """Decode time of the newest fragment, in seconds."""
         return self._writer.decode_time / CLOCK_HZ
 
-    @property
-    def is_after_gap(self) -> bool:
-        """Whether browsers drop the newest fragment and all that follow, up to the next key frame."""
-        return self._writer.is_after_gap
+    def is_after_gap(self, frame: PacketizedFrame) -> bool:
+        """Whether browsers drop the frame's fragment and all that follow, up to the next key frame."""
+        return frame.first_sequence in self._after_gaps
 
     def fragment(self, frame: PacketizedFrame) -> bytes:
         """Return the message with the frame's fragment, the same object for every browser."""
@@ -63,6 +63,10 @@ class LiveStream:
             self._media_time += _step(frame.rtp_timestamp, self._rtp_timestamp)
         self._rtp_timestamp = frame.rtp_timestamp
         fragment = self._writer.fragment(frame.nal_units, self._media_time, is_key_frame=frame.is_key_frame)
+        if frame.is_key_frame:
+            self._after_gaps.clear()
+        if self._writer.is_after_gap:
+            self._after_gaps.add(frame.first_sequence)
         return binary_message(fragment)
 
 

@@ -27,6 +27,8 @@ BEHIND_S: Final = 1.0
 SEND_BUFFER_S: Final = 0.5
 """Seconds of the stream that the kernel may hold besides: a skip cannot drop what is in its buffer."""
 SMALLEST_SEND_BUFFER_BYTES: Final = 16 << 10
+LATE_PART_OF_BUDGET: Final = 4
+"""A late browser is handed so small a part of its write budget at a time."""
 
 
 class LiveViewer:
@@ -70,11 +72,24 @@ class LiveViewer:
             self._fall_behind()  # not repeated: until the next introduction, only `look` watches what is still unsent
         if frame.is_key_frame and self._may_begin():
             self._send_key_frame(frame, fragment)
-        elif self._introduction is not None and not self.live.is_after_gap:
+        elif self._introduction is not None and not self.live.is_after_gap(frame):
             self._connection.send_frame(fragment)
         else:  # after a gap, a browser would drop the fragments and keep showing the old picture
             self._begin_anew()
             self._skip()
+
+    @property
+    def room_bytes(self) -> int:
+        """A part of the write budget while nothing waits."""
+        if self._connection.queue.waiting_bytes:
+            return 0
+        return self.live.stream.write_budget_bytes() // LATE_PART_OF_BUDGET
+
+    def skip(self, frames: int) -> bool:
+        """Go on at the start point, nearer to the live edge."""
+        self._skipped_frames += frames
+        self._begin_anew()
+        return True
 
     def on_fault(self, error: Exception) -> None:
         """Report the fault, which ends the connection: one of the stream's calls raised."""

@@ -25,6 +25,7 @@ class Wire:
     discarded_frames = 2
     sent_bytes = 1000
     backlog_bytes = 250_000
+    room_bytes = 1 << 20
 
     def __init__(self) -> None:
         self.frames = []

@@ -1,6 +1,6 @@
 """Viewers of a stream that are sent the same bytes: interleaved on the same channel number, as most players ask for.
 
-The batch is a `media.stream.Batch`. With 200 viewers, one call less for each of them saves a third of the Python time
+The batch is a `media.viewer.Batch`. With 200 viewers, one call less for each of them saves a third of the Python time
 of a frame. A viewer that needs other bytes (skipping, datagrams) stays out, and so does a viewer whose channel is not a
 plain TCP connection.
 """
@@ -8,7 +8,7 @@ plain TCP connection.
 from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 
-from edge_streamer.media.stream import Viewer
+from edge_streamer.media.viewer import Viewer
 from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.runtime.tcp.connection import TcpConnection, send_frame_to_all
 from edge_streamer.services.rtsp.transports.unicast import UnicastFeed

@@ -9,7 +9,8 @@ from functools import partial
 from struct import pack
 from typing import Final
 
-from edge_streamer.media.stream import BatchKind, Stream
+from edge_streamer.media.stream import Stream
+from edge_streamer.media.viewer import BatchKind
 from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, TransportReply
 from edge_streamer.runtime.tcp.close_reason import CloseReason
@@ -23,6 +24,8 @@ from edge_streamer.services.rtsp.wire import OpenedTransport, WireEvents
 SEND_BUFFER_S: Final = 0.5
 """Seconds of the link bitrate that the kernel may hold for one reader; what it holds counts in the backlog anyway."""
 SMALLEST_SEND_BUFFER_BYTES: Final = 16 << 10
+LATE_PART_OF_BUDGET: Final = 4
+"""A late viewer is handed so small a part of its write budget at a time."""
 
 
 class InterleavedTransport:
@@ -126,6 +129,16 @@ class TcpWire:
         self.channel.send_frame(frame.interleaved(self.rtp_channel))
         self._sent_packets += frame.packet_count
 
+    @property
+    def room_bytes(self) -> int:
+        """A part of the write budget while nothing waits: a late viewer is never ended by what it starts with."""
+        return 0 if self.channel.queue.waiting_bytes else self._write_budget_bytes() // LATE_PART_OF_BUDGET
+
+    def skip(self, frames: int) -> bool:
+        """Never: this viewer gets every frame."""
+        del frames
+        return False
+
     def send_rtcp(self, packet: bytes) -> None:
         """Send RTCP right after the frame that is on the wire: behind a backlog, a report's time would be wrong."""
         self.channel.send(pack(">cBH", b"$", self._rtcp_channel, len(packet)) + packet)
@@ -166,6 +179,11 @@ class SkippingTcpWire(TcpWire):
             self.discarded_frames += 1
         else:
             super().deliver(frame)
+
+    def skip(self, frames: int) -> bool:
+        """Go on at the start point: frames that are late already would only delay it."""
+        self.discarded_frames += frames
+        return True
 
     def close(self) -> None:
         """Remove budget and `on_overflow`: the next session of this connection may have another kind of wire."""

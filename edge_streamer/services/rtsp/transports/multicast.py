@@ -73,6 +73,7 @@ class MulticastSender:
 
     name = "multicast"
     batch_kind = None
+    room_bytes = None  # the stream paces datagrams
 
     def __init__(
         self,
@@ -156,6 +157,11 @@ class MulticastSender:
             self._owes_key_frame = False
         elif self._owes_key_frame:
             self._ask_for_key_frame(self._loop.now())
+
+    def skip(self, frames: int) -> bool:
+        """Never: at its pace, a late group reaches the others."""
+        del frames
+        return False
 
     def on_fault(self, error: Exception) -> None:
         """End all sessions of the group: the server's code raised `error` while it sent a frame."""

@@ -79,6 +79,15 @@ class UdpWire:
         if not self._pair.send_runs(frame.datagrams()):
             self.discarded_frames += 1
 
+    @property
+    def room_bytes(self) -> None:
+        """None: the stream paces datagrams."""
+
+    def skip(self, frames: int) -> bool:
+        """Never: at its pace, a late viewer reaches the others."""
+        del frames
+        return False
+
     def send_rtcp(self, packet: bytes) -> None:
         """Send RTCP."""
         self._pair.send_rtcp(packet)

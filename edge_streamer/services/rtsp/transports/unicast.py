@@ -2,7 +2,8 @@
 
 from typing import Protocol
 
-from edge_streamer.media.stream import BatchKind, Stream
+from edge_streamer.media.stream import Stream
+from edge_streamer.media.viewer import BatchKind
 from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.protocol.rtsp.headers.transport import TransportReply
 from edge_streamer.services.rtsp.wire import FedSession, OpenedTransport, Wire
@@ -16,6 +17,13 @@ class UnicastWire(Wire, Protocol):
 
     def deliver(self, frame: PacketizedFrame) -> None:
         """Send a frame; must not raise for what the network does, and must not block."""
+
+    @property
+    def room_bytes(self) -> int | None:
+        """As of a `media.viewer.Viewer`."""
+
+    def skip(self, frames: int) -> bool:
+        """As of a `media.viewer.Viewer`."""
 
     def send_rtcp(self, packet: bytes) -> None:
         """Send a compound RTCP packet."""
@@ -53,6 +61,15 @@ class UnicastFeed:
     def start(self, first: PacketizedFrame) -> None:
         """Tell the session: `first` is delivered next."""
         self._joined.start(first)
+
+    @property
+    def room_bytes(self) -> int | None:
+        """What the wire takes now."""
+        return self.wire.room_bytes
+
+    def skip(self, frames: int) -> bool:
+        """Ask the wire whether it goes on at a new start point."""
+        return self.wire.skip(frames)
 
     def on_fault(self, error: Exception) -> None:
         """Tell the session: sending a frame raised."""
