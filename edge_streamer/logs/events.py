@@ -168,6 +168,18 @@ class LiveViewEnded(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SessionAwaitsKeyFrame(Event):
+    """A viewer gets no picture before the next key frame: the frames since the last one exceed the start cache."""
+
+    words = "session awaits key frame"
+    message_id = "14c40f671d224a8a99cbf298dccba49d"
+    level = logging.WARNING
+    peer: str
+    stream: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetupRefused(Event):
     """A transport that a viewer asked for cannot be opened."""
 
@@ -342,6 +354,7 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     SessionKicked,
     LiveViewBegan,
     LiveViewEnded,
+    SessionAwaitsKeyFrame,
     SetupRefused,
     ProtocolViolated,
     LoginFailed,

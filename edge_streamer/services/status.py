@@ -130,6 +130,8 @@ class StreamStatus:
     last_frame_age_s: float | None
     frame_handoff: Histogram
     key_frame_interval_s: float | None = None  # between the last two; None before the second
+    start_cache_bytes: int | None = 0  # that a viewer starts with; None: too many since the last key frame
+    start_cache_overflows: int = 0  # groups of pictures that outgrew the cache
 
 
 @dataclass(frozen=True, slots=True)

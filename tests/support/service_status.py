@@ -79,6 +79,8 @@ def a_stream(name: str = "main", **changes: object) -> StreamStatus:
         last_frame_age_s=0.0125,
         frame_handoff=HANDOFF,
         key_frame_interval_s=2.0,
+        start_cache_bytes=500_000,
+        start_cache_overflows=2,
     )
     return replace(stream, **changes)
 

@@ -21,7 +21,9 @@ _RoleName: TypeAlias = Annotated[str, Meta(extra_json_schema={"enum": [str(role)
 
 class StreamDocument(msgspec.Struct, frozen=True):
     """One stream; `reason` says why it is not up and is empty when it is, `wanted` is false for a source on demand
-    without viewers, `last_frame_wall_s` is Unix time."""
+    without viewers, `last_frame_wall_s` is Unix time. `key_frame_interval_s` is the time between the last two key
+    frames. A viewer that joins starts with `start_cache_bytes`; null: the frames since the last key frame exceed
+    `link.start_cache_bytes`, and it waits for the next one."""
 
     name: str
     up: bool
@@ -45,6 +47,8 @@ class StreamDocument(msgspec.Struct, frozen=True):
     restarts: int
     last_frame_wall_s: float | None
     last_frame_age_s: float | None
+    key_frame_interval_s: float | None
+    start_cache_bytes: int | None
 
 
 class SessionsDocument(msgspec.Struct, frozen=True):
@@ -204,4 +208,6 @@ def _stream(stream: StreamStatus) -> StreamDocument:
         restarts=sum(stream.restarts.values()),
         last_frame_wall_s=stream.last_frame_wall_s,
         last_frame_age_s=stream.last_frame_age_s,
+        key_frame_interval_s=stream.key_frame_interval_s,
+        start_cache_bytes=stream.start_cache_bytes,
     )

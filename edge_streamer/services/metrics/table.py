@@ -148,6 +148,18 @@ _SOURCES: Final = (
         by_stream(lambda stream: stream.key_frame_interval_s),
     ),
     gauge(
+        "source_start_cache_bytes",
+        "Size of the frames since the last key frame, with which a viewer starts; absent while they exceed "
+        "link.start_cache_bytes.",
+        by_stream(lambda stream: stream.start_cache_bytes),
+    ),
+    counter(
+        "source_start_cache_overflows_total",
+        "Groups of pictures that exceeded link.start_cache_bytes; viewers that joined then waited for the next key "
+        "frame.",
+        by_stream(lambda stream: stream.start_cache_overflows),
+    ),
+    gauge(
         "link_bytes_per_second",
         "Peak rate that write budgets are computed from.",
         by_stream(lambda stream: stream.link_bitrate_bps / 8),

@@ -3,9 +3,11 @@
 A playback is made at SETUP, plays at PLAY, and ends exactly once. Its transport delivers its frames (`wire`).
 """
 
+import logging
 from collections.abc import Callable
 
 from edge_streamer.codec.frame import CLOCK_HZ
+from edge_streamer.logs.events import SessionAwaitsKeyFrame, log_event
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import ReceptionReport, parse_reports, round_trip_s
@@ -14,6 +16,8 @@ from edge_streamer.protocol.rtsp.server.session import RtspSession
 from edge_streamer.services.rtsp.slots import Slot
 from edge_streamer.services.rtsp.wire import OpenedTransport
 from edge_streamer.services.status import SessionStatus
+
+log = logging.getLogger(__name__)
 
 
 class Playback:
@@ -72,7 +76,13 @@ class Playback:
         """Called when no key frame came in time: start with the cached frames, else answer without RTP-Info and keep
         waiting."""
         if not self.is_answered and not self._feed.start_from_cache():
+            self._warn_of_wait()
             self._give_answer(None)
+
+    def _warn_of_wait(self) -> None:
+        if self.stream.cache.has_overflowed:
+            detail = f"the frames since the last one exceed link.start_cache_bytes = {self.stream.cache.limit_bytes}"
+            log_event(log, SessionAwaitsKeyFrame(peer=self.peer, stream=self.stream.name, detail=detail))
 
     def _give_answer(self, rtp_info: RtpInfo | None) -> None:
         answer, self._answer = self._answer, None

@@ -249,4 +249,6 @@ class SourceOutput:
             last_frame_age_s=now - stream.last_frame_at if last else None,
             frame_handoff=Histogram.of(self._handoff),
             key_frame_interval_s=self._key_frame_interval_s,
+            start_cache_bytes=None if stream.cache.has_overflowed else stream.cache.cached_bytes,
+            start_cache_overflows=stream.cache.overflows,
         )

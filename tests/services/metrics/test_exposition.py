@@ -94,6 +94,7 @@ def test_values_of_streams():
                     is_wanted=False,
                     last_frame_wall_s=None,
                     key_frame_interval_s=None,
+                    start_cache_bytes=None,
                     bitrate_bps=0,
                 ),
             )
@@ -118,6 +119,9 @@ def test_values_of_streams():
     assert "source_nominal_bytes_per_second stream=sub" not in series
     assert series["source_key_frame_interval_seconds stream=main"] == 2
     assert "source_key_frame_interval_seconds stream=sub" not in series
+    assert series["source_start_cache_bytes stream=main"] == 500_000
+    assert "source_start_cache_bytes stream=sub" not in series
+    assert series["source_start_cache_overflows_total stream=sub"] == 2
     (info,) = [name for name in series if name.startswith("source_info") and "stream=main" in name]
     assert "camera=imx708 encoder=libx264 encoder_reason=no hardware encoder fps=30 height=720 kind=testpattern" in info
 

@@ -122,6 +122,16 @@ def test_at_last_play_is_answered_without_a_position_and_the_viewer_goes_on_wait
     assert len(viewing.wire.frames) == 1
 
 
+def test_a_viewer_that_waits_since_the_group_outgrew_the_cache_is_told_of(viewing, caplog):
+    viewing.stream.cache.limit_bytes = 1000
+    viewing.publish(key_frame(0), frame(3000, 1000))
+    viewing.play()
+    viewing.playback.answer_at_last()
+    assert viewing.answers == [None]
+    assert "session awaits key frame" in caplog.text
+    assert "link.start_cache_bytes = 1000" in caplog.text
+
+
 def test_a_second_play_answers_the_first_one(viewing):
     """The session was taken over by another connection while its first PLAY waited."""
     viewing.play()
