@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from collections.abc import Callable
 from itertools import repeat
 
 from tests.support.browser.browser import Browser
@@ -23,6 +24,7 @@ CLOCKS_DIFFER_S = 0.5
 LOOKS = 5
 LONGER_THAN_A_POLL_S = 3.0
 NO_CAMERA = '[streams.yard]\nsource = "v4l2"\ndevice = "/dev/no-camera"\n'
+_SAYS_STILLS = "return document.querySelector('.badge').textContent.startsWith('A picture every 2 s')"
 _SAYS = "return document.querySelector(arguments[0])?.textContent.includes('/dev/no-camera')"
 
 
@@ -118,4 +120,22 @@ def test_it_comes_back_with_the_server(window: Browser, free_port: int):
         window.wait_for("return document.querySelector('header .pill').textContent === 'All well'")
         wait_for_frames(window, "main", 20)
         assert seen_behind_s(window, 640, 360) < MAX_BEHIND_S
+        window.open("about:blank")
+
+
+def test_it_shows_snapshots_until_a_browser_that_needs_an_idr_can_start(window: Browser, make_clip: Callable[..., str]):
+    """The film's second group begins with a recovery point, where Chromium does not start, and the film again with an
+    IDR."""
+    clip = make_clip("groups.mp4", frames=300, rate=25, gop=150, b_frames=2, x264="open-gop=1")
+    image = "document.querySelector('[data-stream=yard] img')"
+    with running_service(f'[streams.yard]\nsource = "file"\npath = "{clip}"\n') as service:
+        deadline = time.monotonic() + 15
+        while service.metrics()['edge_streamer_source_keyframes_total{stream="yard"}'] < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        window.open(page_url(service))
+        window.wait_for(f"return {image} && !{image}.hidden && {image}.naturalWidth > 0")
+        window.wait_for(_SAYS_STILLS)
+        wait_for_frames(window, "yard", 10)
+        assert window.evaluate(f"return {image}.hidden")
         window.open("about:blank")

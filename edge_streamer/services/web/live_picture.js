@@ -2,7 +2,8 @@
 //
 // Only the server sends: {"mime"} and then an initialization segment, fragments, once a second {"live_s"}, the decode
 // time of the newest frame, and {"waiting": reason} while the source gives none. A browser that cannot play fragments
-// shows a snapshot every few seconds instead. `stream_card.js` shows the state of all this.
+// shows a snapshot every few seconds instead, and so does one whose decoder refuses what the stream begins with:
+// Chromium's starts at an IDR only, and open groups of pictures begin with recovery points. `stream_card.js` shows the state of all this.
 
 import { MediaBuffer, canPlay } from "./media_buffer.js";
 
@@ -15,6 +16,7 @@ const DAWDLE_BELOW_S = 0.3;
 const SEEK_ABOVE_S = 1.5;
 const SILENT_AFTER_MS = 6000;
 const RETRY_MS = [500, 1000, 2000, 4000, 8000];
+const REFUSED_RETRY_MS = 5000; // for the next IDR; each time the server sends what it keeps for a beginner
 const STILL_EVERY_MS = 2000;
 const LIVE_EDGES = 8; // that many seconds of {"live_s"}: the least delayed of them is believed
 
@@ -31,6 +33,8 @@ export class LivePicture {
   #heardAt = 0;
   #edges = [];
   #waiting = "";
+  #isRefused = false; // the decoder refused what the stream began with; snapshots are shown until it plays
+  #stillTimer = 0;
 
   /** `show(state, detail)`: "idle", "connecting", "live" (seconds behind), "waiting" or "retrying" (why), "stills". */
   constructor(name, video, image, show) {
@@ -58,6 +62,7 @@ export class LivePicture {
     clearInterval(this.#looking);
     this.#looking = 0;
     this.#disconnect();
+    this.#endStills();
     this.#video.pause();
     this.#show("idle");
   }
@@ -95,14 +100,19 @@ export class LivePicture {
 
   #retry(reason) {
     this.#disconnect();
-    const pause = RETRY_MS[Math.min(this.#failures, RETRY_MS.length - 1)] * (1 + Math.random() / 4);
+    const pause = this.#isRefused ? REFUSED_RETRY_MS : RETRY_MS[Math.min(this.#failures, RETRY_MS.length - 1)];
     this.#failures += 1;
-    this.#show("retrying", reason);
-    this.#timer = setTimeout(() => this.#connect(), pause);
+    if (!this.#isRefused) this.#show("retrying", reason);
+    this.#timer = setTimeout(() => this.#connect(), pause * (1 + Math.random() / 4));
   }
 
   /** The buffer has failed: connect again, with a new one. */
   #fail(reason) {
+    const hasPicture = this.#video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
+    if (!hasPicture && !this.#isRefused) {
+      this.#isRefused = true;
+      this.#takeStill();
+    }
     this.#dropBuffer();
     this.#retry(`The picture stopped (${reason})`);
   }
@@ -147,9 +157,10 @@ export class LivePicture {
     if (this.#socket && performance.now() - this.#heardAt > SILENT_AFTER_MS) this.#retry("The server is silent");
     const newest = this.#buffer?.newest();
     if (!newest) return;
+    if (this.#isRefused && this.#video.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA) this.#endStills();
     this.#buffer.trim();
     this.#chase(newest);
-    if (this.#socket && !this.#waiting && this.#edges.length) this.#show("live", this.#behindS());
+    if (this.#socket && !this.#waiting && this.#edges.length && !this.#isRefused) this.#show("live", this.#behindS());
   }
 
   #chase([start, end]) {
@@ -185,8 +196,16 @@ export class LivePicture {
   }
 
   #takeStillIn(pause) {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#takeStill(), pause);
+    clearTimeout(this.#stillTimer);
+    this.#stillTimer = setTimeout(() => this.#takeStill(), pause);
+  }
+
+  #endStills() {
+    clearTimeout(this.#stillTimer);
+    if (!this.#isRefused) return;
+    this.#isRefused = false;
+    this.#image.onload = this.#image.onerror = null;
+    this.#image.hidden = true;
   }
 }
 

@@ -35,7 +35,8 @@ def jpeg_of_picture(picture: av.VideoFrame) -> bytes:
 
 
 def jpeg_of_key_frame(data: bytes) -> bytes:
-    """Return an IDR access unit with its parameter sets (Annex B) as a JPEG; SourceError when it does not decode."""
+    """Return a start point with its parameter sets (Annex B) as a JPEG; SourceError when it does not decode, as where
+    intra refresh makes the picture whole in the course of later frames."""
     if not 0 < len(data) <= MAX_ACCESS_UNIT_BYTES:
         raise SourceError(f"a key frame of {len(data)} bytes gives no snapshot (allowed: {MAX_ACCESS_UNIT_BYTES})")
     try:

@@ -131,7 +131,9 @@ class NativePipeline:
     def _await_key_frame(self, since_ns: int) -> None:
         """Report that a key frame is awaited, or the server would restart the source."""
         if since_ns > FIRST_KEY_FRAME_NS:
-            raise SourceError(f"{self._camera.path} sends no key frames (IDR); choose format = mjpeg, nv12 or yuyv")
+            raise SourceError(
+                f"{self._camera.path} sends no key frames (IDR or recovery points); choose format = mjpeg, nv12 or yuyv"
+            )
         if since_ns >= self._next_word_ns:
             self._next_word_ns = since_ns + KEY_FRAME_INTERVAL_NS
             self._link.send_note(0, event="waiting")

@@ -19,6 +19,7 @@ from edge_streamer.runtime.loop import Loop
 from edge_streamer.services.http.router import HttpRoutes
 from edge_streamer.services.http.service import HttpConnection, HttpService
 from edge_streamer.services.http.settings import HttpSettings
+from edge_streamer.services.late_viewers import LateViewers
 from edge_streamer.services.live.routes import LiveRoutes
 from edge_streamer.services.live.stream import LiveStream
 from edge_streamer.services.live.viewer import BEHIND_S, LiveViewer
@@ -89,6 +90,7 @@ class House:
     def add_stream(self) -> Stream:
         identity = StreamIdentity(1, 1000, 0xFFFFFFFF - 2 * TICKS_A_FRAME)  # RTP's time wraps at the third frame
         stream = Stream("main", link_bitrate_bps=2_000_000, identity=identity)
+        LateViewers(self.loop).serve(stream)
         self.streams.add(stream)
         return stream
 
@@ -243,6 +245,51 @@ def test_a_camera_that_exposes_longer_in_the_dark_makes_no_such_gap(house):
     house.skip_time(round(0.3 / FRAME_S))
     house.publish()
     client.wait_for("miKf")
+
+
+def test_a_browser_that_joins_late_in_a_long_group_gets_all_of_it(house, clock):
+    """What it begins with is several times its write budget."""
+    house.publish(key=True)
+    for _ in range(299):
+        house.publish(size_bytes=20_000)
+    client = house.watching()
+    for _ in range(300):
+        clock.advance(0.01)
+        for _ in range(3):
+            house.loop.turn()
+            client.read()
+    house.publish()
+    client.wait_for("miK" + 300 * "f")
+    times = [fragment.decode_time for fragment in client.browser.fragments]
+    assert times == list(range(START_TIME, START_TIME + 301 * TICKS_A_FRAME, TICKS_A_FRAME))
+
+
+def test_a_browser_that_is_late_goes_on_at_a_new_key_frame(house, clock):
+    house.publish(key=True)
+    for _ in range(99):
+        house.publish(size_bytes=20_000)
+    client = house.watching(buffer_bytes=4096)
+    turn_until(house.loop, lambda: len(client.read().order) > 3)
+    house.publish(key=True)
+    house.publish()
+    for _ in range(100):
+        clock.advance(0.01)
+        house.loop.turn()
+        client.read()
+    turn_until(house.loop, lambda: client.read().order.endswith("smiKf"))
+    (skipped,) = client.browser.said("skipped")
+    assert 0 < skipped == 102 - len(client.browser.fragments)
+
+
+def test_a_browser_that_starts_with_cached_frames_stops_at_the_gap_among_them(house):
+    first = house.playing()
+    house.publish()
+    house.skip_time(round(0.5 / FRAME_S))
+    house.publish()
+    second = house.watching()
+    house.publish(key=True)
+    second.wait_for("miKfsmiK")
+    first.wait_for("miKfsmiK")
 
 
 def test_other_parameter_sets_are_introduced_where_they_begin(house):

@@ -66,7 +66,7 @@ def test_nothing_is_sent_before_the_first_key_frame(kernel, decode):
 def test_a_camera_without_key_frames_is_of_no_use(kernel, monkeypatch):
     monkeypatch.setattr(v4l2_native, "FIRST_KEY_FRAME_NS", 2_000_000_000)
     device = kernel.plug(0, camera_of(UNITS[1:10] * 8))
-    with pytest.raises(SourceError, match=r"sends no key frames \(IDR\); choose format = mjpeg"):
+    with pytest.raises(SourceError, match=r"sends no key frames \(IDR or recovery points\); choose format = mjpeg"):
         run_v4l2(RecordingLink(lambda link: False), (MAIN,), V4l2Options(device), kernel)
 
 
