@@ -2,6 +2,8 @@
 
 import pytest
 
+from edge_streamer.protocol.rtsp.server.events import PlaybackPaused
+from edge_streamer.protocol.rtsp.server.session import SessionRemoved
 from tests.support.rtsp.ladder import Ladder
 
 
@@ -30,6 +32,19 @@ def test_larix_sends_the_session_back_with_its_time_out_and_begins_with_channels
     session = ladder.set_up("RTP/AVP/TCP;unicast;interleaved=2-3;mode=receive")
     ladder.peer("PLAY rtsp://cam/main/ RTSP/1.0", "CSeq: 4", f"Session: {session.id};timeout=60")
     ladder.expect(200, session=f"{session.id};timeout=60")
+
+
+def test_the_sessions_control_attribute_joined_as_a_name(ladder: Ladder) -> None:
+    """`*` means the URL itself (RFC 2326 section C.1.1)."""
+    ladder.peer("SETUP rtsp://cam/main/*/trackID=0 RTSP/1.0", "CSeq: 3", "Transport: RTP/AVP/TCP;unicast")
+    session = f"Session: {ladder.expect(200).session_id}"
+    ladder.peer("PLAY rtsp://cam/main/* RTSP/1.0", "CSeq: 4", session)
+    ladder.expect(200, rtp_info="url=rtsp://cam/main/trackID=0;seq=4711;rtptime=90000")
+    for method in ("GET_PARAMETER", "PAUSE", "TEARDOWN"):
+        ladder.peer(f"{method} rtsp://cam/main/* RTSP/1.0", "CSeq: 5", session)
+        ladder.expect(200)
+    ladder.expect_event(PlaybackPaused)
+    ladder.expect_event(SessionRemoved, reason="teardown")
 
 
 def test_media_foundation_pings_exactly_at_the_time_out(ladder: Ladder) -> None:

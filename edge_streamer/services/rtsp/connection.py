@@ -32,7 +32,7 @@ from edge_streamer.protocol.rtsp.server.events import (
 )
 from edge_streamer.protocol.rtsp.server.protocol import RtspServerProtocol
 from edge_streamer.protocol.rtsp.server.session import RtspSession, SessionRemoved
-from edge_streamer.runtime.address import host_of, network_key
+from edge_streamer.runtime.address import host_of, network_key, without_zone
 from edge_streamer.runtime.loop import Loop, Timer
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.services.rtsp.channel import Channel
@@ -202,7 +202,7 @@ class RtspConnection:
             self._refuse_description()
 
     def _answer_description(self, stream: Stream) -> None:
-        sdp = describe(stream, host_of(self._channel.local_address))
+        sdp = describe(stream, without_zone(host_of(self._channel.local_address)))
         self._handle(self._protocol.answer_description(sdp, self._loop.now()))
 
     def _await_description(self, stream: Stream) -> None:
