@@ -4,6 +4,7 @@ import pytest
 
 from edge_streamer.protocol.rtsp.server.events import PlaybackPaused
 from edge_streamer.protocol.rtsp.server.session import SessionRemoved
+from tests.support.rtsp.harness import FIRST_RANGE
 from tests.support.rtsp.ladder import Ladder
 
 
@@ -45,6 +46,23 @@ def test_the_sessions_control_attribute_joined_as_a_name(ladder: Ladder) -> None
         ladder.expect(200)
     ladder.expect_event(PlaybackPaused)
     ladder.expect_event(SessionRemoved, reason="teardown")
+
+
+@pytest.mark.parametrize("asked", ["0.000-", "clock=20100217T143720.257Z-", "smpte=0:00:00-", "npt=0:00:00.000-"])
+def test_libcurl_janus_and_players_of_recordings_ask_for_a_time(ladder: Ladder, asked: str) -> None:
+    """Janus sends a Range without a unit (meetecho/janus-gateway#1460)."""
+    session = ladder.set_up()
+    ladder.peer("PLAY rtsp://cam/main RTSP/1.0", "CSeq: 4", f"Session: {session.id}", f"Range: {asked}")
+    ladder.expect(200, range=FIRST_RANGE)
+
+
+def test_live555_asks_again_for_the_time_at_which_it_began(ladder: Ladder) -> None:
+    """It keeps the clock of the first reply and sends it with the PLAY that follows a PAUSE."""
+    session = ladder.play()
+    ladder.peer("PAUSE rtsp://cam/main/ RTSP/1.0", "CSeq: 5", f"Session: {session.id}")
+    ladder.expect(200)
+    ladder.peer("PLAY rtsp://cam/main/ RTSP/1.0", "CSeq: 6", f"Session: {session.id}", f"Range: {FIRST_RANGE}")
+    ladder.expect(200, range=FIRST_RANGE)
 
 
 def test_media_foundation_pings_exactly_at_the_time_out(ladder: Ladder) -> None:
