@@ -25,7 +25,7 @@ from edge_streamer.device.health import BoardSensors
 from edge_streamer.device.systemd import NO_SOCKETS, Notifier, Sockets
 from edge_streamer.logs.events import ServiceStarted, ServiceStopping, log_event
 from edge_streamer.media.registry import StreamRegistry
-from edge_streamer.runtime.address import ListenAddress, bracketed
+from edge_streamer.runtime.address import ListenAddress, bracketed, in_url
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.tcp.listener_group import ListenerGroup
 from edge_streamer.services.api.openapi import ApiDescription
@@ -298,4 +298,4 @@ def _shown_host(bound: str, reached: str) -> str:
     """Return the host for a URL; for a wildcard address, the name that the client used or this machine's name."""
     if bound in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         return reached or socket.gethostname()
-    return bracketed(bound)
+    return in_url(bound)

@@ -99,6 +99,20 @@ class Track:
         rtp_timestamp = (self.identity.rtp_offset + self.media_time) & 0xFFFFFFFF
         return self._packetizer.packetize(prepared, rtp_timestamp, is_key_frame=is_start_point)
 
+    def wall_ns_of(self, rtp_timestamp: int) -> int:
+        """Return the UTC (ns since 1970) at which a packet with this timestamp was captured, less than 6 hours before
+        or after the last frame; RuntimeError before the first frame.
+
+        The time is read off the line through the last frame, as that of a sender report is, so the two agree even when
+        the wall clock was set or the source was started again since that packet.
+        """
+        if self._wall_ns is None:
+            raise RuntimeError("no frame has been packetized")
+        behind_ticks = (self.identity.rtp_offset + self.media_time - rtp_timestamp) & 0xFFFFFFFF
+        if behind_ticks >= 1 << 31:  # the last frame is a B-frame: shown before one that came earlier
+            behind_ticks -= 1 << 32
+        return self._wall_ns - round(behind_ticks * 1e9 / CLOCK_HZ)
+
     def sender_report(self, now: float, cname: str, *, packet_count: int, octet_count: int) -> bytes | None:
         """Return SR + SDES for `now` (RFC 3550 section 6.4.1), or None before the first frame; the counts are of all
         RTP packets of the track and of their payload.

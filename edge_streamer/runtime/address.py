@@ -1,6 +1,7 @@
 """Addresses and ports: of sockets, in the form that the other modules use, and in the configuration.
 
-`host_of` and `undressed` remove the port and the IPv4-in-IPv6 form from a socket's address. `ListenAddress` and
+`host_of` and `undressed` remove the port and the IPv4-in-IPv6 form from a socket's address, `without_zone` the zone,
+which must not reach another machine. `ListenAddress` and
 `PortRange` are values of settings sections and convert themselves from and to TOML.
 """
 
@@ -33,6 +34,15 @@ def host_of(sockaddr: Any) -> str:
     return host.removeprefix(_MAPPED) if "." in host else host
 
 
+def without_zone(host: str) -> str:
+    """Return `host` without its zone: `fe80::1%eth0` becomes `fe80::1`.
+
+    A zone has a meaning on this machine only (RFC 4007 section 11.2), and neither SDP nor the URLs of RFC 3986 can have
+    one.
+    """
+    return host.partition("%")[0]
+
+
 def undressed(sockaddr: Any) -> Any:
     """Return an IPv4-mapped socket address as an IPv4 socket would give it; a socket that accepts both families, as
     systemd's sockets do, maps the addresses of IPv4 peers."""
@@ -52,14 +62,27 @@ def network_key(host: str) -> str:
     return f"{IPv6Address(int(address) & _IPV6_NETWORK)}{zone}/64"
 
 
+def sockaddr_of(host: str, port: int) -> Any:
+    """Return the socket address of a literal address; OSError for a zone that is no interface of this machine.
+
+    `bind` and `connect` of Python take the zone from the fourth item alone and ignore one in the host.
+    """
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0][4]
+
+
 def with_port(sockaddr: Any, port: int) -> Any:
     """Return the same address with another port; IPv6 keeps flow and scope."""
     return (sockaddr[0], port, *sockaddr[2:])
 
 
 def bracketed(host: str) -> str:
-    """Return `host` as a URL writes it: IPv6 in brackets."""
+    """Return `host` as it stands in front of a port: IPv6 in brackets."""
     return f"[{host}]" if ":" in host else host
+
+
+def in_url(host: str) -> str:
+    """Return `host` as a URL for another machine writes it: IPv6 in brackets, and without a zone."""
+    return bracketed(without_zone(host))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,16 @@ def test_nothing_on_udp_makes_it_come_back_with_tcp(ladder: Ladder) -> None:
     again.expect(200, cseq="0")
 
 
+def test_its_range_pattern_reads_the_reply_to_play(ladder: Ladder) -> None:
+    """It ends the session when the pattern does not match (google/ExoPlayer#10804)."""
+    agent = "user-agent: ExoPlayerLib/2.18.1"
+    ladder.peer("SETUP rtsp://cam/main/trackID=0 RTSP/1.0", agent, "cseq: 2", "transport: RTP/AVP/TCP;unicast")
+    session = f"session: {ladder.expect(200).session_id}"
+    ladder.peer("PLAY rtsp://cam/main/ RTSP/1.0", agent, "cseq: 3", session, "range: npt=0.000-")
+    reply = ladder.expect(200, rtp_info="url=rtsp://cam/main/trackID=0;seq=4711;rtptime=90000")
+    assert re.fullmatch(r"npt[:=]([.\d]+|now)\s?-\s?([.\d]+)?", reply.headers["range"])
+
+
 def test_461_is_what_makes_it_try_tcp(tcp_only_ladder: Ladder) -> None:
     tcp_only_ladder.peer(
         "SETUP rtsp://cam/main/trackID=0 RTSP/1.0", "cseq: 2", "transport: RTP/AVP;unicast;client_port=50002-50003"

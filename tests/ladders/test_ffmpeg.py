@@ -1,6 +1,7 @@
 """ffmpeg and ffprobe: OPTIONS first, UDP before TCP, RTP-Info compared as text, keep-alive by GET_PARAMETER."""
 
 from edge_streamer.protocol.rtsp.server.events import PlaybackPaused
+from tests.support.rtsp.harness import FIRST_RANGE
 from tests.support.rtsp.ladder import Ladder
 
 UDP = "Transport: RTP/AVP/UDP;unicast;client_port=20000-20001"
@@ -31,7 +32,7 @@ def test_461_to_udp_makes_it_ask_for_tcp_on_the_same_connection(tcp_only_ladder:
     ladder.peer("SETUP rtsp://cam:554/main/trackID=0 RTSP/1.0", TCP, "CSeq: 4")
     reply = ladder.expect(200, cseq="4")
     ladder.peer("PLAY rtsp://cam:554/main/ RTSP/1.0", "Range: npt=0.000-", "CSeq: 5", f"Session: {reply.session_id}")
-    ladder.expect(200, rtp_info="url=rtsp://cam:554/main/trackID=0;seq=4711;rtptime=90000")
+    ladder.expect(200, range=FIRST_RANGE, rtp_info="url=rtsp://cam:554/main/trackID=0;seq=4711;rtptime=90000")
     for cseq in ("6", "7", "8"):
         ladder.wait(s=30)
         ladder.peer("GET_PARAMETER rtsp://cam:554/main/ RTSP/1.0", f"CSeq: {cseq}", f"Session: {reply.session_id}")

@@ -4,6 +4,7 @@ from urllib.parse import urljoin, uses_netloc, uses_relative
 
 import pytest
 
+from tests.support.rtsp.harness import FIRST_RANGE
 from tests.support.rtsp.ladder import Ladder
 
 OFFERS = "RTP/AVP;unicast;client_port=40000-40001,RTP/AVP;multicast,RTP/AVP/TCP;unicast;interleaved=0-1"
@@ -34,6 +35,18 @@ def test_extra_fields_and_a_second_user_agent(ladder: Ladder) -> None:
     ladder.expect(200, cseq="1")
     ladder.set_up()
     assert ladder.session.user_agent.startswith("GStreamer/1.24.2")
+
+
+def test_onvif_mode_asks_for_a_time_and_no_rate_control(ladder: Ladder) -> None:
+    session = ladder.set_up("RTP/AVP/TCP;unicast;interleaved=0-1")
+    ladder.peer(
+        "PLAY rtsp://cam/main/ RTSP/1.0",
+        "CSeq: 4",
+        f"Session: {session.id}",
+        "Range: clock=19000101T000000Z-",
+        "Rate-Control: yes",
+    )
+    ladder.expect(200, range=FIRST_RANGE)
 
 
 @pytest.mark.parametrize("url", ["rtsp://cam/main", "rtsp://cam/main/", "rtsp://cam/main?x=y"])

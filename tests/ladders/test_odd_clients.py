@@ -2,6 +2,9 @@
 
 import pytest
 
+from edge_streamer.protocol.rtsp.server.events import PlaybackPaused
+from edge_streamer.protocol.rtsp.server.session import SessionRemoved
+from tests.support.rtsp.harness import FIRST_RANGE
 from tests.support.rtsp.ladder import Ladder
 
 
@@ -30,6 +33,36 @@ def test_larix_sends_the_session_back_with_its_time_out_and_begins_with_channels
     session = ladder.set_up("RTP/AVP/TCP;unicast;interleaved=2-3;mode=receive")
     ladder.peer("PLAY rtsp://cam/main/ RTSP/1.0", "CSeq: 4", f"Session: {session.id};timeout=60")
     ladder.expect(200, session=f"{session.id};timeout=60")
+
+
+def test_the_sessions_control_attribute_joined_as_a_name(ladder: Ladder) -> None:
+    """`*` means the URL itself (RFC 2326 section C.1.1)."""
+    ladder.peer("SETUP rtsp://cam/main/*/trackID=0 RTSP/1.0", "CSeq: 3", "Transport: RTP/AVP/TCP;unicast")
+    session = f"Session: {ladder.expect(200).session_id}"
+    ladder.peer("PLAY rtsp://cam/main/* RTSP/1.0", "CSeq: 4", session)
+    ladder.expect(200, rtp_info="url=rtsp://cam/main/trackID=0;seq=4711;rtptime=90000")
+    for method in ("GET_PARAMETER", "PAUSE", "TEARDOWN"):
+        ladder.peer(f"{method} rtsp://cam/main/* RTSP/1.0", "CSeq: 5", session)
+        ladder.expect(200)
+    ladder.expect_event(PlaybackPaused)
+    ladder.expect_event(SessionRemoved, reason="teardown")
+
+
+@pytest.mark.parametrize("asked", ["0.000-", "clock=20100217T143720.257Z-", "smpte=0:00:00-", "npt=0:00:00.000-"])
+def test_libcurl_janus_and_players_of_recordings_ask_for_a_time(ladder: Ladder, asked: str) -> None:
+    """Janus sends a Range without a unit (meetecho/janus-gateway#1460)."""
+    session = ladder.set_up()
+    ladder.peer("PLAY rtsp://cam/main RTSP/1.0", "CSeq: 4", f"Session: {session.id}", f"Range: {asked}")
+    ladder.expect(200, range=FIRST_RANGE)
+
+
+def test_live555_asks_again_for_the_time_at_which_it_began(ladder: Ladder) -> None:
+    """It keeps the clock of the first reply and sends it with the PLAY that follows a PAUSE."""
+    session = ladder.play()
+    ladder.peer("PAUSE rtsp://cam/main/ RTSP/1.0", "CSeq: 5", f"Session: {session.id}")
+    ladder.expect(200)
+    ladder.peer("PLAY rtsp://cam/main/ RTSP/1.0", "CSeq: 6", f"Session: {session.id}", f"Range: {FIRST_RANGE}")
+    ladder.expect(200, range=FIRST_RANGE)
 
 
 def test_media_foundation_pings_exactly_at_the_time_out(ladder: Ladder) -> None:

@@ -49,6 +49,24 @@ def test_a_report_is_on_the_line_through_the_last_frames_capture(track):
     assert (int.from_bytes(report[20:24], "big"), int.from_bytes(report[24:28], "big")) == (7, 900)
 
 
+@pytest.mark.parametrize("ticks", [0, 9000, -9000, 9 * 90_000, -8 * 90_000])
+def test_a_packets_time_is_on_the_line_through_the_last_frames_capture(track, ticks):
+    """Its timestamp may have wrapped since, or be of a frame that is shown after the last one."""
+    with pytest.raises(RuntimeError):
+        track.wall_ns_of(IDENTITY.rtp_offset)
+    track.packetize(key_frame(0), NOW)
+    assert track.wall_ns_of((IDENTITY.rtp_offset + ticks) % 2**32) == WALL_NS + ticks * 1_000_000_000 // 90_000
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_packet_from_before_a_step_of_the_wall_clock_has_the_time_of_the_reports_that_follow(track, restarted):
+    first = track.packetize(key_frame(0, wall_ns=0), NOW)
+    if restarted:
+        track.announce_restart()
+    track.packetize(key_frame(0 if restarted else 180_000, wall_ns=WALL_NS), NOW + 2.0)
+    assert track.wall_ns_of(first.rtp_timestamp) == WALL_NS - 2_000_000_000
+
+
 def test_the_last_few_reports_are_remembered(track):
     track.packetize(key_frame(0), NOW)
     for second in range(SENDER_REPORTS_KEPT + 3):

@@ -8,9 +8,12 @@ from edge_streamer.runtime.address import (
     bracketed,
     family_of,
     host_of,
+    in_url,
     network_key,
+    sockaddr_of,
     undressed,
     with_port,
+    without_zone,
 )
 
 
@@ -39,6 +42,28 @@ def test_the_host_of_an_address(sockaddr, host):
 )
 def test_an_ipv4_address_loses_its_ipv6_dress(sockaddr, undressed_):
     assert undressed(sockaddr) == undressed_
+
+
+@pytest.mark.parametrize(
+    ("host", "known_elsewhere", "url_host"),
+    [
+        ("192.0.2.1", "192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::1", "[2001:db8::1]"),
+        ("fe80::1%eth0", "fe80::1", "[fe80::1]"),
+        ("fe80::1%eth0.100", "fe80::1", "[fe80::1]"),
+    ],
+)
+def test_a_zone_stays_on_this_machine(host, known_elsewhere, url_host):
+    assert without_zone(host) == known_elsewhere
+    assert in_url(host) == url_host
+
+
+def test_a_zone_becomes_the_index_of_its_interface():
+    assert sockaddr_of("192.0.2.1", 554) == ("192.0.2.1", 554)
+    assert sockaddr_of("2001:db8::1", 554) == ("2001:db8::1", 554, 0, 0)
+    assert sockaddr_of("fe80::1%lo", 554)[1:] == (554, 0, socket.if_nametoindex("lo"))
+    with pytest.raises(OSError, match=r"Name or service not known|Address family"):
+        sockaddr_of("fe80::1%no-such-device", 554)
 
 
 def test_another_port_keeps_flow_and_scope():

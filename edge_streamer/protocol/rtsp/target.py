@@ -2,7 +2,7 @@
 
 Clients join a track's control attribute to the base in at least four ways, and this module resolves all of them.
 Userinfo and query never leave this module: they may be credentials, and without a query every way of joining gives the
-same URL.
+same URL. Nor does the zone of an IPv6 address, which names an interface of the client's machine.
 """
 
 import re
@@ -13,7 +13,9 @@ from urllib.parse import unquote_to_bytes
 from edge_streamer.protocol.sdp import TRACK_CONTROL, track_control
 
 _SCHEMES: Final = frozenset({"rtsp", "rtsps", "rtspu"})
-_USABLE_AUTHORITY: Final = re.compile(r"(?:\[[0-9A-Za-z:.%_-]+\]|[0-9A-Za-z._~-]+)(?::[0-9]{1,5})?")
+_ZONE: Final = r"(?P<zone>%[0-9A-Za-z%._~-]+)?"  # RFC 6874 writes "%25eth0", most clients write "%eth0"
+_USABLE_AUTHORITY: Final = re.compile(rf"(?:\[[0-9A-Fa-f:.]+{_ZONE}\]|[0-9A-Za-z._~-]+)(?::[0-9]{{1,5}})?")
+_AGGREGATE: Final = re.compile(r"(?:/\*)+/*$")
 _TRACK: Final = re.compile(rf"(?:^|/){TRACK_CONTROL}([0-9]{{1,3}})/?$", re.IGNORECASE)
 
 
@@ -35,13 +37,16 @@ class Target:
 
 
 def parse_target(uri: str, local_host: str) -> Target:
-    """Return what `uri` means; `local_host` (no port, no brackets) replaces a host that must not be repeated."""
+    """Return what `uri` means; `local_host` (no port, no brackets, no zone) replaces a host that must not be repeated.
+
+    Some clients join the session's control attribute `*` as if it was a name: `/main/*`, `/main/*/trackID=0`.
+    """
     without_query, _, query = uri.partition("?")
     scheme, authority, raw_path = _split_authority(without_query)
     raw_path, track = _split_track(raw_path)
     if track is None:
         track = _split_track(query)[1]  # ffmpeg and Scrypted append the control to a URL with its query
-    raw_path = raw_path.strip("/")
+    raw_path = _AGGREGATE.sub("", raw_path).strip("/")
     base_url = f"{scheme}://{_public_authority(authority, local_host)}/"
     return Target(_decode(raw_path), track, f"{base_url}{raw_path}/" if raw_path else base_url)
 
@@ -61,8 +66,8 @@ def _split_track(text: str) -> tuple[str, int | None]:
 
 def _public_authority(authority: str, local_host: str) -> str:
     host = authority.rpartition("@")[2]
-    if _USABLE_AUTHORITY.fullmatch(host):
-        return host
+    if usable := _USABLE_AUTHORITY.fullmatch(host):
+        return host.replace(usable["zone"] or "", "")
     return f"[{local_host}]" if ":" in local_host else local_host
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from edge_streamer.logs.events import AcceptingPaused, log_event
-from edge_streamer.runtime.address import family_of, host_of, network_key
+from edge_streamer.runtime.address import family_of, host_of, network_key, sockaddr_of
 from edge_streamer.runtime.loop import Loop, Registration, Timer
 
 log = logging.getLogger(__name__)
@@ -168,7 +168,7 @@ def open_listening_socket(host: str, port: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if listening.family == socket.AF_INET6:  # "::" and "0.0.0.0" may both be listed
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listening.bind((host, port))
+        listening.bind(sockaddr_of(host, port))
         listening.listen(LISTEN_BACKLOG)
     except OSError:
         listening.close()

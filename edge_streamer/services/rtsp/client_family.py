@@ -1,7 +1,8 @@
 """Which family of RTSP clients a `User-Agent` belongs to: a closed set, because it becomes a metric label.
 
 Called by `sessions` at SETUP. The family is a hint for operators and never decides how a client is treated. Recorders
-that do not send their product's name, as most Dahua, UniFi and Blue Iris releases, count under the name that they send.
+that do not send their product's name, as most Dahua, UniFi and Blue Iris releases, count under the name that they send:
+motion, OpenCV and Shinobi as ffmpeg. libcurl sends none unless its program sets one, and then counts as `other`.
 """
 
 from typing import Final
@@ -27,11 +28,17 @@ _FAMILY_BY_MARK: Final = (
     ("blue iris", "blueiris"),
     ("exoplayer", "exoplayer"),
     ("androidxmedia3", "exoplayer"),  # ExoPlayer since it became Jetpack Media3
+    ("mediamtx", "gortsplib"),
+    ("gortsplib", "gortsplib"),  # MediaMTX as a reader sends its library's name
+    ("aiortsp", "aiortsp"),  # "aiortsp/1.4.0"
     ("gstreamer", "gstreamer"),
     ("vlc", "vlc"),  # "LibVLC/3.0.18 (LIVE555 Streaming Media v2016.11.28)"
+    ("mplayer", "mplayer"),  # "MPlayer (LIVE555 Streaming Media v2010.01.22)"
+    ("libmpv", "mpv"),  # mpv, and players made of it
     ("openrtsp", "live555"),
     ("live555", "live555"),
-    ("lavf", "ffmpeg"),  # "Lavf60.16.100"; mpv too
+    ("curl", "curl"),  # "curl/7.88.1", "libcurl/8.5.0 OpenSSL/3.0.13"
+    ("lavf", "ffmpeg"),  # "Lavf60.16.100"
     ("ffmpeg", "ffmpeg"),  # "FFmpeg Frigate/0.15.0"
 )
 

@@ -18,9 +18,9 @@ from edge_streamer.logs.limits import LinePerAddress
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.rtsp.faults import ProtocolErrorKind
-from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
 from edge_streamer.protocol.rtsp.server.events import (
     DescriptionRequested,
+    FirstPacket,
     InterleavedReceived,
     PlaybackPaused,
     PlayRequested,
@@ -32,7 +32,7 @@ from edge_streamer.protocol.rtsp.server.events import (
 )
 from edge_streamer.protocol.rtsp.server.protocol import RtspServerProtocol
 from edge_streamer.protocol.rtsp.server.session import RtspSession, SessionRemoved
-from edge_streamer.runtime.address import host_of, network_key
+from edge_streamer.runtime.address import host_of, network_key, without_zone
 from edge_streamer.runtime.loop import Loop, Timer
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.services.rtsp.channel import Channel
@@ -202,7 +202,7 @@ class RtspConnection:
             self._refuse_description()
 
     def _answer_description(self, stream: Stream) -> None:
-        sdp = describe(stream, host_of(self._channel.local_address))
+        sdp = describe(stream, without_zone(host_of(self._channel.local_address)))
         self._handle(self._protocol.answer_description(sdp, self._loop.now()))
 
     def _await_description(self, stream: Stream) -> None:
@@ -265,13 +265,12 @@ class RtspConnection:
             self._set_pending(self._loop.call_later(wait_s, partial(self._play, event), self._channel))
             return
 
-        def answer(rtp_info: RtpInfo | None) -> None:
+        def answer(first: FirstPacket | None) -> None:
             self._forget_pending()
             if not self._protocol.has_question:
                 return  # the connection has ended meanwhile
-            self._handle(self._protocol.answer_play(rtp_info, self._loop.now()))
+            self._handle(self._protocol.answer_play(first, self._loop.now()))
             self._flush()  # the reply goes before the first `$` frame: Scrypted and ZoneMinder accept no other order
-            playback.send_sender_report(self._loop.now(), self._sessions.cname)
 
         self._set_pending(self._loop.call_later(PLAY_LIMIT_S, playback.answer_at_last, self._channel))
         playback.play(event.control_url, answer, self._loop.now())

@@ -12,6 +12,7 @@ from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.protocol.rtp.rtcp import ReceptionReport, parse_reports, round_trip_s
 from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
+from edge_streamer.protocol.rtsp.server.events import FirstPacket
 from edge_streamer.protocol.rtsp.server.session import RtspSession
 from edge_streamer.services.rtsp.slots import Slot
 from edge_streamer.services.rtsp.wire import OpenedTransport
@@ -35,19 +36,21 @@ class Playback:
         self.client = ""
         self.state = "ready"
         self.on_fault: Callable[[Exception], None] = _raise  # `sessions` replaces it to end the session
+        self.on_started: Callable[[], None] = _nothing  # `sessions` replaces it to send the first report
         self._feed = opened.feed
         self._send_rtcp = opened.send_rtcp
         self._opened_wall_s = opened_wall_s
         self._last_report: ReceptionReport | None = None
         self._round_trip_s: float | None = None
         self._control_url = ""
-        self._answer: Callable[[RtpInfo | None], None] | None = None
+        self._answer: Callable[[FirstPacket | None], None] | None = None
+        self._has_started = False
 
     # --- PLAY and PAUSE
 
-    def play(self, control_url: str, answer: Callable[[RtpInfo | None], None], now: float) -> None:
-        """Join the stream; `answer` is called with the sequence number and time of the very first packet, before it
-        is sent, so that RTP-Info (RFC 2326 section 12.33) is exact."""
+    def play(self, control_url: str, answer: Callable[[FirstPacket | None], None], now: float) -> None:
+        """Join the stream; `answer` is called with the sequence number and times of the very first packet, before it
+        is sent, so that RTP-Info (RFC 2326 section 12.33) and Range are exact."""
         self._give_answer(None)  # for a PLAY that waits on another connection, which has lost the session to this one
         if self.state == "ended":  # by a TEARDOWN or SETUP right behind that PLAY
             answer(None)
@@ -56,6 +59,7 @@ class Playback:
         self._answer = answer
         self.played_at = now
         self.state = "playing"
+        self._has_started = False
         self._feed.join(self, now)
 
     @property
@@ -70,7 +74,10 @@ class Playback:
 
     def start(self, first: PacketizedFrame) -> None:
         """Answer PLAY: `first` is what the viewer gets next."""
-        self._give_answer(RtpInfo(self._control_url, first.first_sequence, first.rtp_timestamp))
+        self._has_started = True
+        self.on_started()
+        rtp_info = RtpInfo(self._control_url, first.first_sequence, first.rtp_timestamp)
+        self._give_answer(FirstPacket(rtp_info, self.stream.track.wall_ns_of(first.rtp_timestamp)))
 
     def answer_at_last(self) -> None:
         """Called when no key frame came in time: start with the cached frames, else answer without RTP-Info and keep
@@ -84,10 +91,10 @@ class Playback:
             detail = f"the frames since the last one exceed link.start_cache_bytes = {self.stream.cache.limit_bytes}"
             log_event(log, SessionAwaitsKeyFrame(peer=self.peer, stream=self.stream.name, detail=detail))
 
-    def _give_answer(self, rtp_info: RtpInfo | None) -> None:
+    def _give_answer(self, first: FirstPacket | None) -> None:
         answer, self._answer = self._answer, None
         if answer is not None:
-            answer(rtp_info)
+            answer(first)
 
     def pause(self) -> None:
         """Stop sending; a later PLAY starts at a key frame again."""
@@ -98,8 +105,9 @@ class Playback:
 
     @property
     def wants_reports(self) -> bool:
-        """Whether sender reports go to this session: not before the reply to PLAY, since no `$` frame precedes it."""
-        return self._send_rtcp is not None and self.state == "playing" and self.is_answered
+        """Whether sender reports go to this session: not before its first frame. Until a client has received that
+        frame, it does not know the SSRC and drops the report; and no `$` frame precedes the reply to PLAY."""
+        return self._send_rtcp is not None and self.state == "playing" and self._has_started
 
     def send_rtcp(self, packet: bytes) -> None:
         """Send a compound RTCP packet, unless a multicast sender reports to all members at once."""
@@ -173,6 +181,10 @@ def playback_of(session: RtspSession) -> Playback:
     """Return the playback of a session that has been adopted and has not ended."""
     assert isinstance(session.context, Playback)
     return session.context
+
+
+def _nothing() -> None:
+    """Called when a playback that no session has adopted starts."""
 
 
 def _raise(error: Exception) -> None:

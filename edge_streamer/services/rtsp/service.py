@@ -11,7 +11,7 @@ from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.protocol.rtsp.server.auth import ALLOW_ALL, Authorizer
 from edge_streamer.protocol.rtsp.server.protocol import RtspServerProtocol
 from edge_streamer.protocol.rtsp.server.session import ConnectionPeer, SessionTable
-from edge_streamer.runtime.address import host_of
+from edge_streamer.runtime.address import host_of, without_zone
 from edge_streamer.runtime.loop import FRAME_SLACK_S, Loop
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import DEAD_AFTER_S, TcpConnection
@@ -86,7 +86,7 @@ class RtspService:
         second.
         """
         protocol = RtspServerProtocol(
-            ConnectionPeer(channel.connection_id, channel.peer_host, host_of(channel.local_address)),
+            ConnectionPeer(channel.connection_id, channel.peer_host, without_zone(host_of(channel.local_address))),
             self.sessions.table,
             transports=self._settings.transports,
             limits=self._limits,

@@ -94,6 +94,7 @@ class RtspSessions:
         replaced, session.context = session.context, playback
         playback.client = client_family(session.user_agent)
         playback.on_fault = partial(self._on_fault, session)
+        playback.on_started = partial(self._loop.post, partial(self._send_first_report, session))
         playback.wire.start(self._events(session, playback))
         if isinstance(replaced, Playback):
             replaced.leave()
@@ -172,6 +173,12 @@ class RtspSessions:
             self.finish(event.session, EndReason.IDLE)
 
     # --- reports
+
+    def _send_first_report(self, session: RtspSession) -> None:
+        """Called in the turn after a session's first frame was sent, so that the report follows that frame."""
+        playback = session.context
+        if isinstance(playback, Playback):
+            playback.send_sender_report(self._loop.now(), self.cname)
 
     def send_reports(self) -> None:
         """Send sender reports; a stream's report is made once for all its viewers."""

@@ -17,8 +17,21 @@ CASES = [
     ("rtsp://admin:secret@cam:8554/main", "main", None, MAIN),
     ("rtsp://admin:se@cret@cam:8554/main", "main", None, MAIN),
     ("RTSP://cam:8554/main", "main", None, MAIN),
+    ("rtsp://cam:8554/main/*", "main", None, MAIN),  # the session's control attribute, joined as a name
+    ("rtsp://cam:8554/main/*/", "main", None, MAIN),
+    ("rtsp://cam:8554/main/*/trackID=0", "main", 0, MAIN),
+    ("rtsp://cam:8554/main/*/trackID=0?a=b", "main", 0, MAIN),
+    ("rtsp://cam:8554/main?a=b/*", "main", None, MAIN),
+    ("rtsp://cam:8554/main?a=b/*/trackID=0", "main", 0, MAIN),
+    ("rtsp://cam:8554/main/*?a=b", "main", None, MAIN),
+    ("rtsp://cam/live/main/*", "live/main", None, "rtsp://cam/live/main/"),
+    ("rtsp://cam/main*", "main*", None, "rtsp://cam/main*/"),
+    ("rtsp://cam/*", "*", None, "rtsp://cam/*/"),
     ("rtsps://cam/main", "main", None, "rtsps://cam/main/"),
     ("rtsp://[2001:db8::1]:8554/main", "main", None, "rtsp://[2001:db8::1]:8554/main/"),
+    ("rtsp://[fe80::1%eth0]:8554/main", "main", None, "rtsp://[fe80::1]:8554/main/"),  # a zone is the client's own
+    ("rtsp://[fe80::1%25eth0.100]/main/trackID=0", "main", 0, "rtsp://[fe80::1]/main/"),  # RFC 6874
+    ("rtsp://admin:secret@[fe80::1%en-0_a]:554/main", "main", None, "rtsp://[fe80::1]:554/main/"),
     ("rtsp://cam/live/main", "live/main", None, "rtsp://cam/live/main/"),
     ("rtsp://cam//main//", "main", None, "rtsp://cam/main/"),
     ("rtsp://cam/my%20cam", "my cam", None, "rtsp://cam/my%20cam/"),
@@ -35,6 +48,9 @@ CASES = [
     ("rtsp:///main", "main", None, "rtsp://192.0.2.1/main/"),
     ("rtsp://admin:sec/ret@cam/main", "ret@cam/main", None, "rtsp://192.0.2.1/ret@cam/main/"),
     ("rtsp://a b/main", "main", None, "rtsp://192.0.2.1/main/"),
+    ("rtsp://[%eth0]/main", "main", None, "rtsp://192.0.2.1/main/"),
+    ("rtsp://[fe80::1%]/main", "main", None, "rtsp://192.0.2.1/main/"),
+    ("rtsp://cam%eth0/main", "main", None, "rtsp://192.0.2.1/main/"),
     ("http://cam/main", "http://cam/main", None, "rtsp://192.0.2.1/http://cam/main/"),
     ("*", "*", None, "rtsp://192.0.2.1/*/"),
 ]

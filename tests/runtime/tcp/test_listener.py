@@ -127,6 +127,11 @@ def test_an_address_that_is_taken_cannot_be_had(loop, server):
         )
 
 
+def test_a_link_local_address_is_looked_for_at_the_interface_of_its_zone():
+    with pytest.raises(OSError, match="Cannot assign requested address"):  # "Invalid argument" if the zone was lost
+        open_listening_socket("fe80::1%lo", 0)
+
+
 def test_who_waited_at_a_socket_of_somebody_else_is_served(loop):
     gate, accepted = ConnectionGate(total=10, per_address=10), []
     given = open_listening_socket("127.0.0.1", 0)

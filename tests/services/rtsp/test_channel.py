@@ -7,6 +7,7 @@ from edge_streamer.runtime.tcp.listener import ConnectionGate
 from edge_streamer.runtime.tcp.listener_group import ListenerGroup
 from edge_streamer.services.status import EndReason
 from tests.support.loop import take_faults, turn_until
+from tests.support.rtsp.wire import encode_request
 
 
 class Tunnel:
@@ -56,6 +57,23 @@ def test_a_session_plays_over_it_and_ends_with_it(house, tunnels):
     assert (status.transport, status.sent_bytes > 0) == ("tcp", True)
     client.socket.close()
     house.wait_ended(EndReason.PEER_CLOSED)
+
+
+@pytest.mark.parametrize("uri", ["/main", "rtsp://[fe80::1%eth0]/main", "rtsp://[fe80::1%25eth0]/main/"])
+def test_a_zone_never_leaves_this_machine(house, tunnels, monkeypatch, uri):
+    """Neither this machine's, in the address of the connection, nor the client's, in its URL."""
+    monkeypatch.setattr(Tunnel, "local_address", ("fe80::1%eth0", 554, 0, 2), raising=False)
+    client = house.client()
+
+    def ask(cseq: int, method: str, **headers: str):
+        client.socket.sendall(encode_request(method, uri, cseq, headers))
+        return client.response(cseq)
+
+    described = ask(1, "DESCRIBE")
+    assert described.headers["content-base"] == "rtsp://[fe80::1]/main/"
+    assert described.body.startswith(f"v=0\r\no=- {house.stream.identity.ssrc} 1 IN IP6 fe80::1\r\n".encode())
+    session = ask(2, "SETUP", Transport="RTP/AVP/TCP;unicast;interleaved=0-1").session_id
+    assert ask(3, "PLAY", Session=session).headers["rtp-info"].startswith("url=rtsp://[fe80::1]/main/trackID=0;")
 
 
 def test_a_session_over_it_is_ended_from_our_side(house, tunnels):

@@ -29,6 +29,13 @@ from edge_streamer.services.rtsp.client_family import CLIENT_FAMILIES, client_fa
         ("OmnicastRTSPClient/1.0", "omnicast"),
         ("Scrypted", "scrypted"),
         ("BlueIris", "blueiris"),
+        ("gortsplib", "gortsplib"),
+        ("MediaMTX", "gortsplib"),
+        ("aiortsp/1.4.0", "aiortsp"),
+        ("libmpv", "mpv"),
+        ("MPlayer (LIVE555 Streaming Media v2010.01.22)", "mplayer"),
+        ("curl/7.88.1", "curl"),
+        ("libcurl/8.5.0 OpenSSL/3.0.13 zlib/1.3", "curl"),
     ],
 )
 def test_families(user_agent, family):

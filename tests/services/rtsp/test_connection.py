@@ -9,8 +9,10 @@ from edge_streamer.services.rtsp.counters import RtspCounters
 from edge_streamer.services.rtsp.transports.interleaved import TcpWire
 from edge_streamer.services.status import EndReason
 from tests.services.rtsp.conftest import HOST
+from tests.support.frames import WALL_NS
 from tests.support.loop import take_faults, turn_until
 from tests.support.rtsp.h264_depacketizer import access_units
+from tests.support.rtsp.instants import instant_in, instant_of
 from tests.support.rtsp.rtp import RtpPacket
 from tests.support.rtsp.wire import InterleavedPacket, Response
 
@@ -235,7 +237,8 @@ def test_the_whole_dialogue_over_udp(house):
     packets = client.datagrams()
     assert position(packets[0]) == rtp_info(play)
     assert len(access_units(packets)) == 4
-    assert client.datagrams(1)[0][1] == 200, "a sender report comes with the first packet"
+    house.turn()
+    assert [report[1] for report in client.datagrams(1)] == [200], "a sender report follows the first frames"
 
     assert client.ask("PAUSE").status == 200
     house.publish()
@@ -249,16 +252,54 @@ def test_the_whole_dialogue_over_udp(house):
     assert client.datagrams() == []
 
 
-def test_the_reply_to_play_comes_before_any_packet_and_the_sender_report_before_the_media(house):
+def test_the_reply_to_play_comes_before_any_packet_and_the_sender_report_after_the_first_frames(house):
     client = house.client()
     client.play("tcp")
-    turn_until(house.loop, lambda: client.packets(0))
-    setup, play, report, first = client.order[:4]
-    assert isinstance(setup, Response)
-    assert isinstance(play, Response)
-    assert isinstance(report, InterleavedPacket)
-    assert (report.channel, report.data[1]) == (1, 200)
-    assert (first.channel, position(first.data)) == (0, rtp_info(play))
+    turn_until(house.loop, lambda: client.packets(1))
+    kinds = [each.status if isinstance(each, Response) else each.channel for each in client.order]
+    assert kinds == [200, 200, 0, 0, 0, 0, 1], "SETUP, PLAY, the packets of three frames, and a report"
+    play, first, report = client.order[1], client.order[2], client.order[-1]
+    assert position(first.data) == rtp_info(play)
+    assert report.data[1] == 200
+    house.publish()
+    house.turn()
+    assert len(client.packets(1)) == 1
+    house.pass_time(5)
+    assert len(client.packets(1)) == 2, "the next one at the interval"
+
+
+def test_a_new_key_frame_is_on_the_wire_before_the_sender_report(house):
+    house.stream.key_frame_requests.ask = lambda: None
+    client = house.client()
+    client.set_up("tcp")
+    client.send("PLAY")
+    house.turn()
+    house.publish(key=True, size_bytes=5000)
+    turn_until(house.loop, lambda: client.packets(1))
+    channels = [each.channel for each in client.order if isinstance(each, InterleavedPacket)]
+    assert channels[-1] == 1
+    assert channels.count(1) == 1
+    assert len(access_units(client.packets(0))) == 1, "the whole frame"
+
+
+@pytest.mark.parametrize("lower", ["tcp", "udp"])
+@pytest.mark.parametrize("starts_from_cache", [True, False])
+def test_play_says_when_the_first_packet_was_captured_as_the_sender_reports_do(house, lower, starts_from_cache):
+    if not starts_from_cache:
+        house.stream.key_frame_requests.ask = lambda: None
+    client = house.client()
+    client.set_up(lower)
+    client.send("PLAY")
+    house.turn()
+    if not starts_from_cache:
+        house.publish(key=True)
+    play = client.response(2)
+    house.turn()
+    reports = client.packets(1) if lower == "tcp" else client.datagrams(1)
+    _seq, rtptime = rtp_info(play)
+    assert instant_in(play) == pytest.approx(instant_of(reports[0], rtptime), abs=0.001)
+    cached_s = 2 / 30 if starts_from_cache else 0.0
+    assert instant_in(play) == pytest.approx(WALL_NS / 1e9 - cached_s, abs=0.001)
 
 
 @pytest.mark.parametrize("lower", ["tcp", "udp"])
@@ -303,11 +344,15 @@ def test_without_any_frame_play_is_answered_without_a_position_and_begins_with_t
     play = client.response(2)
     assert play.status == 200
     assert "rtp-info" not in play.headers
+    assert play.headers["range"] == "npt=now-"
     assert client.packets(0) == []
     house.publish()
+    house.pass_time(5)
+    assert client.packets(1) == [], "no report, while the client has had no packet"
     house.publish(key=True)
-    turn_until(house.loop, lambda: client.packets(0))
+    turn_until(house.loop, lambda: client.packets(1))
     assert len(access_units(client.packets(0))) == 1
+    assert [each.channel for each in client.order if isinstance(each, InterleavedPacket)][-1] == 1
 
 
 def test_no_sender_report_goes_before_the_reply_to_play(new_house):

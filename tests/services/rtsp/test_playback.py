@@ -4,7 +4,9 @@ import pytest
 
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.rtp.rtcp import middle_32_bits, ntp_from_wall_ns
+from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
 from edge_streamer.protocol.rtsp.headers.transport import TransportReply
+from edge_streamer.protocol.rtsp.server.events import FirstPacket
 from edge_streamer.runtime.tcp.info import TcpInfo
 from edge_streamer.services.rtsp.playback import Playback
 from edge_streamer.services.rtsp.slots import Slot
@@ -95,7 +97,7 @@ def test_play_is_answered_with_the_first_packet_before_it_is_sent(viewing):
     viewing.publish(key_frame(0))
     (answer,) = viewing.answers
     first = viewing.wire.frames[0]
-    assert (answer.url, answer.seq, answer.rtptime) == (URL, first.first_sequence, first.rtp_timestamp)
+    assert answer == FirstPacket(RtpInfo(URL, first.first_sequence, first.rtp_timestamp), WALL_NS)
     viewing.publish(frame(3000))
     assert len(viewing.answers) == 1
     assert len(viewing.wire.frames) == 2
@@ -107,7 +109,9 @@ def test_at_last_play_is_answered_from_the_cache(viewing):
     viewing.play()
     assert viewing.answers == []
     viewing.playback.answer_at_last()
-    assert viewing.answers[0].seq == viewing.wire.frames[0].first_sequence
+    (answer,) = viewing.answers
+    assert answer.rtp_info.seq == viewing.wire.frames[0].first_sequence
+    assert answer.wall_ns == WALL_NS - 1_000_000_000 // 30, "the key frame was captured a frame before the last one"
     assert len(viewing.wire.frames) == 2
     viewing.playback.answer_at_last()
     assert len(viewing.answers) == 1
@@ -166,16 +170,29 @@ def test_leaving_gives_the_sums_to_the_slot_and_answers_a_play_that_waits(viewin
     assert viewing.wire.frames == []
 
 
-def test_a_sender_report_is_for_who_plays(viewing):
+def test_a_sender_report_is_for_who_has_had_a_frame(viewing):
+    reports = []
+
+    def report() -> int:
+        viewing.playback.send_sender_report(NOW, "x")
+        return len(viewing.wire.rtcp)
+
+    viewing.playback.on_started = lambda: reports.append(len(viewing.wire.frames))
     viewing.publish(key_frame(0))
-    viewing.playback.send_sender_report(NOW, "x")
-    assert viewing.wire.rtcp == []
+    viewing.stream.key_frame_requests.ask = lambda: None
     viewing.play()
-    viewing.playback.send_sender_report(NOW, "x")
-    assert len(viewing.wire.rtcp) == 1
+    viewing.playback.answer_at_last()
+    assert (report(), reports) == (1, [0])
+    viewing.playback.pause()
+    assert report() == 1
+    viewing.stream.forget_frames()
+    viewing.play()
+    viewing.playback.answer_at_last()
+    assert (report(), reports) == (1, [0]), "PLAY is answered, and there is no frame yet"
+    viewing.publish(key_frame(3000))
+    assert (report(), reports) == (2, [0, 1])
     viewing.playback.leave()
-    viewing.playback.send_sender_report(NOW, "x")
-    assert len(viewing.wire.rtcp) == 1
+    assert report() == 2
 
 
 def receiver_report(ssrc: int, last_sr: int) -> bytes:

@@ -11,7 +11,13 @@ from typing import Final
 
 from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
 from edge_streamer.protocol.rtsp.headers.transport import MulticastTarget, TransportOffer, TransportReply
-from edge_streamer.protocol.rtsp.server.events import DescriptionRequested, PlayRequested, RtspEvent, SetupRequested
+from edge_streamer.protocol.rtsp.server.events import (
+    DescriptionRequested,
+    FirstPacket,
+    PlayRequested,
+    RtspEvent,
+    SetupRequested,
+)
 from edge_streamer.protocol.rtsp.server.protocol import RtspServerProtocol
 from edge_streamer.protocol.rtsp.server.session import ConnectionPeer, RtspSession, SessionTable
 
@@ -21,6 +27,8 @@ SERVER_PORTS: Final = (50000, 50001)
 GROUP: Final = MulticastTarget("239.255.42.1", (51000, 51001), 1)
 FIRST_SEQ: Final = 4711
 FIRST_RTPTIME: Final = 90_000
+FIRST_WALL_NS: Final = 1_266_417_440_256_789_000
+FIRST_RANGE: Final = "clock=20100217T143720.257Z-"
 PEER_HOST: Final = "192.0.2.7"
 LOCAL_HOST: Final = "192.0.2.1"
 SDP: Final = (
@@ -73,7 +81,8 @@ class ScriptedService:
                     return self._protocol.answer_status(404, now)
                 return self._protocol.answer_setup(transport_reply(offer), now, adopt=self.adopted.append)
             case PlayRequested(control_url=url):
-                return self._protocol.answer_play(RtpInfo(url, FIRST_SEQ, FIRST_RTPTIME), now)
+                first = FirstPacket(RtpInfo(url, FIRST_SEQ, FIRST_RTPTIME), FIRST_WALL_NS)
+                return self._protocol.answer_play(first, now)
             case _:
                 return []
 

@@ -1,11 +1,14 @@
 """Events of one RTSP connection for its service: four questions, and reports of what has happened.
 
+`FirstPacket` is the answer to `PlayRequested`.
+
 The service must answer a question (`answer_...` of `RtspServerProtocol`) before the connection goes on.
 """
 
 from dataclasses import dataclass
 
 from edge_streamer.protocol.rtsp.faults import ProtocolErrorKind
+from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
 from edge_streamer.protocol.rtsp.headers.transport import TransportOffer
 from edge_streamer.protocol.rtsp.message import Headers
 from edge_streamer.protocol.rtsp.server.session import RtspSession, SessionRemoved
@@ -36,6 +39,14 @@ class PlayRequested:
 
     session: RtspSession
     control_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirstPacket:
+    """The packet that a session gets next, and when it was captured: UTC in ns since 1970."""
+
+    rtp_info: RtpInfo
+    wall_ns: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,8 @@ from collections.abc import Callable, Collection
 from typing import Final, TypeVar
 
 from edge_streamer.protocol.rtsp.faults import STATUS_OF_KIND, Fault, ProtocolErrorKind, excerpt
-from edge_streamer.protocol.rtsp.headers.range import LIVE_RANGE
+from edge_streamer.protocol.rtsp.headers.range import LIVE_RANGE, play_range
 from edge_streamer.protocol.rtsp.headers.require import encode_unsupported, unsupported_tags
-from edge_streamer.protocol.rtsp.headers.rtp_info import RtpInfo
 from edge_streamer.protocol.rtsp.headers.session import encode_session, parse_session
 from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, TransportReply
 from edge_streamer.protocol.rtsp.limits import DEFAULT_LIMITS, RtspLimits
@@ -35,6 +34,7 @@ from edge_streamer.protocol.rtsp.parser import Element, InterleavedFrame, RtspPa
 from edge_streamer.protocol.rtsp.server.auth import ALLOW_ALL, Authorizer
 from edge_streamer.protocol.rtsp.server.events import (
     DescriptionRequested,
+    FirstPacket,
     InterleavedReceived,
     PlayRequested,
     ProtocolErrorOccurred,
@@ -196,14 +196,16 @@ class RtspServerProtocol:
             self._reply(request, Response(200, (("Transport", transport.encode()),)), session)
         return self._advance(now)
 
-    def answer_play(self, rtp_info: RtpInfo | None, now: float) -> list[RtspEvent]:
-        """Answer the open PLAY; `rtp_info` is of the first packet that the session will get."""
+    def answer_play(self, first: FirstPacket | None, now: float) -> list[RtspEvent]:
+        """Answer the open PLAY; `first` is the first packet that the session will get, None while that is unknown.
+
+        Range and RTP-Info then name the same instant (ONVIF Streaming 5.2.2.3).
+        """
         request, question = self._taken_question(PlayRequested, now)
         session = question.session
         if not self._refuse_late(request, session):
             session.state = TRANSITIONS[session.state, "PLAY"]
-            position = () if rtp_info is None else (("RTP-Info", rtp_info.encode()),)
-            self._reply(request, Response(200, (("Range", LIVE_RANGE), *position)), session)
+            self._reply(request, Response(200, _position(first, session.user_agent)), session)
         return self._advance(now)
 
     def answer_status(self, status: int, now: float, *, headers: Headers = ()) -> list[RtspEvent]:
@@ -382,6 +384,12 @@ class RtspServerProtocol:
     def _taken_events(self) -> list[RtspEvent]:
         events, self._events = self._events, []
         return events
+
+
+def _position(first: FirstPacket | None, user_agent: str) -> Headers:
+    if first is None:
+        return (("Range", LIVE_RANGE),)
+    return (("Range", play_range(first.wall_ns, user_agent)), ("RTP-Info", first.rtp_info.encode()))
 
 
 def _check_reply(offer: TransportOffer, reply: TransportReply) -> None:

@@ -21,7 +21,8 @@ SessionEndReason = Literal["teardown", "peer_closed", "idle", "protocol_error"]
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPeer:
-    """The peer of a connection. Hosts have no port and no brackets; `connection_id` is never used twice."""
+    """The peer of a connection. Hosts have no port and no brackets, `local_host` has no zone either, because URLs name
+    it; `connection_id` is never used twice."""
 
     connection_id: int
     peer_host: str

@@ -144,18 +144,22 @@ class MulticastSender:
     # --- the stream's calls
 
     def start(self, first: PacketizedFrame) -> None:
-        """Send a report before `first`: it tells when `first` was captured."""
+        """Have a report sent after `first`: a receiver drops the report of an SSRC that it does not know yet."""
         del first
         self._has_started = True
-        self.send_report(self._loop.now())
+        self._owes_key_frame = False  # all members so far begin with `first`
+        self._post_report()
 
     def deliver(self, frame: PacketizedFrame) -> None:
         """Send a frame to the group, and ask again for a key frame that has not come yet."""
         if not self.group.send_runs(frame.datagrams()):
             self.discarded_frames += 1
+        if not self._owes_key_frame:
+            return
         if frame.is_key_frame:
             self._owes_key_frame = False
-        elif self._owes_key_frame:
+            self._post_report()  # as for the group's first frame: the member that asked begins with this one
+        else:
             self._ask_for_key_frame(self._loop.now())
 
     def skip(self, frames: int) -> bool:
@@ -178,6 +182,9 @@ class MulticastSender:
         self.stream.key_frame_requests.request(now)
 
     # --- RTCP
+
+    def _post_report(self) -> None:
+        self._loop.post(lambda: self.send_report(self._loop.now()))
 
     def send_report(self, now: float) -> None:
         """Send SR + SDES for `now`, if it plays and the stream has had a frame."""

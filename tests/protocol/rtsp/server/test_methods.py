@@ -7,6 +7,7 @@ from edge_streamer.protocol.rtsp.headers.transport import TransportReply
 from edge_streamer.protocol.rtsp.message import Request, Response
 from edge_streamer.protocol.rtsp.server.events import (
     DescriptionRequested,
+    FirstPacket,
     PlaybackPaused,
     PlayRequested,
     ProtocolErrorOccurred,
@@ -14,12 +15,30 @@ from edge_streamer.protocol.rtsp.server.events import (
 )
 from edge_streamer.protocol.rtsp.server.session import SessionRemoved
 from edge_streamer.protocol.rtsp.server.states import SessionState
-from tests.support.rtsp.harness import SSRC, transport_reply
+from tests.support.rtsp.harness import FIRST_RANGE, SSRC, transport_reply
 from tests.support.rtsp.ladder import Ladder, new_ladder
 
 ALL = "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, TEARDOWN, GET_PARAMETER, SET_PARAMETER"
 UDP = "RTP/AVP;unicast;client_port=20000-20001"
 TCP_REPLY = TransportReply("tcp", SSRC, channels=(0, 1))
+RANGES_OF_REQUESTS = (
+    "npt=now-",
+    "npt=0.000-",
+    "npt=-10",
+    "npt=7:05:59.3-8:00:00",
+    "npt = 0 - 30 ; time=19970123T143720Z",
+    "clock=20100217T143720.257Z-",
+    "clock=19961108T142300Z-19961108T143520Z",
+    "clock=20991231T235959Z-",
+    "smpte=10:12:33:20-",
+    "smpte-30-drop=10:07:00-10:07:33:05.01",
+    "0-",
+    "0.000-",
+    "bytes=0-499",
+    "-",
+    "",
+    'gar;bage=,"\xe9',
+)
 
 
 def setup_lines(transport: str = "RTP/AVP/TCP", url: str = "rtsp://cam/main/trackID=0") -> tuple[str, ...]:
@@ -235,8 +254,9 @@ def test_play_asks_for_the_first_packet(ladder: Ladder) -> None:
     ladder.peer("PLAY rtsp://cam/main RTSP/1.0", "CSeq: 4", f"Session: {session.id}", "Range: clock=20260101T000000Z-")
     question = ladder.expect_event(PlayRequested, session=session, control_url="rtsp://cam/main/trackID=0")
     assert session.state is SessionState.READY
-    ladder.take(ladder.protocol.answer_play(RtpInfo(question.control_url, 7, 8), ladder.server.now))
-    ladder.expect(200, range="npt=now-", rtp_info="url=rtsp://cam/main/trackID=0;seq=7;rtptime=8")
+    first = FirstPacket(RtpInfo(question.control_url, 7, 8), 1_266_417_440_257_000_000)
+    ladder.take(ladder.protocol.answer_play(first, ladder.server.now))
+    ladder.expect(200, range="clock=20100217T143720.257Z-", rtp_info="url=rtsp://cam/main/trackID=0;seq=7;rtptime=8")
     assert session.state is SessionState.PLAYING
 
 
@@ -245,7 +265,16 @@ def test_play_may_be_answered_without_a_position(ladder: Ladder) -> None:
     ladder.service.holds.add(PlayRequested)
     ladder.peer("PLAY rtsp://cam/main RTSP/1.0", "CSeq: 4", f"Session: {session.id}")
     ladder.take(ladder.protocol.answer_play(None, ladder.server.now))
-    ladder.expect(200, rtp_info=None)
+    ladder.expect(200, range="npt=now-", rtp_info=None)
+
+
+@pytest.mark.parametrize("value", RANGES_OF_REQUESTS)
+def test_whatever_part_of_a_live_stream_is_asked_for_it_plays_from_now(ladder: Ladder, value: str) -> None:
+    session = ladder.set_up()
+    for cseq in ("4", "5"):  # the second time, it plays already
+        ladder.peer("PLAY rtsp://cam/main/ RTSP/1.0", f"CSeq: {cseq}", f"Session: {session.id}", f"Range: {value}")
+        ladder.expect(200, cseq=cseq, range=FIRST_RANGE if cseq == "4" else "npt=now-")
+    assert session.state is SessionState.PLAYING
 
 
 def test_a_refused_play_leaves_the_session_ready(ladder: Ladder) -> None:

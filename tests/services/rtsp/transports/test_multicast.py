@@ -172,14 +172,33 @@ def test_who_joins_has_a_key_frame_asked_for_as_soon_as_that_may_be(house, liste
 # --- reports
 
 
-def test_a_report_begins_it_and_follows_every_five_seconds_once_for_all(house, listener):
+def test_a_report_follows_the_first_frame_and_every_five_seconds_once_for_all(house, listener, asked):
     for _ in range(3):
         play(house)
     house.publish(key=True)
     ssrc = house.stream.identity.ssrc
+    assert listener.received(1) == [], "who does not know the SSRC yet drops the report"
+    house.turn()
     assert [(packet[1], sender_ssrc(packet)) for packet in listener.received(1)] == [(200, ssrc)]
     house.pass_time(15)
     assert [packet[1] for packet in listener.received(1)] == [200] * 3
+
+
+def test_who_joins_has_a_report_after_the_key_frame_that_it_begins_with(house, listener, asked):
+    play(house)
+    house.publish(key=True)
+    house.pass_time(2)
+    listener.received(1)
+    play(house)
+    house.publish()
+    house.turn()
+    assert listener.received(1) == []
+    house.publish(key=True)
+    house.turn()
+    assert [packet[1] for packet in listener.received(1)] == [200]
+    house.publish(key=True)
+    house.turn()
+    assert listener.received(1) == []
 
 
 def test_a_unicast_session_of_the_stream_has_its_reports_beside(house, listener):
@@ -187,6 +206,7 @@ def test_a_unicast_session_of_the_stream_has_its_reports_beside(house, listener)
     client = house.client()
     client.play("udp")
     house.publish(key=True)
+    house.turn()
     client.datagrams(1)
     listener.received(1)
     house.pass_time(5)
@@ -220,6 +240,7 @@ def test_a_report_renews_the_sessions_of_its_host_and_silence_ends_the_others(ho
 def test_our_own_reports_and_garbage_renew_nothing(house, listener):
     play(house, LISTENER_HOST)
     house.publish(key=True)
+    house.turn()
     ours = listener.received(1)[-1]  # comes back from another address, on a machine whose own is not the listener's
     for _ in range(20):
         house.pass_time(5)
@@ -235,6 +256,7 @@ def test_our_own_reports_and_garbage_renew_nothing(house, listener):
 def test_one_that_leaves_leaves_the_others_undisturbed(house, listener):
     first, second = play(house), play(house)
     house.publish(key=True)
+    house.turn()
     listener.received(0)
     listener.received(1)
     assert first.ask("TEARDOWN").status == 200
@@ -263,6 +285,7 @@ def test_after_the_last_end_it_begins_anew(house, listener):
     for _ in range(2):
         client = play(house)
         house.publish(key=True)
+        house.turn()
         client.ask("TEARDOWN")
     assert [says_goodbye(packet) for packet in listener.received(1)] == [False, True, False, True]
 
