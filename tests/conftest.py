@@ -8,7 +8,13 @@ import pytest
 
 from tests.folders import QUICK, group_of
 
-pytest_plugins = ("tests.support.clips", "tests.support.loop", "tests.support.rtsp.ladder", "tests.support.supervised")
+pytest_plugins = (
+    "tests.support.clips",
+    "tests.support.loop",
+    "tests.support.odd_clips",
+    "tests.support.rtsp.ladder",
+    "tests.support.supervised",
+)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -132,7 +132,7 @@ def _pattern_source(name: str, stream: PatternStream) -> PlannedSource:
 
 
 def _file_source(name: str, stream: FileStream) -> PlannedSource:
-    spec = SourceSpec((FileOutput(name),), FileOptions(stream.path, stream.loop))
+    spec = SourceSpec((FileOutput(name),), FileOptions(stream.path, stream.loop, stream.fps))
     return PlannedSource(spec, {name: stream})
 
 

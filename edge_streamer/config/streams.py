@@ -218,6 +218,17 @@ class FileStream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         ),
     ]
     loop: Annotated[bool, Meta(description="Start again at the end of the file; if not, the stream ends.")] = True
+    fps: (
+        Annotated[
+            float,
+            FPS,
+            Meta(
+                description="Pictures a second of a raw `.h264` file that does not state its rate. Left out: 30. Other "
+                "files have times of their own: status and log say that the key is not used."
+            ),
+        ]
+        | None
+    ) = None
     link_bitrate_bps: LinkBitrate | None = None
     slow_readers: SlowReaders = "end"
     on_demand: OnDemand = False
@@ -269,6 +280,8 @@ def _read_stream(name: str, table: object, inherited: Mapping[str, object], fold
     known = fields_of(struct_type)
     _check_keys_of_source(written, str(source), known, path)
     defaults = {key: value for key, value in inherited.items() if key in known}
+    if struct_type is FileStream and inherited.get("source") != "file":
+        defaults.pop("fps", None)  # the rate of an encoder says nothing about a file
     stream = read_struct(defaults | written, struct_type, path)
     return _checked_stream(stream, path, folder)
 

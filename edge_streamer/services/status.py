@@ -124,7 +124,7 @@ class StreamStatus:
     key_frames: int
     bytes: int
     dropped_frames: int  # by the source process, because the server did not read
-    discarded_buffers: Mapping[str, int]  # reason -> buffers of the camera that held no whole picture
+    discarded_buffers: Mapping[str, int]  # reason -> of a camera or file, without a whole picture
     restarts: Mapping[str, int]  # reason -> how often
     last_frame_wall_s: float | None
     last_frame_age_s: float | None

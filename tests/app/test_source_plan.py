@@ -15,6 +15,7 @@ from edge_streamer.device.cameras import FoundCamera
 from edge_streamer.protocol.source.encoder_limits import EncoderLimits
 from edge_streamer.protocol.source.request import (
     CameraOptions,
+    FileOptions,
     Output,
     PatternOptions,
     Request,
@@ -194,7 +195,8 @@ def test_a_device_is_opened_at_the_rate_of_its_fastest_stream() -> None:
 
 
 def test_a_pattern_and_a_file_are_told_what_they_know() -> None:
-    pattern, file = plan({"p": PatternStream(overlay="{name}"), "f": FileStream(path="/a.mp4", loop=False)})
+    streams = {"p": PatternStream(overlay="{name}"), "f": FileStream(path="/a.mp4", loop=False)}
+    pattern, file, raw = plan({**streams, "raw": FileStream(path="/a.h264", fps=12.5)})
     assert [json.loads(word) for word in pattern.spec.arguments()[5::2]] == [
         {},
         {"name": "p", "width": 1280, "height": 720, "fps": 30, "bitrate_bps": 2_000_000, "gop_s": 2.0,
@@ -203,10 +205,11 @@ def test_a_pattern_and_a_file_are_told_what_they_know() -> None:
     assert file.spec.arguments()[3:] == [
         "file",
         "--options",
-        '{"path":"/a.mp4","loop":false,"fps":30.0}',
+        '{"path":"/a.mp4","loop":false,"fps":null}',
         "--output",
         '{"name":"f"}',
     ]
+    assert as_the_child_reads_it(raw.spec).options == FileOptions("/a.h264", fps=12.5)
 
 
 @pytest.mark.parametrize("third", [CameraStream(**SMALL), AutoStream(**SMALL)])

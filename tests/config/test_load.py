@@ -225,8 +225,8 @@ def test_a_path_that_no_file_can_have_is_refused(path: str) -> None:
 
 def test_a_key_of_no_source_kind_is_a_typing_mistake() -> None:
     assert mistake('[streams.a]\nsource = "file"\npth = "x"') == (
-        'streams.a.pth: unknown key; did you mean "path"? allowed: source, path, loop, link_bitrate_bps, slow_readers, '
-        "on_demand, linger_s, give_up_after_s"
+        'streams.a.pth: unknown key; did you mean "path"? allowed: source, path, loop, fps, link_bitrate_bps, '
+        "slow_readers, on_demand, linger_s, give_up_after_s"
     )
 
 

@@ -60,6 +60,7 @@ def mistake(**table: Any) -> str:
             {"source": "file", "path": "a.mp4", "on_demand": True, "linger_s": 1, "give_up_after_s": 5},
             FileStream(path="/etc/a.mp4", on_demand=True, linger_s=1, give_up_after_s=5),
         ),
+        ({"source": "file", "path": "a.h264", "fps": 12.5}, FileStream(path="/etc/a.h264", fps=12.5)),
     ],
 )
 def test_each_source_kind_has_its_own_keys(table: dict[str, Any], stream: StreamConfig) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_streamer.codec.frame import CLOCK_HZ
-from edge_streamer.media.clock import MAX_JITTER_S, MAX_STEP_S, MediaClock
+from edge_streamer.media.clock import MAX_DISAGREEMENT_S, MAX_JITTER_S, MAX_STEP_S, MediaClock
 
 FRAME = 3000  # ticks at 30 fps
 FRAME_S = FRAME / CLOCK_HZ
@@ -129,9 +129,34 @@ def test_a_regular_source_is_only_shifted(origin: int, steps: list[tuple[int, fl
 def test_no_frame_is_further_from_the_latest_than_a_step_or_the_time_that_passed(
     frames: list[tuple[int, float, bool, bool]],
 ) -> None:
-    clock, now, latest = MediaClock(), 0.0, 0
+    """A reordered frame, which belongs before the latest, is as close to the one that was the latest before."""
+    clock, now, latest, before = MediaClock(), 0.0, 0, 0
     for media_time, waited_s, reordered, restarted in frames:
         now += waited_s
         position = clock.advance(media_time, now, reordered=reordered, restarted=restarted)
-        assert abs(position - latest) <= max(MAX_STEP, waited_s * CLOCK_HZ + 2)
-        latest = max(latest, position)
+        assert position - latest <= max(MAX_STEP, (waited_s + MAX_DISAGREEMENT_S) * CLOCK_HZ)
+        assert position >= (before if reordered else latest) - MAX_STEP
+        if position > latest:
+            before, latest = latest, position
+
+
+@pytest.mark.parametrize("late_s", [-0.9, 0.0, 0.9])
+@pytest.mark.parametrize("step_s", [20, 600])
+def test_frames_that_come_as_far_apart_as_they_are_stamped_keep_their_steps(
+    clock: MediaClock, step_s: int, late_s: float
+) -> None:
+    """A time-lapse: each frame lasts for longer than a clock may leap."""
+    assert clock.advance(500_000 + step_s * CLOCK_HZ, 100.0 + step_s + late_s) == step_s * CLOCK_HZ
+    assert clock.advance(500_000 + 2 * step_s * CLOCK_HZ, 100.0 + 2 * step_s) == 2 * step_s * CLOCK_HZ
+
+
+@pytest.mark.parametrize("passed_s", [18.9, 21.1, 60.0])
+def test_a_leap_that_the_time_that_passed_does_not_explain_is_none(clock: MediaClock, passed_s: float) -> None:
+    assert clock.advance(500_000 + 20 * CLOCK_HZ, 100.0 + passed_s) == round(passed_s * CLOCK_HZ)
+
+
+def test_a_reordered_frame_of_a_time_lapse_stays_between_the_frames_around_it(clock: MediaClock) -> None:
+    minute = 60 * CLOCK_HZ
+    assert clock.advance(500_000 + 2 * minute, 220.0) == 2 * minute
+    assert clock.advance(500_000 + minute, 280.0, reordered=True) == minute
+    assert clock.advance(500_000 + 3 * minute, 340.0) == 3 * minute

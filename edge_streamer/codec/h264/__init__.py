@@ -6,5 +6,7 @@ parameter_sets    the SPS and PPS of a stream by id: which are in force, and how
 access_unit       the NAL units of an access unit that are sent to viewers: called by the server for each frame
 start_points      whether decoding can start at an access unit: an IDR, or a recovery point
 unit_reader       a device's buffers as whole access units: called by sources
-picture_order     whether a raw stream can be played without time stamps: called by the file source
+length_prefixed   H.264 as MP4 and Matroska store it: called by the file source
+picture_order     slice headers: whether a raw stream can be played without time stamps, and which fields are one frame:
+                  called by the file source
 """

@@ -22,6 +22,8 @@ PROFILES_WITH_SAMPLE_FORMAT: Final = frozenset({100, 110, 122, 244, 44, 83, 86, 
 _MAX_SLICE_HEADER_BYTES: Final = 32
 """Up to pic_parameter_set_id there are at most 9, before emulation prevention."""
 _MACROBLOCK_PX: Final = 16
+_BASELINE: Final = 66  # a profile without B slices (A.2.1)
+_ORDER_OF_CODING: Final = 2  # pic_order_cnt_type 2: the output order is the coding order (8.2.1.3)
 _CHROMA_444: Final = 3
 _CROP_UNITS: Final = {0: (1, 1), 1: (2, 2), 2: (2, 1), 3: (1, 1)}  # SubWidthC, SubHeightC, ITU-T H.264 table 6-1
 
@@ -47,13 +49,14 @@ class SliceSyntax:
 @dataclass(frozen=True, slots=True)
 class VideoFormat:
     """The picture as shown: cropped size in pixels. A profile whose SPS does not state the sampling has 4:2:0, 8
-    bits."""
+    bits. `may_reorder`: pictures may be shown in another order than they are coded in."""
 
     width: int
     height: int
     profile_idc: int
     samples: SampleFormat = SampleFormat()
     slice_syntax: SliceSyntax = SliceSyntax()
+    may_reorder: bool = False
 
 
 def sps_id(sps: bytes) -> int:
@@ -92,9 +95,10 @@ def parse_sps(sps: bytes) -> VideoFormat:
     reader.unsigned("seq_parameter_set_id", MAX_SPS_ID)
     samples = _read_samples(reader) if profile_idc in PROFILES_WITH_SAMPLE_FORMAT else SampleFormat()
     frame_num_bits = 4 + reader.unsigned("log2_max_frame_num_minus4", 12)
-    _skip_picture_order(reader)
+    is_coding_order = _read_picture_order(reader) == _ORDER_OF_CODING
     width, height, has_fields = _read_size(reader, _CROP_UNITS[samples.chroma_format_idc])
-    return VideoFormat(width, height, profile_idc, samples, SliceSyntax(frame_num_bits, has_fields))
+    syntax = SliceSyntax(frame_num_bits, has_fields)
+    return VideoFormat(width, height, profile_idc, samples, syntax, profile_idc != _BASELINE and not is_coding_order)
 
 
 def _reader(nal: bytes) -> BitReader:
@@ -126,7 +130,8 @@ def _skip_scaling_list(reader: BitReader, coefficients: int) -> None:
             return
 
 
-def _skip_picture_order(reader: BitReader) -> None:
+def _read_picture_order(reader: BitReader) -> int:
+    """Return pic_order_cnt_type; the fields that belong to it are skipped."""
     pic_order_cnt_type = reader.unsigned("pic_order_cnt_type", 2)
     if pic_order_cnt_type == 0:
         reader.unsigned("log2_max_pic_order_cnt_lsb_minus4", 12)
@@ -138,6 +143,7 @@ def _skip_picture_order(reader: BitReader) -> None:
             reader.signed("offset_for_ref_frame")
     reader.unsigned("max_num_ref_frames", 16)
     reader.skip(1)  # gaps_in_frame_num_value_allowed_flag
+    return pic_order_cnt_type
 
 
 def _read_size(reader: BitReader, crop_units: tuple[int, int]) -> tuple[int, int, bool]:

@@ -62,8 +62,8 @@ class SourceNote:
 
     - `ready` (`SourceReady`): frames will come; `changed` (`SourceChanged`): a command took effect
     - `waiting`: the next frame is not due yet (a file with a long gap)
-    - `dropped` (`SourceDropped`): the server did not read; `discarded` (`SourceDiscarded`): the camera's buffers were
-      bad
+    - `dropped` (`SourceDropped`): the server did not read; `discarded` (`SourceDiscarded`): buffers of the camera,
+      or access units of the file, were bad
     - `unsupported`: the source refuses `command`, with the `reason` in words
     - `warning`: `text`, for the log; `failed`: `reason` in words, the process ends; `ended`: the file is over
     """
@@ -110,11 +110,12 @@ class SourceDropped(msgspec.Struct, frozen=True):
     frames: _Count = 0
 
 
-DiscardReason = Literal["empty", "torn", "error"]
+DiscardReason = Literal["empty", "torn", "oversized", "error"]
 
 
 class SourceDiscarded(msgspec.Struct, frozen=True):
-    """A note `discarded`: the number of camera buffers without a whole picture since the last such note."""
+    """A note `discarded`: the number of camera buffers, or access units of a file, without a whole picture since the
+    last such note."""
 
     reason: DiscardReason
     buffers: _Count = 1

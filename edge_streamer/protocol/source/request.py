@@ -70,16 +70,17 @@ class PatternOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class FileOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file, and whether it starts again at its end; `fps` is the rate of a raw file that does not state one."""
+    """The file, and whether it starts again at its end; `fps` is the rate of a raw file that does not state one (None:
+    the source assumes one and says so)."""
 
     path: Annotated[str, msgspec.Meta(min_length=1)]
     loop: bool = True
-    fps: Annotated[float, FPS] = 30.0
+    fps: Annotated[float, FPS] | None = None
 
     @property
-    def raw_rate_hz(self) -> Fraction:
+    def raw_rate_hz(self) -> Fraction | None:
         """`fps` as a ratio."""
-        return as_ratio(self.fps)
+        return None if self.fps is None else as_ratio(self.fps)
 
 
 class CameraOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

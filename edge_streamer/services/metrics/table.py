@@ -123,7 +123,7 @@ _SOURCES: Final = (
     ),
     counter(
         "source_discarded_buffers_total",
-        "Buffers of the camera that held no whole picture, by reason.",
+        "Buffers of the camera, or access units of a file, that held no whole picture, by reason.",
         by_stream_and_reason(lambda stream: stream.discarded_buffers, get_args(DiscardReason)),
     ),
     gauge(

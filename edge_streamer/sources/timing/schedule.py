@@ -12,8 +12,6 @@ from edge_streamer.codec.frame import CLOCK_HZ
 MAX_LATE_NS: Final = 1_000_000_000
 """A source that is late by up to this much catches up; beyond it, the schedule restarts now, because a burst would be
 as wrong as the gap."""
-MAX_AHEAD_NS: Final = 10_000_000_000
-"""A file that stands still for longer between two frames has a jump in its time stamps."""
 
 _NS_PER_S: Final = 1_000_000_000
 
@@ -55,9 +53,9 @@ class ClipSchedule:
         self.origin = media_time_of(now_ns) - first_decode_time
 
     def due_ns(self, decode_time: int, now_ns: int) -> int:
-        """Return when a frame is due; move the origin when that is absurd: the file jumps, or the process slept."""
+        """Return when a frame is due; move the origin when that is long past: the process slept."""
         due_ns = instant_of(self.origin + decode_time)
-        if -MAX_LATE_NS <= due_ns - now_ns <= MAX_AHEAD_NS:
+        if now_ns - due_ns <= MAX_LATE_NS:
             return due_ns
         self.origin = media_time_of(now_ns) - decode_time
         return now_ns

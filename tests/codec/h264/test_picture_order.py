@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_streamer.codec.h264.picture_order import B_FRAMES, FIELD_PICTURES, pictures_without_times
+from edge_streamer.codec.h264.picture_order import (
+    B_FRAMES,
+    FIELD_PICTURES,
+    SliceHeader,
+    is_second_field,
+    pictures_without_times,
+    read_slice_header,
+)
+from edge_streamer.codec.h264.sps import parse_sps
 from tests.support.h264_syntax import Sps, nal, u, ue
 from tests.support.rtsp.h264_depacketizer import annex_b
 
@@ -91,3 +99,28 @@ def test_what_cannot_be_read_is_passed_over():
 )
 def test_any_bytes_get_a_verdict(units):
     assert pictures_without_times(annex_b(unit) for unit in units) in (B_FRAMES, FIELD_PICTURES, "")
+
+
+@pytest.mark.parametrize(
+    ("flags", "structure"), [("0", "frame"), ("10", "top field"), ("11", "bottom field")], ids=lambda value: value
+)
+def test_what_a_slice_header_says(flags, structure):
+    syntax = parse_sps(INTERLACED.encoded()).slice_syntax
+    assert read_slice_header(nal(ue(0, 7, 0) + u(93, 7) + flags, 0x65), syntax) == SliceHeader(2, 93, structure)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_pair"),
+    [
+        (("top field", 5), ("bottom field", 5), True),
+        (("bottom field", 5), ("top field", 5), True),
+        (("top field", 5), ("top field", 5), False),
+        (("top field", 5), ("bottom field", 6), False),
+        (("frame", 5), ("bottom field", 5), False),
+        (("top field", 5), ("frame", 5), False),
+        (("frame", 5), ("frame", 5), False),
+    ],
+)
+def test_two_fields_of_opposite_parity_and_one_number_are_a_frame(first, second, is_pair):
+    one, other = (SliceHeader(0, number, structure) for structure, number in (first, second))
+    assert is_second_field(one, other) is is_pair

@@ -108,6 +108,19 @@ def test_what_slice_headers_consist_of(sps: Sps, slice_syntax: SliceSyntax) -> N
     assert parse_sps(sps.encoded()).slice_syntax == slice_syntax
 
 
+@pytest.mark.parametrize(
+    ("sps", "may_reorder"),
+    [
+        (Sps(profile_idc=77, order=ue(0, 0)), True),
+        (Sps(profile_idc=77, order=ue(1) + "0" + se(0) + se(0) + ue(0)), True),
+        (Sps(profile_idc=77, order=ue(2)), False),  # output order is coding order (8.2.1.3)
+        (Sps(profile_idc=66, order=ue(0, 0)), False),  # no B slices (A.2.1)
+    ],
+)
+def test_whether_pictures_may_be_shown_in_another_order(sps: Sps, may_reorder: bool) -> None:
+    assert parse_sps(sps.encoded()).may_reorder is may_reorder
+
+
 @pytest.mark.parametrize("vui", ["0", "1" + "0" * 8, "1" * 60])
 def test_the_vui_is_not_read(vui: str) -> None:
     assert size_of(Sps(vui=vui)) == (1280, 720)

@@ -167,7 +167,12 @@ def test_each_reason_has_its_counter_before_it_happens(supervise):
     restarts = dict(table["source_restarts_total"].read(status))
     assert restarts == {("main", reason): int(reason == "exited") for reason in RestartReason}
     discarded = dict(table["source_discarded_buffers_total"].read(status))
-    assert discarded == {("main", "empty"): 0, ("main", "torn"): 3, ("main", "error"): 0}
+    assert discarded == {
+        ("main", "empty"): 0,
+        ("main", "torn"): 3,
+        ("main", "oversized"): 0,
+        ("main", "error"): 0,
+    }
 
 
 @pytest.mark.parametrize("values", ["reason='odd'", "reason='torn', buffers=-1", "buffers=1"])

@@ -12,24 +12,11 @@ import pytest
 
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.file.clip import Clip, ClipFrame, read_ahead
-from tests.support.h264_syntax import nal, u, ue
+from tests.support.odd_clips import raw_frames
 
 RATE = Fraction(25)
 FRAME = 3600  # 90 kHz ticks at 25 frames a second
 COUNT = 20
-
-
-def clip_without_timing(pictures):
-    """Annex B of 16 x 16 grey pictures, all key frames, whose SPS has no VUI and so no frame rate."""
-    sps = nal(u(66, 8) + u(0xC0, 8) + u(10, 8) + ue(0, 0, 2, 0) + "0" + ue(0, 0) + "1100")
-    pps = nal(ue(0, 0) + "00" + ue(0, 0, 0) + "000" + ue(0, 0, 0) + "000", 0x68)
-    units = []
-    for number in range(pictures):
-        # first_mb, slice type I, pps, frame_num, idr_pic_id, no flags, slice_qp_delta, then one I_PCM macroblock
-        idr = ue(0, 7, 0) + u(0, 4) + ue(number % 2) + "00" + ue(0) + ue(25)
-        idr += "0" * (-len(idr) % 8) + "10000000" * 384
-        units += [sps, pps, nal(idr, 0x65)]
-    return b"".join(b"\0\0\0\1" + unit for unit in units)
 
 
 def take(path, count, *, loop=True, rate=RATE):
@@ -111,7 +98,7 @@ def test_a_raw_clip_that_says_its_rate_is_played_at_it(make_clip):
 
 def test_a_raw_clip_without_a_rate_is_played_at_the_one_asked_for(tmp_path):
     path = tmp_path / "untimed.h264"
-    path.write_bytes(clip_without_timing(6))
+    path.write_bytes(raw_frames(6))
     frames = take(str(path), 14, rate=Fraction(12))
     assert Clip(str(path), Fraction(12)).format.rate_hz == 12
     assert steps([frame.decode_time for frame in frames]) == {7500}
@@ -121,7 +108,7 @@ def test_a_raw_clip_without_a_rate_is_played_at_the_one_asked_for(tmp_path):
 @pytest.mark.parametrize("rate", [Fraction(30000, 1001), Fraction(24000, 1001), Fraction(7)])
 def test_rates_that_are_no_whole_ticks_do_not_drift(tmp_path, rate):
     path = tmp_path / "untimed.h264"
-    path.write_bytes(clip_without_timing(6))
+    path.write_bytes(raw_frames(6))
     for number, frame in enumerate(take(str(path), 600, rate=rate)):
         assert abs(frame.decode_time - number * 90_000 / rate) < 2
 
@@ -190,7 +177,7 @@ def test_a_directory_a_pipe_and_nothing_are_refused_without_waiting(tmp_path):
 def test_a_file_that_may_not_be_read_says_so(make_clip, monkeypatch):
     path = make_clip("same.mp4")
 
-    def refuse(name):
+    def refuse(name, **_options):
         raise av.error.PermissionError(13, "Permission denied", name)
 
     monkeypatch.setattr("edge_streamer.sources.file.clip.av.open", refuse)

@@ -4,6 +4,7 @@ import io
 import re
 import shutil
 import time
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from edge_streamer.sources.file import source as file_module
 from edge_streamer.sources.file.source import run_file
 from edge_streamer.sources.timing.schedule import media_time_of
 from tests.support.hiccups import repeated_when_noisy, until_calm
+from tests.support.odd_clips import raw_frames, remuxed, rotated, samples_of, stamped
 
 COUNT = 20
 FRAME = 3600  # 90 kHz ticks at 25 frames a second
@@ -246,3 +248,93 @@ def test_media_time_goes_on_over_a_restart(start_source, make_clip):
     first = start_source("file", path=make_clip("same.mp4")).read_frames(2)[-1].media_time
     second = start_source("file", path=make_clip("same.mp4")).read_frames(1)[0].media_time
     assert first < second <= media_time_of(time.monotonic_ns())
+
+
+def reason_and_warnings(source):
+    source.read_frames(2)
+    return source.notes_of("ready")[0].values, [note.values["text"] for note in source.notes_of("warning")]
+
+
+@pytest.fixture
+def untimed(tmp_path):
+    """A raw file that does not say its rate."""
+    path = tmp_path / "untimed.h264"
+    path.write_bytes(raw_frames(20))
+    return str(path)
+
+
+def test_the_rate_of_a_raw_file_can_be_said(start_source, untimed):
+    ready, warnings = reason_and_warnings(start_source("file", path=untimed, fps=50))
+    assert ready["fps"] == 50.0
+    said = "the file states no rate: it is played at 50 frames a second, as fps says"
+    assert ready["encoder_reason"] == f"the H.264 of the file is sent as it is; {said}"
+    assert warnings == [f"{untimed}: {said}"]
+
+
+def test_the_rate_that_is_assumed_is_told(start_source, untimed):
+    ready, warnings = reason_and_warnings(start_source("file", path=untimed))
+    assert ready["fps"] == 30.0
+    assert warnings == [f"{untimed}: the file states no rate: it is played at 30 frames a second, which fps can change"]
+    assert ready["encoder_reason"].endswith("which fps can change")
+
+
+@pytest.mark.parametrize("name", ["same.mp4", "raw.h264"])
+def test_a_rate_that_the_file_states_itself_is_not_replaced(start_source, make_clip, name):
+    path = make_clip(name)
+    ready, warnings = reason_and_warnings(start_source("file", path=path, fps=50))
+    assert ready["fps"] == 25.0
+    assert warnings == [f"{path}: fps is not used: the file states its own times, 25 frames a second"]
+
+
+def test_a_rotation_is_told(start_source, make_clip, tmp_path):
+    path = rotated(make_clip("same.mp4"), tmp_path / "phone.mp4")
+    ready, warnings = reason_and_warnings(start_source("file", path=path))
+    said = "the picture is to be turned by -90 degrees, which RTSP cannot say: it is shown as it was coded"
+    assert (ready["width"], ready["height"]) == (320, 240)
+    assert ready["encoder_reason"].endswith(said)
+    assert warnings == [f"{path}: {said}"]
+
+
+def test_what_is_left_out_is_counted_and_told_once(start_source, make_clip, tmp_path):
+    source = make_clip("odd.mp4", frames=10)
+    samples = samples_of(source)
+    samples[4].data = b"\xff\xff\xff\xff" + samples[4].data[4:]
+    playing = start_source("file", path=remuxed(source, tmp_path / "torn.mp4", samples))
+    playing.read_frames(9 * 2 + 5)
+    assert {(note.values["reason"], note.values["buffers"]) for note in playing.notes_of("discarded")} == {("torn", 1)}
+    assert len(playing.notes_of("discarded")) >= 2  # once a pass
+    assert len(playing.notes_of("warning")) == 1
+
+
+class TimedLink(ShortLink):
+    """Waits for nothing, and notes until when each frame was to wait; stops at the last."""
+
+    def __init__(self, frames):
+        super().__init__(None)
+        self.commands, self.due_ns, self.waits, self.most = [], [], 0, frames
+
+    def wait(self, until_ns, wake_fd=None):
+        self.waits += 1
+        self.until_ns = until_ns
+        return []
+
+    def send_frame(self, output, frame):
+        self.frames.append(frame)
+        self.due_ns.append(self.until_ns)
+        if len(self.frames) == self.most:
+            raise SourceStopped
+
+
+def test_a_time_lapse_costs_a_note_each_half_second_and_is_never_sent_at_once(make_clip, tmp_path):
+    source = make_clip("odd.mp4", frames=10)
+    lapse = stamped(samples_of(source)[:4], range(4))
+    path = remuxed(source, tmp_path / "lapse.mp4", lapse, Fraction(20))
+    link = TimedLink(9)
+    with pytest.raises(SourceStopped):
+        run_file(link, FileOptions(path))
+    steps_s = [(later - earlier) / 1e9 for earlier, later in pairwise(link.due_ns)]
+    assert steps_s == pytest.approx([20.0] * 8, abs=0.05)
+    assert {later.media_time - earlier.media_time for earlier, later in pairwise(link.frames)} == {20 * 90_000}
+    waited_s = [20 * number for number in range(9)]  # no time passes, so each frame waits from the start
+    assert link.waits == pytest.approx(2 * sum(waited_s), abs=20)
+    assert link.notes[0]["fps"] == 0.05
