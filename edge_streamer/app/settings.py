@@ -14,6 +14,7 @@ from edge_streamer.media.track import TrackChanges
 from edge_streamer.protocol.digest import Algorithm, LoginRules
 from edge_streamer.protocol.http.auth import HttpAuthenticator
 from edge_streamer.protocol.rtsp.server.auth import ALLOW_ALL, Authorizer, LoginAuthorizer
+from edge_streamer.runtime.clock_lock import ClockLock
 from edge_streamer.services.http.access import AccessRules
 from edge_streamer.services.supervision.spec import StreamPolicy
 
@@ -35,10 +36,10 @@ def new_stream(name: str, stream: StreamConfig, dead_after_s: float) -> Stream:
 
 
 def _track_changes(stream: StreamConfig) -> TrackChanges:
-    """A file's pictures are sent as they are: they may be reordered."""
+    """A file's pictures are sent as they are: they may be reordered, and have no instant of exposure."""
     if isinstance(stream, FileStream):
         return TrackChanges()
-    return TrackChanges(stream.bound_reordering)
+    return TrackChanges(stream.bound_reordering, ClockLock().is_locked if stream.timestamps == "sei" else None)
 
 
 def _encoder_bps(stream: StreamConfig) -> int:

@@ -13,6 +13,7 @@ from edge_streamer.codec.frame import CLOCK_HZ, EncodedFrame
 from edge_streamer.codec.h264.access_unit import prepare_access_unit
 from edge_streamer.codec.h264.parameter_sets import ParameterSets
 from edge_streamer.codec.h264.sps_rewrite import SpsRewriter
+from edge_streamer.codec.h264.time_stamp import time_stamp, with_time_stamp
 from edge_streamer.media.clock import MediaClock
 from edge_streamer.protocol.rtp.packetizers.h264 import H264Packetizer
 from edge_streamer.protocol.rtp.packets import PacketizedFrame
@@ -43,9 +44,12 @@ class TrackChanges:
     """What a track changes in a source's access units.
 
     `bounds_reordering`: an SPS says that no picture is reordered, where the source says that its encoder never does.
+    `is_clock_locked`: each picture has an SEI message with its UTC, whose status is what this returns; None: no such
+    message.
     """
 
     bounds_reordering: bool = False
+    is_clock_locked: Callable[[], bool] | None = None
 
 
 class Track:
@@ -100,6 +104,9 @@ class Track:
             self.on_format_changed()
         if not prepared:
             return None
+        if self._changes.is_clock_locked is not None:
+            stamp = time_stamp(frame.wall_ns // 1000, is_locked=self._changes.is_clock_locked())
+            prepared = with_time_stamp(prepared, stamp)
         self._captured_at = now - (believed_age_s(frame.captured_ns, now) or 0.0)
         self._wall_ns = frame.wall_ns
         self.media_time = self._clock.advance(

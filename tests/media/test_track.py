@@ -13,8 +13,9 @@ from edge_streamer.media.track import (
     believed_age_s,
 )
 from edge_streamer.protocol.rtp.rtcp import ntp_from_wall_ns
-from tests.support.frames import PPS, WALL_NS, annex_b, frame, key_frame
+from tests.support.frames import PPS, SPS, WALL_NS, annex_b, frame, key_frame
 from tests.support.h264_syntax import Sps
+from tests.support.time_stamps import TimeStamp, time_stamps_in
 
 NOW = 1000.0
 IDENTITY = StreamIdentity(0x11223344, 65530, 0xFFFFF000)
@@ -100,3 +101,17 @@ def test_a_bound_needs_the_sources_word_and_the_operators_leave(never_reorders, 
     track = Track(IDENTITY, TrackChanges(bounds_reordering=bounds_reordering))
     track.never_reorders = never_reorders
     assert track.packetize(unbounded_key_frame(), NOW).nal_units[0] == UNBOUNDED
+
+
+def test_each_picture_has_one_time_stamp_of_its_exposure():
+    locked = iter([True, False])
+    track = Track(IDENTITY, TrackChanges(is_clock_locked=lambda: next(locked)))
+    first = track.packetize(key_frame(0, 20_000, wall_ns=WALL_NS + 999), NOW)
+    second = track.packetize(frame(3000, wall_ns=WALL_NS + 33_333_333), NOW + 1 / 30)
+    assert [bytes(nal[:1]) for nal in first.nal_units] == [b"\x67", b"\x68", b"\x06", b"\x65"]
+    stamps = [time_stamps_in(annex_b(*frame.nal_units)) for frame in (first, second)]
+    assert stamps == [[TimeStamp(WALL_NS // 1000, True)], [TimeStamp(WALL_NS // 1000 + 33_333, False)]]
+    assert second.packet_bytes == sum(map(len, second.packets()))
+    assert second.packet_count == 2, "its bytes are counted like all others"
+    nothing = EncodedFrame(annex_b(SPS), is_key_frame=False, media_time=6000)
+    assert track.packetize(nothing, NOW + 2 / 30) is None
