@@ -63,7 +63,7 @@ def _rewritten(sps: bytes) -> bytes:
     video, reference_frames = read_up_to_vui(reader)
     writer = BitWriter(*reader.consumed)
     if reader.flag():  # vui_parameters_present_flag
-        _skip_vui(reader)
+        skip_vui(reader)
         writer = BitWriter(*reader.consumed)
         if reader.flag():  # bitstream_restriction_flag
             return sps
@@ -87,7 +87,7 @@ def _write_restriction(writer: BitWriter, reference_frames: int) -> None:
     writer.unsigned(reference_frames)  # max_dec_frame_buffering: not less than max_num_ref_frames
 
 
-def _skip_vui(reader: BitReader) -> None:
+def skip_vui(reader: BitReader) -> None:
     """Skip vui_parameters up to bitstream_restriction_flag (E.1.1)."""
     if reader.flag() and reader.bits(8) == _EXTENDED_SAR:  # aspect_ratio_info_present_flag, aspect_ratio_idc
         reader.skip(32)  # sar_width, sar_height
