@@ -15,6 +15,7 @@ import pytest
 
 from edge_streamer.codec.h264.access_unit import prepare_access_unit
 from edge_streamer.codec.h264.nal import split_access_unit
+from edge_streamer.codec.h264.parameter_sets import ParameterSetStore
 from edge_streamer.protocol.rtp.packetizers.h264 import H264Packetizer
 from edge_streamer.protocol.rtsp.limits import RtspLimits
 from edge_streamer.protocol.rtsp.parser import RtspParser
@@ -83,7 +84,8 @@ def test_parse_a_request(benchmark):
 def test_prepare_an_access_unit(benchmark):
     data = key_frame(0, FRAME_BYTES).data
 
-    measure(benchmark, lambda: prepare_access_unit(data, None, is_key_frame=True))
+    store = ParameterSetStore()
+    measure(benchmark, lambda: prepare_access_unit(data, store))
 
 
 def test_packetize_a_frame_and_join_its_wire_image(benchmark):

@@ -134,7 +134,7 @@ class Stream:
     def forget_format(self) -> None:
         """Forget frames and parameter sets when the source is given up: DESCRIBE then waits for the next key frame."""
         self.forget_frames()
-        self.track.parameter_sets = None
+        self.track.forget_format()
 
     def declare_down(self) -> None:
         """Note that the source has failed, and call those that wait for a description."""
@@ -147,12 +147,12 @@ class Stream:
         if packetized is None:
             return None
         self._account(frame, packetized, now)
-        if frame.is_key_frame:
+        if packetized.is_key_frame:
             self._on_key_frame(packetized, now)
         elif self._waiting and not self.key_frame_requests.is_pending(now):
             self._start_impatient()
         # Only now: a viewer that starts from the cache gets this frame below, and must not get it twice.
-        self._cache.add(packetized, is_key_frame=frame.is_key_frame)
+        self._cache.add(packetized, is_key_frame=packetized.is_key_frame)
         for key, batch in tuple(self._batches.items()):
             for viewer, error in batch.deliver(packetized):
                 self._fail(viewer, error)

@@ -11,8 +11,8 @@ from typing import Final
 
 from edge_streamer.codec.frame import CLOCK_HZ, EncodedFrame
 from edge_streamer.codec.h264.access_unit import prepare_access_unit
-from edge_streamer.codec.h264.parameter_sets import ParameterSets
-from edge_streamer.codec.h264.sps_rewrite import SpsRewriter
+from edge_streamer.codec.h264.parameter_sets import ParameterSets, ParameterSetStore
+from edge_streamer.codec.h264.sps_rewrite import without_reordering
 from edge_streamer.codec.h264.time_stamp import time_stamp, with_time_stamp
 from edge_streamer.media.clock import MediaClock
 from edge_streamer.protocol.rtp.packetizers.h264 import H264Packetizer
@@ -63,43 +63,49 @@ class Track:
         "_clock",
         "_is_restarted",
         "_packetizer",
-        "_sps_rewriter",
+        "_parameter_sets",
         "_wall_ns",
         "identity",
         "media_time",
         "never_reorders",
         "on_format_changed",
-        "parameter_sets",
         "sender_reports_sent_at",
     )
 
     def __init__(self, identity: StreamIdentity, changes: TrackChanges | None = None) -> None:
         self.identity: Final = identity
         self.never_reorders = False
-        self.parameter_sets: ParameterSets | None = None
         self.media_time = 0
         self.on_format_changed: Callable[[], None] = _ignore_change
         self.sender_reports_sent_at: Final[dict[int, float]] = {}  # middle 32 bits of the NTP time -> now
         self._changes = changes or TrackChanges()
-        self._sps_rewriter = SpsRewriter()
         self._clock = MediaClock()
         self._captured_at = 0.0  # the last frame's exposure, monotonic seconds
         self._wall_ns: int | None = None  # the same instant in UTC; None before the first frame
         self._is_restarted = False
+        self._parameter_sets = ParameterSetStore(self._sent_sps)
         self._packetizer = H264Packetizer(ssrc=identity.ssrc, first_sequence=identity.first_sequence)
 
     def announce_restart(self) -> None:
         """Note that the source was started again: its next frame's media time has a new origin."""
         self._is_restarted = True
 
+    @property
+    def parameter_sets(self) -> ParameterSets | None:
+        """The parameter sets in force; None until they are known."""
+        return self._parameter_sets.in_force
+
+    def forget_format(self) -> None:
+        """Forget the parameter sets: the source is given up."""
+        self._parameter_sets.clear()
+
     def packetize(self, frame: EncodedFrame, now: float) -> PacketizedFrame | None:
         """Return the frame's packets; None when it has no picture (delimiters and filler only)."""
         known = self.parameter_sets
-        rewrite_sps = self._sps_rewriter.rewrite if self.never_reorders and self._changes.bounds_reordering else None
-        prepared, found = prepare_access_unit(
-            frame.data, known, is_key_frame=frame.is_key_frame, rewrite_sps=rewrite_sps
+        prepared, is_start_point = prepare_access_unit(
+            frame.data, self._parameter_sets, is_key_frame=frame.is_key_frame
         )
-        self.parameter_sets = found
+        found = self.parameter_sets
         if found is not known and known is not None and found is not None and _picture(known) != _picture(found):
             self.on_format_changed()
         if not prepared:
@@ -114,7 +120,11 @@ class Track:
         )
         self._is_restarted = False
         rtp_timestamp = (self.identity.rtp_offset + self.media_time) & 0xFFFFFFFF
-        return self._packetizer.packetize(prepared, rtp_timestamp, is_key_frame=frame.is_key_frame)
+        return self._packetizer.packetize(prepared, rtp_timestamp, is_key_frame=is_start_point)
+
+    def _sent_sps(self, sps: bytes) -> bytes:
+        """Return the form in which viewers get a new SPS."""
+        return without_reordering(sps) if self.never_reorders and self._changes.bounds_reordering else sps
 
     def sender_report(self, now: float, cname: str, *, packet_count: int, octet_count: int) -> bytes | None:
         """Return SR + SDES for `now` (RFC 3550 section 6.4.1), or None before the first frame; the counts are of all

@@ -7,9 +7,11 @@ from contextlib import suppress
 
 from edge_streamer.codec.h264.access_unit import prepare_access_unit
 from edge_streamer.codec.h264.nal import NalType, nal_type, split_access_unit
+from edge_streamer.codec.h264.parameter_sets import ParameterSetStore
 from edge_streamer.codec.h264.picture_order import pictures_without_times
 from edge_streamer.codec.h264.sps import parse_sps
 from edge_streamer.codec.h264.sps_rewrite import without_reordering
+from edge_streamer.codec.h264.start_points import is_start_point
 from edge_streamer.codec.h264.unit_reader import AccessUnitReader, TornPictureError
 
 _START_CODE = b"\0\0\0\1"
@@ -27,9 +29,11 @@ def check_access_unit(data: bytes) -> None:
                 found = parse_sps(bytes(nal))
                 assert found.width > 0
                 assert found.height > 0
-    sent, known = prepare_access_unit(data, None)
-    assert prepare_access_unit(data, known)[1] is known, "what is known already changes nothing"
-    if sent and known is not None and NalType.IDR_SLICE in map(nal_type, sent):
+    store = ParameterSetStore()
+    sent, may_start = prepare_access_unit(data, store)
+    assert may_start == is_start_point(data)
+    known = store.in_force
+    if may_start and known is not None:
         assert bytes(sent[0]) == known.sps[0], "a viewer starts with the parameter sets"
     pictures_without_times([data])
     reader = AccessUnitReader()

@@ -4,13 +4,14 @@
 and only new parameter sets are copied.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from edge_streamer.codec.h264.nal import PARAMETER_SETS, SLICES, TYPE_MASK, NalType, NalUnit, split_access_unit
-from edge_streamer.codec.h264.parameter_sets import ParameterSets, update_parameter_sets
+from edge_streamer.codec.h264.parameter_sets import ParameterSetStore
+from edge_streamer.codec.h264.start_points import marks_recovery_point
 
-_SPS, _PPS = NalType.SPS.value, NalType.PPS.value  # plain ints: a comparison with an enum member takes 100 ns longer
+_SPS, _PPS, _SEI = NalType.SPS.value, NalType.PPS.value, NalType.SEI.value  # an enum member compares 100 ns slower
 _SENT: Final = frozenset(range(1, 24)) - {
     NalType.ACCESS_UNIT_DELIMITER,
     NalType.END_OF_SEQUENCE,
@@ -21,39 +22,48 @@ _SENT: Final = frozenset(range(1, 24)) - {
 
 
 def prepare_access_unit(
-    data: bytes,
-    known: ParameterSets | None,
-    *,
-    is_key_frame: bool = False,
-    rewrite_sps: Callable[[NalUnit], NalUnit] | None = None,
-) -> tuple[list[NalUnit], ParameterSets | None]:
-    """Return the NAL units of an Annex B access unit that are sent to viewers, none when it holds no slice, and the
-    parameter sets in force after it: `known` itself when the access unit changes nothing.
+    data: bytes, parameter_sets: ParameterSetStore, *, is_key_frame: bool = False
+) -> tuple[list[NalUnit], bool]:
+    """Return the NAL units of an Annex B access unit that are sent to viewers, none when it holds no slice, and whether
+    viewers may start there. Feeds `parameter_sets`.
 
-    Delimiters, end marks and filler are dropped, SEI is kept. Viewers may start at an access unit that has an IDR slice
-    or that the source calls a key frame (intra refresh has no IDR): it begins with every SPS in force, then every PPS,
-    each once, whether or not the encoder repeated them. Each SPS is replaced by what `rewrite_sps` returns for it.
+    Delimiters, end marks and filler are dropped, SEI is kept. Viewers may start at an IDR picture, at a recovery point,
+    and where the source says so. Such an access unit begins with every SPS in force, then every PPS, each once, whether
+    or not the encoder repeated them; another one begins with those that changed since the last one.
     """
     nal_units = split_access_unit(data)
     kinds = [nal[0] & TYPE_MASK for nal in nal_units]
-    if rewrite_sps is not None and _SPS in kinds:
-        nal_units = [rewrite_sps(nal) if kind == _SPS else nal for nal, kind in zip(nal_units, kinds, strict=True)]
-    parameter_sets = known if PARAMETER_SETS.isdisjoint(kinds) else update_parameter_sets(known, nal_units)
+    if not PARAMETER_SETS.isdisjoint(kinds):
+        parameter_sets.take(nal_units)
     if SLICES.isdisjoint(kinds):
-        return [], parameter_sets
+        return [], False
+    is_start_point = is_key_frame or NalType.IDR_SLICE in kinds or (_SEI in kinds and marks_recovery_point(nal_units))
+    if is_start_point:
+        parameter_sets.activate(next(nal for nal, kind in zip(nal_units, kinds, strict=True) if kind in SLICES))
     if not _SENT.issuperset(kinds):
         nal_units = [nal for nal, kind in zip(nal_units, kinds, strict=True) if kind in _SENT]
-    if parameter_sets is None or not (is_key_frame or NalType.IDR_SLICE in kinds):
-        return nal_units, parameter_sets
-    return _with_parameter_sets(nal_units, parameter_sets), parameter_sets
+    due = _due(parameter_sets, is_start_point=is_start_point)
+    if due or not PARAMETER_SETS.isdisjoint(kinds):
+        nal_units = _with_parameter_sets(nal_units, due, parameter_sets)
+    return nal_units, is_start_point
 
 
-def _with_parameter_sets(nal_units: Sequence[NalUnit], known: ParameterSets) -> list[NalUnit]:
-    """Parameter sets whose id cannot be read are not stored, but still sent."""
+def _due(parameter_sets: ParameterSetStore, *, is_start_point: bool) -> Sequence[bytes]:
+    """Return the parameter sets that viewers need before this picture."""
+    changed = parameter_sets.take_changes()
+    in_force = parameter_sets.in_force
+    return in_force.sps + in_force.pps if is_start_point and in_force is not None else changed
+
+
+def _with_parameter_sets(
+    nal_units: Sequence[NalUnit], due: Sequence[bytes], parameter_sets: ParameterSetStore
+) -> list[NalUnit]:
+    """SPS precede PPS, each set stands once, in the form that viewers get. Parameter sets whose id cannot be read are
+    not stored, but still sent."""
+    came = [nal for nal in nal_units if nal[0] & TYPE_MASK in PARAMETER_SETS]
+    sets = dict.fromkeys([*due, *(parameter_sets.sent_form(nal) or bytes(nal) for nal in came)])
     return [
-        *known.sps,
-        *[nal for nal in nal_units if nal[0] & TYPE_MASK == _SPS and nal not in known.sps],
-        *known.pps,
-        *[nal for nal in nal_units if nal[0] & TYPE_MASK == _PPS and nal not in known.pps],
+        *[nal for nal in sets if nal[0] & TYPE_MASK == _SPS],
+        *[nal for nal in sets if nal[0] & TYPE_MASK == _PPS],
         *[nal for nal in nal_units if nal[0] & TYPE_MASK not in PARAMETER_SETS],
     ]

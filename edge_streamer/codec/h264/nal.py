@@ -86,6 +86,16 @@ def split_access_unit(data: bytes) -> list[NalUnit]:
     return nal_units
 
 
+def units_before_slice(data: bytes) -> tuple[list[NalUnit], int, int]:
+    """Return the NAL units before the first slice of an Annex B access unit, as memoryviews of `data`; the slice's
+    nal_unit_type, 0 without a slice; and the index of its start code, the length of `data` without a slice. The slice
+    is not searched."""
+    for start_code, header in nal_headers(data):
+        if header & TYPE_MASK in SLICES:
+            return split_access_unit(data[:start_code]), header & TYPE_MASK, start_code
+    return split_access_unit(data), 0, len(data)
+
+
 def _end_without_zeros(data: bytes, start: int, end: int) -> int:
     """Strip zeros from the end. A NAL unit never ends in a zero byte (7.4.1): zeros there belong to the next start
     code, or are trailing_zero_8bits."""

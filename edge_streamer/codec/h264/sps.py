@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from edge_streamer.codec.h264.bits import BitReader, without_emulation_prevention
+from edge_streamer.codec.h264.nal import NalUnit
 
 MAX_PARAMETER_SET_BYTES: Final = 4096
 """All scaling lists and two HRDs written out come to under 1.5 kB; more is garbage."""
@@ -18,6 +19,8 @@ MAX_DIMENSION_PX: Final = 16_880
 PROFILES_WITH_SAMPLE_FORMAT: Final = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
 """The profile_idc whose SPS states how the picture is sampled (ITU-T H.264 7.3.2.1.1)."""
 
+_MAX_SLICE_HEADER_BYTES: Final = 32
+"""Up to pic_parameter_set_id there are at most 9, before emulation prevention."""
 _MACROBLOCK_PX: Final = 16
 _CHROMA_444: Final = 3
 _CROP_UNITS: Final = {0: (1, 1), 1: (2, 2), 2: (2, 1), 3: (1, 1)}  # SubWidthC, SubHeightC, ITU-T H.264 table 6-1
@@ -63,6 +66,21 @@ def sps_id(sps: bytes) -> int:
 def pps_id(pps: bytes) -> int:
     """Return the id of a picture parameter set NAL unit (7.3.2.2); ValueError when it holds none."""
     return parameter_set_reader(pps).unsigned("pic_parameter_set_id", MAX_PPS_ID)
+
+
+def sps_id_of_pps(pps: bytes) -> int:
+    """Return the id of the SPS that a picture parameter set NAL unit refers to; ValueError when it holds none."""
+    reader = parameter_set_reader(pps)
+    reader.unsigned("pic_parameter_set_id", MAX_PPS_ID)
+    return reader.unsigned("seq_parameter_set_id", MAX_SPS_ID)
+
+
+def pps_id_of_slice(slice_nal: NalUnit) -> int:
+    """Return the id of the PPS that a slice refers to (7.3.3); ValueError when its header is cut."""
+    reader = BitReader(without_emulation_prevention(bytes(slice_nal[1:_MAX_SLICE_HEADER_BYTES])))
+    reader.unsigned("first_mb_in_slice", MAX_DIMENSION_PX**2)
+    reader.unsigned("slice_type", 9)
+    return reader.unsigned("pic_parameter_set_id", MAX_PPS_ID)
 
 
 def parse_sps(sps: bytes) -> VideoFormat:

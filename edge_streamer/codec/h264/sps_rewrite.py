@@ -9,9 +9,7 @@ say that their encoder never reorders. Everything else of the SPS stays bit for 
 from typing import Final
 
 from edge_streamer.codec.h264.bits import BitReader, BitWriter, with_emulation_prevention
-from edge_streamer.codec.h264.nal import NalUnit
 from edge_streamer.codec.h264.sps import (
-    MAX_SPS_ID,
     PROFILES_WITH_SAMPLE_FORMAT,
     parameter_set_reader,
     read_up_to_vui,
@@ -19,31 +17,10 @@ from edge_streamer.codec.h264.sps import (
 
 _PROFILES: Final = PROFILES_WITH_SAMPLE_FORMAT | {66, 77, 88}
 """The profile_idc of ITU-T H.264 annexes A, F, G and H; the syntax of an SPS of another is not known."""
-_MAX_REMEMBERED: Final = MAX_SPS_ID + 1
 _EXTENDED_SAR: Final = 255
 _MAX_CPB_COUNT_MINUS1: Final = 31
 _MAX_MV_LENGTH: Final = 15
 """What E.2.1 infers where nothing is stated. Older editions infer 16, which the present one does not allow."""
-
-
-class SpsRewriter:
-    """Rewrites the SPSs of one stream, each once: an SPS that the encoder repeats costs a look-up."""
-
-    __slots__ = ("_rewritten",)
-
-    def __init__(self) -> None:
-        self._rewritten: dict[bytes, bytes] = {}
-
-    def rewrite(self, sps: NalUnit) -> bytes:
-        """Return `without_reordering(sps)`, the same object for the same bytes."""
-        known = self._rewritten.get(sps)  # type: ignore[arg-type]  # a view on bytes has the hash of the bytes
-        if known is not None:
-            return known
-        if len(self._rewritten) >= _MAX_REMEMBERED:
-            self._rewritten.clear()
-        original = bytes(sps)
-        rewritten = self._rewritten[original] = without_reordering(original)
-        return rewritten
 
 
 def without_reordering(sps: bytes) -> bytes:

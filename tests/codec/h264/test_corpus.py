@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from edge_streamer.codec.h264.access_unit import prepare_access_unit
+from edge_streamer.codec.h264.parameter_sets import ParameterSetStore
 from tests.support.access_unit_check import check_access_unit
 
 CORPUS = sorted((Path(__file__).parents[2] / "fuzz" / "corpus" / "h264").iterdir())
@@ -13,7 +14,7 @@ CORPUS = sorted((Path(__file__).parents[2] / "fuzz" / "corpus" / "h264").iterdir
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.name)
 def test_an_access_unit_raises_nothing_that_is_not_documented(path: Path) -> None:
     data = path.read_bytes()
-    assert prepare_access_unit(data, None)[0], "a seed is a picture"
+    assert prepare_access_unit(data, ParameterSetStore())[0], "a seed is a picture"
     check_access_unit(data)
     for at in range(min(len(data), 128)):
         check_access_unit(data[:at])

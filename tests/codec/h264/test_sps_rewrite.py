@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from edge_streamer.codec.h264.bits import without_emulation_prevention
 from edge_streamer.codec.h264.nal import NalType, nal_type, split_access_unit
 from edge_streamer.codec.h264.sps import MAX_SPS_ID, parse_sps
-from edge_streamer.codec.h264.sps_rewrite import SpsRewriter, without_reordering
+from edge_streamer.codec.h264.sps_rewrite import without_reordering
 from tests.support.h264_syntax import Sps, nal, se, u, ue
 from tests.support.rtsp.h264_depacketizer import annex_b
 
@@ -227,21 +227,3 @@ def test_of_x264_which_bounds_it_itself(options: str) -> None:
     assert [bits for name, bits in again if not RESTRICTION.search(name)] == kept
     assert values(again)["max_num_reorder_frames"] == 0
     assert values(again)["max_dec_frame_buffering"] == int(dict(traced(sps))["max_num_ref_frames"], 2) - 1
-
-
-# --- once for each
-
-
-def test_a_repeated_sps_is_rewritten_once() -> None:
-    rewriter, before = SpsRewriter(), Sps().encoded()
-    first = rewriter.rewrite(memoryview(b"\0" + before)[1:])
-    assert first == without_reordering(before)
-    assert rewriter.rewrite(memoryview(before)) is first
-
-
-def test_it_remembers_as_many_as_there_can_be_and_no_more() -> None:
-    rewriter = SpsRewriter()
-    all_ids = [rewriter.rewrite(Sps(own_id=own_id).encoded()) for own_id in range(MAX_SPS_ID + 1)]
-    assert rewriter.rewrite(Sps().encoded()) is all_ids[0]
-    rewriter.rewrite(Sps(level_idc=40).encoded())
-    assert rewriter.rewrite(Sps().encoded()) is not all_ids[0]

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from edge_streamer.codec.frame import MAX_ACCESS_UNIT_BYTES
 from edge_streamer.codec.h264.unit_reader import AccessUnit, AccessUnitReader, TornPictureError
 
-SPS, PPS = b"\0\0\0\1\x67\x42\xc0\x1f", b"\0\0\0\1\x68\xce"
+SPS, PPS = b"\0\0\0\1\x67\x42\xc0\x1f\xda\x05", b"\0\0\0\1\x68\xce\x3c\x80"
+OTHER_PPS = b"\0\0\0\1\x68\xce\x38\x80"
+RECOVERY_POINT = b"\0\0\1\x06\x06\x01\xc4\x80"
 SEI, DELIMITER = b"\0\0\1\x06\x05\x01\xaa\x80", b"\0\0\0\1\x09\x10"
 IDR, SLICE = b"\0\0\1\x65\x88\x84", b"\0\0\1\x41\x9a\x02"
 
@@ -19,6 +21,7 @@ IDR, SLICE = b"\0\0\1\x65\x88\x84", b"\0\0\1\x41\x9a\x02"
         (DELIMITER + SPS + PPS + SEI + IDR + IDR, True),
         (DELIMITER + SLICE, False),
         (SEI + SLICE, False),
+        (SEI + RECOVERY_POINT + SLICE, True),
         (b"\0\0\0\0" + SLICE, False),
     ],
 )
@@ -29,14 +32,39 @@ def test_a_whole_unit_is_as_it_was(data, is_key_frame):
 def test_parameter_sets_alone_go_before_the_next_idr_that_lacks_them():
     reader = AccessUnitReader()
     assert reader.read(SPS + PPS) is None
+    assert reader.read(SLICE) == AccessUnit(SPS + PPS + SLICE, is_key_frame=False)
     assert reader.read(SLICE) == AccessUnit(SLICE, is_key_frame=False)
-    assert reader.read(IDR) == AccessUnit(SPS + PPS + b"" + IDR, is_key_frame=True)
+    assert reader.read(IDR) == AccessUnit(SPS + PPS + IDR, is_key_frame=True)
+
+
+@pytest.mark.parametrize("order", [(SPS, PPS), (PPS, SPS)])
+@pytest.mark.parametrize("picture", [IDR, RECOVERY_POINT + SLICE])
+def test_each_may_come_in_a_buffer_of_its_own(order, picture):
+    reader = AccessUnitReader()
+    assert [reader.read(buffer) for buffer in order] == [None, None]
+    assert reader.read(picture) == AccessUnit(SPS + PPS + picture, is_key_frame=True)
+
+
+def test_a_pps_that_is_repeated_alone_loses_no_sps():
+    reader = AccessUnitReader()
+    reader.read(SPS + PPS + IDR)
+    assert reader.read(PPS + IDR) == AccessUnit(SPS + PPS + IDR, is_key_frame=True)
+    assert reader.read(PPS) is None
+    assert reader.read(IDR) == AccessUnit(SPS + PPS + IDR, is_key_frame=True)
+
+
+def test_a_pps_that_is_replaced_alone_goes_before_the_next_picture():
+    reader = AccessUnitReader()
+    reader.read(SPS + PPS + IDR)
+    assert reader.read(OTHER_PPS) is None
+    assert reader.read(SLICE) == AccessUnit(OTHER_PPS + SLICE, is_key_frame=False)
+    assert reader.read(IDR) == AccessUnit(SPS + OTHER_PPS + IDR, is_key_frame=True)
 
 
 def test_the_newest_parameter_sets_count():
     reader = AccessUnitReader()
     reader.read(SPS + PPS + IDR)
-    newer = SPS[:-1] + b"\x28" + PPS
+    newer = SPS[:-1] + b"\x07" + PPS
     reader.read(newer + IDR)
     assert reader.read(IDR).data.startswith(newer)
 

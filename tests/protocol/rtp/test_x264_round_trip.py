@@ -7,7 +7,7 @@ import pytest
 
 from edge_streamer.codec.h264.access_unit import prepare_access_unit
 from edge_streamer.codec.h264.nal import NalType, nal_type, split_access_unit
-from edge_streamer.codec.h264.parameter_sets import ParameterSets, update_parameter_sets
+from edge_streamer.codec.h264.parameter_sets import ParameterSetStore
 from edge_streamer.protocol.rtp.packetizers.h264 import H264Packetizer
 from edge_streamer.protocol.rtp.packets import MAX_PACKET_BYTES
 from tests.support.rtsp.h264_depacketizer import access_units, annex_b
@@ -37,12 +37,13 @@ def noisy_picture(index: int) -> av.VideoFrame:
     return picture
 
 
-def sent_nal_units(units: list[bytes], known: ParameterSets | None = None) -> list[list[bytes]]:
+def sent_nal_units(units: list[bytes], store: ParameterSetStore | None = None) -> list[list[bytes]]:
     """Return each access unit's NAL units after their way through the network."""
+    store = store or ParameterSetStore()
     line = H264Packetizer(ssrc=7, first_sequence=65_500)
     packets: list[bytes] = []
     for index, unit in enumerate(units):
-        nal_units, known = prepare_access_unit(unit, known)
+        nal_units, _may_start = prepare_access_unit(unit, store)
         packets += line.packetize(nal_units, 3600 * index).packets()
     assert max(map(len, packets)) <= MAX_PACKET_BYTES
     assert sum(RtpPacket.parse(packet).marker for packet in packets) == FRAMES
@@ -76,9 +77,10 @@ def test_x264_writes_what_these_cases_say() -> None:
 def test_key_frames_get_the_parameter_sets_that_the_encoder_left_out() -> None:
     units, extradata = x264("slices=2:sliced-threads=0", global_header=True)
     headers = split_access_unit(extradata)
-    known = update_parameter_sets(None, headers)
+    store = ParameterSetStore()
+    known = store.take(headers)
     assert known is not None
-    sent = sent_nal_units(units, known)
+    sent = sent_nal_units(units, store)
     for unit, nal_units in zip(units, sent, strict=True):
         slices = [bytes(nal) for nal in split_access_unit(unit)]
         leading = [*known.sps, *known.pps] if nal_type(slices[-1]) == NalType.IDR_SLICE else []
@@ -98,7 +100,7 @@ def test_what_comes_back_can_be_decoded() -> None:
 
 def test_parameter_sets_state_what_was_encoded() -> None:
     units, _extradata = x264("slices=1")
-    parameter_sets = update_parameter_sets(None, split_access_unit(units[0]))
+    parameter_sets = ParameterSetStore().take(split_access_unit(units[0]))
     assert parameter_sets is not None
     video_format = parameter_sets.video_format
     assert (video_format.width, video_format.height) == (WIDTH, HEIGHT)
