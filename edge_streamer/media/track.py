@@ -12,6 +12,8 @@ from typing import Final
 from edge_streamer.codec.frame import CLOCK_HZ, EncodedFrame
 from edge_streamer.codec.h264.access_unit import prepare_access_unit
 from edge_streamer.codec.h264.parameter_sets import ParameterSets, ParameterSetStore
+from edge_streamer.codec.h264.sps_rewrite import without_reordering
+from edge_streamer.codec.h264.time_stamp import time_stamp, with_time_stamp
 from edge_streamer.media.clock import MediaClock
 from edge_streamer.protocol.rtp.packetizers.h264 import H264Packetizer
 from edge_streamer.protocol.rtp.packets import PacketizedFrame
@@ -37,12 +39,27 @@ class StreamIdentity:
         return cls(1 + secrets.randbelow(0xFFFFFFFF), 1000 + secrets.randbelow(60000), secrets.randbits(32))
 
 
+@dataclass(frozen=True, slots=True)
+class TrackChanges:
+    """What a track changes in a source's access units.
+
+    `bounds_reordering`: an SPS says that no picture is reordered, where the source says that its encoder never does.
+    `is_clock_locked`: each picture has an SEI message with its UTC, whose status is what this returns; None: no such
+    message.
+    """
+
+    bounds_reordering: bool = False
+    is_clock_locked: Callable[[], bool] | None = None
+
+
 class Track:
     """`media_time` is the last frame's position on the timeline (90 kHz, unwrapped); `on_format_changed` is called
-    before the first frame of another picture size or profile is packetized."""
+    before the first frame of another picture size or profile is packetized. `never_reorders` is what the source says
+    of its encoder."""
 
     __slots__ = (
         "_captured_at",
+        "_changes",
         "_clock",
         "_is_restarted",
         "_packetizer",
@@ -50,20 +67,23 @@ class Track:
         "_wall_ns",
         "identity",
         "media_time",
+        "never_reorders",
         "on_format_changed",
         "sender_reports_sent_at",
     )
 
-    def __init__(self, identity: StreamIdentity) -> None:
+    def __init__(self, identity: StreamIdentity, changes: TrackChanges | None = None) -> None:
         self.identity: Final = identity
+        self.never_reorders = False
         self.media_time = 0
         self.on_format_changed: Callable[[], None] = _ignore_change
         self.sender_reports_sent_at: Final[dict[int, float]] = {}  # middle 32 bits of the NTP time -> now
+        self._changes = changes or TrackChanges()
         self._clock = MediaClock()
         self._captured_at = 0.0  # the last frame's exposure, monotonic seconds
         self._wall_ns: int | None = None  # the same instant in UTC; None before the first frame
         self._is_restarted = False
-        self._parameter_sets = ParameterSetStore()
+        self._parameter_sets = ParameterSetStore(self._sent_sps)
         self._packetizer = H264Packetizer(ssrc=identity.ssrc, first_sequence=identity.first_sequence)
 
     def announce_restart(self) -> None:
@@ -90,6 +110,9 @@ class Track:
             self.on_format_changed()
         if not prepared:
             return None
+        if self._changes.is_clock_locked is not None:
+            stamp = time_stamp(frame.wall_ns // 1000, is_locked=self._changes.is_clock_locked())
+            prepared = with_time_stamp(prepared, stamp)
         self._captured_at = now - (believed_age_s(frame.captured_ns, now) or 0.0)
         self._wall_ns = frame.wall_ns
         self.media_time = self._clock.advance(
@@ -112,6 +135,10 @@ class Track:
         if behind_ticks >= 1 << 31:  # the last frame is a B-frame: shown before one that came earlier
             behind_ticks -= 1 << 32
         return self._wall_ns - round(behind_ticks * 1e9 / CLOCK_HZ)
+
+    def _sent_sps(self, sps: bytes) -> bytes:
+        """Return the form in which viewers get a new SPS."""
+        return without_reordering(sps) if self.never_reorders and self._changes.bounds_reordering else sps
 
     def sender_report(self, now: float, cname: str, *, packet_count: int, octet_count: int) -> bytes | None:
         """Return SR + SDES for `now` (RFC 3550 section 6.4.1), or None before the first frame; the counts are of all
