@@ -131,8 +131,8 @@ def _read_control(name: str, value: object, path: str) -> ControlValue:
             return value
         case str() if len(value) <= MAX_CONTROL_CHARACTERS:
             return value
-        case list() if 1 <= len(value) <= MAX_CONTROL_VALUES and all(map(_is_number, value)):
-            return tuple(value)
+        case list() if 1 <= len(value) <= MAX_CONTROL_VALUES and all(map(_is_list_number, value)):
+            return tuple(map(float, value))
         case _:
             raise ConfigError(
                 f"{path}.{name}: {shown(value)} is not allowed; allowed: true or false, a number, a name in quotes of "
@@ -143,3 +143,8 @@ def _read_control(name: str, value: object, path: str) -> ControlValue:
 def _is_number(value: object) -> bool:
     first, end = _CONTROL_NUMBERS
     return isinstance(value, int | float) and not isinstance(value, bool) and first <= value < end
+
+
+def _is_list_number(value: object) -> bool:
+    """A list's numbers become floats: 2**63 - 1 would be rounded up to the first number that is not allowed."""
+    return isinstance(value, int | float) and _is_number(value) and _is_number(float(value))

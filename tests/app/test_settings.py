@@ -6,6 +6,7 @@ from edge_streamer.app.settings import new_stream
 from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.codec.h264.nal import NalType, nal_type
 from edge_streamer.config.streams import DeviceStream, FileStream, PatternStream, StreamConfig
+from edge_streamer.media.settings import LinkSettings
 from tests.support.frames import PPS, annex_b
 from tests.support.h264_syntax import Sps
 
@@ -24,7 +25,7 @@ DEVICE = "/dev/video0"
     ],
 )
 def test_what_is_changed_in_access_units(settings: StreamConfig, is_bounded: bool, is_stamped: bool) -> None:
-    stream = new_stream("main", settings, dead_after_s=8.0)
+    stream = new_stream("main", settings, LinkSettings())
     stream.track.never_reorders = True
     packetized = stream.publish(KEY_FRAME, now=1.0)
     assert packetized is not None

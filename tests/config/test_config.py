@@ -61,6 +61,7 @@ STREAM = (
     )
 )
 NUMBER = st.integers(-(2**63), 2**63 - 1) | st.floats(-1e15, 1e15)
+LISTED_NUMBER = st.integers(-(2**53), 2**53) | st.floats(-1e15, 1e15)  # a list's numbers are floats
 CAMERA_TABLE = st.fixed_dictionaries(
     {},
     optional={
@@ -71,7 +72,7 @@ CAMERA_TABLE = st.fixed_dictionaries(
         "buffer_count": st.integers(2, 12),
         "controls": st.dictionaries(
             st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,9}", fullmatch=True),
-            st.booleans() | NUMBER | st.text(max_size=9) | st.lists(NUMBER, min_size=1, max_size=4),
+            st.booleans() | NUMBER | st.text(max_size=9) | st.lists(LISTED_NUMBER, min_size=1, max_size=4),
             max_size=3,
         ),
     },

@@ -257,7 +257,7 @@ def test_the_reply_to_play_comes_before_any_packet_and_the_sender_report_after_t
     client.play("tcp")
     turn_until(house.loop, lambda: client.packets(1))
     kinds = [each.status if isinstance(each, Response) else each.channel for each in client.order]
-    assert kinds == [200, 200, 0, 0, 0, 0, 1], "SETUP, PLAY, the packets of three frames, and a report"
+    assert kinds == [200, 200, 0, 0, 0, 0, 0, 1], "SETUP, PLAY, the packets of three frames, and a report"
     play, first, report = client.order[1], client.order[2], client.order[-1]
     assert position(first.data) == rtp_info(play)
     assert report.data[1] == 200
