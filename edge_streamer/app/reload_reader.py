@@ -7,7 +7,7 @@ Reading may block on a slow or broken SD card, and the loop must not block. Call
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from edge_streamer.app.source_plan import PlannedSource
 from edge_streamer.config.config import Config
@@ -19,6 +19,8 @@ from edge_streamer.services.status import OnReloaded, ReloadOutcome
 log = logging.getLogger(__name__)
 
 Loaded: TypeAlias = tuple[Config, Sequence[PlannedSource]]
+
+_FAULT: Final = "a fault of the service, whose traceback is in the log: the configuration may be in effect in part"
 
 
 class Reloader:
@@ -63,10 +65,17 @@ class Reloader:
         self._is_reading = False
         if self._asked:
             self._begin()
-        outcome = ReloadOutcome(error=str(loaded)) if isinstance(loaded, ConfigError) else self._apply(loaded)
-        if outcome.error:
-            log_event(log, ReloadRefused(detail=outcome.error))
-        else:
-            log_event(log, ConfigurationReloaded(streams=outcome.changed, needs_restart=outcome.needs_restart))
-        for on_done in asked:
-            on_done(outcome)
+        outcome = ReloadOutcome(error=_FAULT)
+        try:
+            outcome = ReloadOutcome(error=str(loaded)) if isinstance(loaded, ConfigError) else self._apply(loaded)
+        finally:  # the loop counts the fault; systemd and the client, which wait for the end, hear of it all the same
+            _tell(outcome, asked)
+
+
+def _tell(outcome: ReloadOutcome, asked: Sequence[OnReloaded]) -> None:
+    if outcome.error:
+        log_event(log, ReloadRefused(detail=outcome.error))
+    else:
+        log_event(log, ConfigurationReloaded(streams=outcome.changed, needs_restart=outcome.needs_restart))
+    for on_done in asked:
+        on_done(outcome)

@@ -41,6 +41,7 @@ class RestartReason(StrEnum):
     EXITED = "exited"
     KILLED = "killed"
     SILENT = "silent"
+    UNSERVABLE = "unservable"
     GARBAGE = "garbage"
     FAULT = "fault"
     FAILED = "failed"

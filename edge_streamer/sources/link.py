@@ -112,10 +112,14 @@ class ServerLink:
 
     def send_snapshot(self, output: int, jpeg: bytes) -> None:
         """Send a JPEG, or a note `unsupported` when there is no room for it or its size is not allowed."""
-        if self._has_room() and 0 < len(jpeg) <= MAX_SNAPSHOT_BYTES:
-            self._put(encode_snapshot_header(output, jpeg), jpeg)
+        if not 0 < len(jpeg) <= MAX_SNAPSHOT_BYTES:
+            reason = f"the JPEG has {len(jpeg)} bytes (allowed: 1 to {MAX_SNAPSHOT_BYTES})"
+        elif not self._has_room():
+            reason = "the server does not read"
         else:
-            self.send_note(output, event="unsupported", command="snapshot", reason="the server does not read")
+            self._put(encode_snapshot_header(output, jpeg), jpeg)
+            return
+        self.send_note(output, event="unsupported", command="snapshot", reason=reason)
 
     def wants_key_frame(self, output: int) -> bool:
         """Whether the server reads again after frames of this output were dropped."""

@@ -9,7 +9,7 @@ import pytest
 from edge_streamer.app.reload_reader import Reloader
 from edge_streamer.config.toml import ConfigError
 from edge_streamer.services.status import ReloadOutcome
-from tests.support.loop import turn_until
+from tests.support.loop import take_faults, turn_until
 
 APPLIED: Final = ReloadOutcome(changed=("main",))
 
@@ -21,6 +21,7 @@ class Reading:
         self.loop = loop
         self.read: Callable[[], object] = lambda: "first"
         self.may_go_on = threading.Semaphore(0)
+        self.fault: Exception | None = None
         self.threads: list[str] = []
         self.applied: list[object] = []
         self.outcomes: list[ReloadOutcome] = []
@@ -34,6 +35,8 @@ class Reading:
 
     def _apply(self, loaded):
         assert threading.current_thread() is threading.main_thread()
+        if self.fault is not None:
+            raise self.fault
         self.applied.append(loaded)
         return APPLIED
 
@@ -100,6 +103,20 @@ def test_a_fault_of_ours_is_told_as_well(reading, caplog):
     reading.let_go_on(outcomes=1)
     assert "ZeroDivisionError" in reading.outcomes[0].error
     assert "of ours" in caplog.text
+
+
+def test_a_fault_while_it_is_applied_is_told_and_counted(reading, caplog):
+    reading.fault = ZeroDivisionError("of ours")
+    reading.ask()
+    reading.let_go_on(outcomes=1)
+    assert reading.outcomes[0].error.startswith("a fault of the service")
+    assert take_faults(reading.loop) == 1
+    assert "of ours" in caplog.text
+    assert "reload refused" in caplog.text
+    reading.fault = None
+    reading.ask()
+    reading.let_go_on(outcomes=2)
+    assert reading.outcomes[1] == APPLIED
 
 
 def test_a_service_that_has_left_is_told_nothing(reading):

@@ -137,8 +137,8 @@ def test_a_control_is_a_choice_a_number_or_numbers(written: object, value: objec
 
 @pytest.mark.parametrize(
     "value",
-    [math.nan, math.inf, -math.inf, 2**63, -(2**63) - 1, 1e300, "x" * 65, [], [0] * 65, [True], ["Auto"], [[1, 2]], [2**63 - 1],
-     [math.nan], {}, None],
+    [math.nan, math.inf, -math.inf, 2**63, -(2**63) - 1, 1e300, "x" * 65, [], [0] * 65, [True], ["Auto"], [[1, 2]],
+     [math.nan], [2**63 - 1], {}, None],
 )  # fmt: skip
 def test_what_no_control_can_be_is_refused(value: object) -> None:
     answer = mistake({"0": {"controls": {"Name": value}}})

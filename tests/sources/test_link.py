@@ -7,7 +7,14 @@ import time
 import pytest
 
 from edge_streamer.codec.frame import MAX_ACCESS_UNIT_BYTES, EncodedFrame
-from edge_streamer.protocol.source.messages import MAX_NOTE_BYTES, SourceCommand, SourceFrame, SourceNote, SourceParser
+from edge_streamer.protocol.source.messages import (
+    MAX_NOTE_BYTES,
+    MAX_SNAPSHOT_BYTES,
+    SourceCommand,
+    SourceFrame,
+    SourceNote,
+    SourceParser,
+)
 from edge_streamer.sources.ending import SourceStopped
 from edge_streamer.sources.link import MAX_COMMAND_BYTES, MAX_UNSENT_BYTES, MAX_UNSENT_WITH_NOTES_BYTES, ServerLink
 
@@ -200,6 +207,24 @@ def test_a_command_for_nobody_is_answered(ends, line, said):
     [note] = server.read()
     assert (note.values["event"], note.values["command"]) == ("unsupported", said)
     assert note.values["reason"] in {"it is no command of a source", "there is no such output"}
+
+
+@pytest.mark.parametrize("size_bytes", [0, MAX_SNAPSHOT_BYTES + 1])
+def test_a_picture_of_a_size_that_is_not_allowed_is_refused_for_its_size(ends, size_bytes):
+    link, server = ends
+    link.send_snapshot(0, bytes(size_bytes))
+    [note] = settle(link, server)
+    assert (note.values["event"], note.values["command"]) == ("unsupported", "snapshot")
+    assert note.values["reason"] == f"the JPEG has {size_bytes} bytes (allowed: 1 to {MAX_SNAPSHOT_BYTES})"
+
+
+def test_a_picture_for_a_server_that_does_not_read_is_refused_for_that(ends):
+    link, server = ends
+    fill(link)
+    link.send_snapshot(0, b"a picture")
+    assert [m.values["reason"] for m in settle(link, server) if isinstance(m, SourceNote)] == [
+        "the server does not read"
+    ]
 
 
 def test_stop_and_what_follows_it(ends):

@@ -59,6 +59,14 @@ def test_without_python3_systemd_it_is_ready_all_the_same(installed: Installed) 
         assert next(reader.packets(seconds=5))
 
 
+def test_it_sees_another_time_zone_of_the_machine(installed: Installed) -> None:
+    in_its_sandbox = ("nsenter", "--target", str(installed.pid), "--mount", "readlink", "/etc/localtime")
+    for zone in ("Asia/Tokyo", "Etc/UTC"):
+        installed.machine.run("ln", "--symbolic", f"/usr/share/zoneinfo/{zone}", "/etc/localtime.new")
+        installed.machine.run("mv", "/etc/localtime.new", "/etc/localtime")  # as timedatectl does it
+        assert installed.machine.run(*in_its_sandbox).strip() == f"/usr/share/zoneinfo/{zone}"
+
+
 # --- sockets
 
 

@@ -68,7 +68,7 @@ class HttpAuthenticator:
         return Identified(credentials.user)
 
     def _are_genuine(self, credentials: Credentials, request: HttpRequest) -> bool:
-        is_meant = not isinstance(credentials, DigestCredentials) or _path_of(credentials.uri) == request.path
+        is_meant = not isinstance(credentials, DigestCredentials) or _names(credentials.uri, request.path)
         return self._rules.are_genuine(credentials, request.method) and is_meant
 
     def _challenges(self, peer_host: str, now: float, *, is_stale: bool = False) -> HttpHeaders:
@@ -92,5 +92,10 @@ class HttpAuthenticator:
         return is_ours and now - int(made_at) <= NONCE_LIFETIME_S
 
 
-def _path_of(uri: str) -> str:
-    return uri.partition("?")[0]
+def _names(uri: str, path: str) -> bool:
+    """Return whether a `uri` that a client has hashed names the resource at `path` (RFC 7616 section 3.4.6).
+
+    Behind a proxy that maps `/cam1/` to `/`, the client's path has more in front than the one that arrives here. The
+    login that somebody overheard for one path opens another only if that is its end: the page, `/healthz`, `/metrics`.
+    """
+    return uri.partition("?")[0].endswith(path)

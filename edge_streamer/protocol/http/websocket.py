@@ -32,6 +32,7 @@ from wsproto.frame_protocol import (
 from wsproto.utilities import generate_accept_token
 
 from edge_streamer.protocol.http.messages import HttpRequest
+from edge_streamer.protocol.http.origin import foreign_origin
 
 PING_INTERVAL_S: Final = 4.0
 SILENT_AFTER_S: Final = 8.0
@@ -78,8 +79,7 @@ class UpgradeRefused:
 def answer_upgrade(request: HttpRequest) -> UpgradeAccepted | UpgradeRefused:
     """Return how to answer an opening handshake (section 4.2.1), or a request that is none.
 
-    A page of another site must not get the pictures: an Origin must equal the Host (section 10.2). A client that sends
-    no Origin is not a browser.
+    A page of another site must not get the pictures (section 10.2).
     """
     headers = request.headers
     if request.method != "GET" or not _asks_for_websocket(headers):
@@ -91,8 +91,8 @@ def answer_upgrade(request: HttpRequest) -> UpgradeAccepted | UpgradeRefused:
     key = headers.get("sec-websocket-key", "")
     if not _is_key(key):
         return UpgradeRefused(HTTPStatus.BAD_REQUEST, f"Sec-WebSocket-Key must be {KEY_BYTES} bytes in base64.")
-    if not is_own_origin(headers.get("origin"), headers.get("host", "")):
-        return UpgradeRefused(HTTPStatus.FORBIDDEN, "A page of another origin may not watch.")
+    if detail := foreign_origin(request):
+        return UpgradeRefused(HTTPStatus.FORBIDDEN, detail)
     return UpgradeAccepted((*_NAMED, ("sec-websocket-accept", generate_accept_token(key.encode()).decode())))
 
 
@@ -109,12 +109,6 @@ def _is_key(key: str) -> bool:
         return len(b64decode(key, validate=True)) == KEY_BYTES
     except ValueError:
         return False
-
-
-def is_own_origin(origin: str | None, host: str) -> bool:
-    """Return whether the request has no Origin, or this server's. The scheme is not compared: behind a proxy that
-    terminates TLS, the browser's scheme is unknown."""
-    return origin is None or origin.partition("://")[2].lower() == host.lower() != ""
 
 
 # --- messages: the same bytes for every browser

@@ -17,6 +17,8 @@ from edge_streamer.services.http.answers import JSON, ok
 from edge_streamer.services.http.routes import Answer, Operation, PathParameter, Resource, Route, resource_among
 
 PROBLEM_JSON: Final = "application/problem+json"
+_PLACE_OF_PATHS: Final = "../.."
+"""Relative to the description's own address (OpenAPI 3.1 section 4.8.5): a proxy may serve all below a path."""
 _PLACE_OF_SCHEMAS: Final = "#/components/schemas/{name}"
 
 _ALWAYS_POSSIBLE: Final = {
@@ -85,7 +87,7 @@ class ApiDescription:
         return {
             "openapi": "3.1.0",
             "info": {"title": "edge_streamer", "version": __version__, "description": _DESCRIPTION},
-            "servers": [{"url": "/"}],
+            "servers": [{"url": _PLACE_OF_PATHS}],
             "paths": {route.path: writer.path(route) for route in self._routes},
             "components": {
                 "schemas": components,

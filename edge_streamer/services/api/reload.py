@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from edge_streamer.protocol.http.messages import HttpRequest, HttpResponse
-from edge_streamer.protocol.http.websocket import is_own_origin
+from edge_streamer.protocol.http.origin import foreign_origin
 from edge_streamer.services.http.answers import JSON, DeferredResponse, Respond, ok, refuse
 from edge_streamer.services.http.routes import Answer, Operation, Resource, Route, resource_among
 from edge_streamer.services.status import OnReloaded, ReloadOutcome
@@ -50,8 +50,8 @@ class ControlRoutes:
 
     def _post(self, request: HttpRequest) -> HttpResponse | DeferredResponse:
         # A page of another site may send an empty POST without a CORS preflight, and the browser adds the log-in.
-        if not is_own_origin(request.headers.get("origin"), request.headers.get("host", "")):
-            return refuse(HTTPStatus.FORBIDDEN, "The page that sent this request is not from this server.")
+        if detail := foreign_origin(request):
+            return refuse(HTTPStatus.FORBIDDEN, detail)
         return DeferredResponse(lambda respond: self._reload(lambda outcome: _tell(outcome, respond)))
 
 

@@ -77,10 +77,7 @@ class StreamRoutes:
         return Operation("changeStream", summary, self._change, _CHANGED, _NO_STREAM | problems, _CHANGE)
 
     def _picturing(self) -> Operation:
-        problems = {
-            HTTPStatus.SERVICE_UNAVAILABLE: "The source has no picture now.",
-            HTTPStatus.GATEWAY_TIMEOUT: "The source did not answer in time.",
-        }
+        problems = {HTTPStatus.SERVICE_UNAVAILABLE: "The source has no picture now, or did not send one in time."}
         summary = "A snapshot of the stream, never more than a second old."
         return Operation("getSnapshot", summary, self._snapshot, _PICTURED, _NO_STREAM | problems)
 

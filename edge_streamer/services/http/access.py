@@ -87,7 +87,10 @@ class HttpAccess:
         is_logging_in = len(self._users) > 0 and "authorization" in request.headers
         if self._anonymous_role is not None and needed <= self._anonymous_role and not is_logging_in:
             if self._is_for_this_machine and not _names_this_machine(request.headers.get("host", "")):
-                detail = "No users are configured: only requests to localhost are answered."
+                detail = (
+                    "No users are configured, so only requests to this machine are answered; "
+                    "expected in Host: localhost, 127.0.0.1 or [::1]."
+                )
                 return _refuse(HTTPStatus.MISDIRECTED_REQUEST, detail)
             return replace(request, role=str(self._anonymous_role))
         return self._admit_user(request, peer_host, needed, now)
@@ -119,7 +122,7 @@ def _names_this_machine(host: str) -> bool:
         return True
     try:
         name = urlsplit(f"//{host}").hostname or ""
-        return name == "localhost" or ip_address(name).is_loopback
+        return name.removesuffix(".") == "localhost" or ip_address(name).is_loopback
     except ValueError:
         return False
 

@@ -5,8 +5,9 @@ A source has at most one process. A state says whether there is one and what com
     NEW           The supervisor was made and not started: a reload may have to wait until another process has closed
                   the device.
     OFF           No process runs, and none is wanted: the source is on demand, and its streams have no viewer.
-    STARTING      A process runs and has not given its first picture, or is about to be started. The watchdog allows
-                  `START_LIMIT_S` for the picture.
+    STARTING      A process runs and has not given a picture with which a viewer can be served, or is about to be
+                  started. The watchdog allows `START_LIMIT_S` for the first picture, and `UNSERVABLE_LIMIT_S` more for
+                  a start point with parameter sets.
     UP            Pictures come. The watchdog ends a process that falls silent.
     ENDING        The process has failed (it was silent, wrote garbage, or the server's code raised on what it wrote)
                   and was sent SIGTERM; SIGKILL follows. What it still writes is ignored.
@@ -60,7 +61,7 @@ class LifeEvent(StrEnum):
     UNWANTED = "unwanted"
     """All its streams have been without a viewer for `linger_s`."""
     PICTURE = "picture"
-    """The process's first picture comes."""
+    """The process's first picture comes with which a viewer can be served."""
     FAILED = "failed"
     """The process runs and has to be ended."""
     GONE = "gone"

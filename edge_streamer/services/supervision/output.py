@@ -13,6 +13,7 @@ from typing import Final
 from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.logs.limits import printable
 from edge_streamer.media.stream import Stream
+from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.protocol.source.messages import (
     SourceChanged,
     SourceCommand,
@@ -42,11 +43,18 @@ from edge_streamer.services.supervision.times import HANDOFF_BOUNDS_S, SourceTim
 SILENCE_FRAMES: Final = 3
 SILENCE_EXTRA_S: Final = 1.0
 UNKNOWN_FPS: Final = 1.0
+UNSERVABLE_LIMIT_S: Final = 30.0
+"""How long frames may come with which no viewer can be served: three groups of pictures of a camera that sends its
+parameter sets every 10 s."""
+_NO_PARAMETER_SETS: Final = "its frames come without SPS and PPS, so that no viewer can be served"
+_NO_START_POINT: Final = "its frames have no IDR picture and no recovery point, so that no viewer can start"
 
 
 class SourceOutput:
-    """`is_live`: pictures have come since the process was started. `prepared_at`: when a process without a frame last
-    reported that it waits for its first; `waited_at`: when it last reported that its next frame is not due yet."""
+    """`is_live`: since the process was started, a picture has come with which a viewer can be served: a start point,
+    with SPS and PPS known. `unservable_since`: when the first picture came, while none of them was such; else None.
+    `prepared_at`: when a process without a frame last reported that it waits for its first; `waited_at`: when it last
+    reported that its next frame is not due yet."""
 
     def __init__(
         self,
@@ -63,6 +71,7 @@ class SourceOutput:
         self.demand: Final = Demand(policy)
         self.encoder: Final = OutputEncoder(stream, spec)
         self.is_live = False
+        self.unservable_since: float | None = None
         self.prepared_at = 0.0
         self.waited_at = 0.0
         self.snapshots = Snapshots(loop, number, ask)
@@ -71,6 +80,7 @@ class SourceOutput:
         self._loop = loop
         self._times = times
         self._handoff = TimeHistogram(HANDOFF_BOUNDS_S)  # from the encoder to the loop
+        self._served_until = 0.0  # by the processes before the present one
         self._dropped_frames = 0
         self._discarded_buffers: Counter[str] = Counter()
         self._key_frame_at: float | None = None  # of the present process
@@ -80,12 +90,30 @@ class SourceOutput:
 
     @property
     def heard_at(self) -> float:
-        """When the source last sent a frame of this output, or reported that none is due."""
-        return max(self.stream.last_frame_at, self.waited_at)
+        """When the source last sent a frame for viewers of this output, or reported that none is due."""
+        return max(self.stream.last_frame_at if self.is_live else self._served_until, self.waited_at)
 
     def silence_limit_s(self) -> float:
         """Return how long the output may be silent before its process counts as failed."""
         return SILENCE_FRAMES / (self.encoder.nominal_fps or UNKNOWN_FPS) + SILENCE_EXTRA_S
+
+    def start_deadline(self) -> float | None:
+        """Return until when a process that has given pictures must have given one with which a viewer can be served, or
+        another one at all; None before its first picture."""
+        if self.unservable_since is None:
+            return None
+        heard_at = max(self.stream.last_frame_at, self.prepared_at)
+        return min(self.unservable_since + UNSERVABLE_LIMIT_S, heard_at + self.silence_limit_s())
+
+    def is_unservable(self, now: float) -> bool:
+        """Whether pictures have come for too long with which no viewer can be served."""
+        return self.unservable_since is not None and now >= self.unservable_since + UNSERVABLE_LIMIT_S
+
+    def why_unservable(self) -> str:
+        """Return why no viewer can be served although pictures come; empty when they do not, or one can."""
+        if self.unservable_since is None:
+            return ""
+        return _NO_PARAMETER_SETS if self.stream.parameter_sets is None else _NO_START_POINT
 
     # --- demand
 
@@ -121,7 +149,10 @@ class SourceOutput:
 
     def on_ended(self) -> None:
         """Called when the process has ended, or was told to end: nothing of it is taken any more."""
+        if self.is_live:
+            self._served_until = self.stream.last_frame_at
         self.is_live = False
+        self.unservable_since = None
         self._key_frame_at = self._key_frame_interval_s = None
         self.stream.key_frame_requests.ask = None
 
@@ -143,14 +174,20 @@ class SourceOutput:
         add_age(self._handoff, frame.sent_ns, now)
         published = self.stream.publish(frame, now)
         self._times.note_sent(frame, self._loop.now())
-        if published is None:
+        if published is None or not (self.is_live or self._becomes_live(published, now)):
             return
-        self.is_live = True
         if published.is_key_frame:
             self._note_key_frame(now)
         if (first_frame_s := self.demand.on_picture(now)) is not None:
             self._times.first_frame.add(first_frame_s)
         self.snapshots.ask_if_awaited()
+
+    def _becomes_live(self, published: PacketizedFrame, now: float) -> bool:
+        if published.is_key_frame and self.stream.parameter_sets is not None:
+            self.is_live, self.unservable_since = True, None
+        elif self.unservable_since is None:
+            self.unservable_since = now
+        return self.is_live
 
     def _note_key_frame(self, now: float) -> None:
         if self._key_frame_at is not None:
@@ -238,7 +275,7 @@ class SourceOutput:
             is_up=is_up,
             is_wanted=is_wanted,
             is_failing=is_wanted and not is_up and not is_starting,
-            reason="" if is_up else reason,
+            reason="" if is_up else self.why_unservable() or reason,
             viewers=stream.viewers,
             frames=stream.counters.frames,
             key_frames=stream.counters.key_frames,

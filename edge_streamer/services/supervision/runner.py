@@ -55,6 +55,7 @@ class SourceRunner:
         self._backoff = RestartBackoff()
         self._start_timer: Timer | None = None  # in BACKING_OFF, and in STARTING until the process has been started
         self._started_at = 0.0
+        self._has_been_up = False  # the present process, or the last one
         self._failure = ""  # why the process cannot go on, in its words if it reported a reason
         self._ended_for: RestartReason | None = None  # why the runner ended the process, if it did
 
@@ -128,6 +129,7 @@ class SourceRunner:
         self._failure = ""
         self._ended_for = None
         self._started_at = self._loop.now()
+        self._has_been_up = False
         try:
             self._process = SourceProcess(self._loop, self.spec, self, self._on_message, self._log)
         except OSError as error:
@@ -140,9 +142,11 @@ class SourceRunner:
         self._watchdog.begin()
 
     def on_picture(self) -> None:
-        """Called for a picture while STARTING: the source is up, and the silence limit replaces the start limit."""
+        """Called while STARTING when a viewer can be served: the source is up, and the silence limit replaces the start
+        limit."""
         if self._move(LifeEvent.PICTURE):
             self.has_failed = False
+            self._has_been_up = True
             self.reason = _NO_FRAME
             self._log.up()
             self._watchdog.watch()
@@ -152,7 +156,11 @@ class SourceRunner:
         self.reason = self._failure = reason
 
     def _on_silent(self, output: SourceOutput) -> None:
-        self.on_failed(RestartReason.SILENT, self._failure or ("" if output.is_live else _NO_FIRST_FRAME))
+        if output.is_unservable(self._loop.now()):
+            self.on_failed(RestartReason.UNSERVABLE, self._failure or output.why_unservable())
+        else:
+            has_begun = output.is_live or output.unservable_since is not None
+            self.on_failed(RestartReason.SILENT, self._failure or ("" if has_begun else _NO_FIRST_FRAME))
 
     def on_failed(self, reason: RestartReason, text: str) -> None:
         """End the process, which has failed; `text` is empty where `reason` says all."""
@@ -188,7 +196,7 @@ class SourceRunner:
         self.reason = text
         self.has_failed = True
         last_frame_at = max(output.stream.last_frame_at for output in self._outputs)
-        backoff_s = self._backoff.after(last_frame_at - self._started_at)
+        backoff_s = self._backoff.after(last_frame_at - self._started_at if self._has_been_up else 0.0)
         self._log.down(reason, text, backoff_s)
         self.restarts[reason] += 1
         for output in self._outputs:

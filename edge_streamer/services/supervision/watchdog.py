@@ -1,8 +1,8 @@
 """The watchdog of a source's process: it detects a process that gives no frames; the runner acts on that.
 
 An output is silent when its first frame has not come within `START_LIMIT_S`, or when it has missed a few frames
-(`SourceOutput.silence_limit_s`). One timer is set to the next instant at which that could be true; frames do not move
-it, so a frame costs the watchdog nothing.
+(`SourceOutput.silence_limit_s`). One whose pictures no viewer can be served with has until `start_deadline`. One timer
+is set to the next instant at which that could be true; frames do not move it, so a frame costs the watchdog nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -68,6 +68,7 @@ class Watchdog:
             self.watch()
 
     def _deadline_of(self, output: SourceOutput) -> float:
-        if not output.is_live:
-            return max(self._started_at, output.prepared_at) + START_LIMIT_S
-        return output.heard_at + output.silence_limit_s()
+        if output.is_live:
+            return output.heard_at + output.silence_limit_s()
+        deadline = output.start_deadline()
+        return max(self._started_at, output.prepared_at) + START_LIMIT_S if deadline is None else deadline

@@ -5,6 +5,7 @@
 // shows a snapshot every few seconds instead, and so does one whose decoder refuses what the stream begins with:
 // Chromium's starts at an IDR only, and open groups of pictures begin with recovery points. `stream_card.js` shows the state of all this.
 
+import { addressOf } from "./address.js";
 import { MediaBuffer, canPlay } from "./media_buffer.js";
 
 const LOOK_EVERY_MS = 250;
@@ -75,7 +76,7 @@ export class LivePicture {
   // --- the connection
 
   #connect() {
-    const socket = new WebSocket(`${location.origin.replace("http", "ws")}/api/v1/streams/${this.#name}/live`);
+    const socket = new WebSocket(addressOf(`api/v1/streams/${this.#name}/live`).replace("http", "ws"));
     socket.binaryType = "arraybuffer";
     socket.onmessage = ({ data }) => {
       this.#heardAt = performance.now();
@@ -192,7 +193,7 @@ export class LivePicture {
       this.#show("retrying", "No snapshot from the stream");
       this.#takeStillIn(2 * STILL_EVERY_MS);
     };
-    image.src = `${location.origin}/api/v1/streams/${this.#name}/snapshot.jpg?${Date.now()}`;
+    image.src = addressOf(`api/v1/streams/${this.#name}/snapshot.jpg?${Date.now()}`);
   }
 
   #takeStillIn(pause) {

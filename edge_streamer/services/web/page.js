@@ -1,5 +1,6 @@
 // The page: polls the API every two seconds while it is visible, and hands the answers to the cards and the table.
 
+import { addressOf } from "./address.js";
 import { SessionTable } from "./session_table.js";
 import { StreamCard } from "./stream_card.js";
 import { copyOf, count, duration, fill, latency } from "./text.js";
@@ -30,8 +31,7 @@ let timer = 0;
 
 /** Send a request and return the response; Error with the text of the server's problem when it refuses. */
 async function send(path, method = "GET") {
-  // Not a relative address: a page opened as http://user:password@host/ may not fetch one.
-  const response = await fetch(location.origin + path, { method, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+  const response = await fetch(addressOf(path), { method, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
   if (response.ok) return response;
   const problem = await response.json().catch(() => ({}));
   throw new Error(problem.detail ?? `${response.status} ${response.statusText}`);
@@ -44,7 +44,7 @@ async function ask(path) {
 async function poll() {
   clearTimeout(timer);
   try {
-    const [status, sessions] = await Promise.all([ask("/api/v1/status"), ask("/api/v1/sessions")]);
+    const [status, sessions] = await Promise.all([ask("api/v1/status"), ask("api/v1/sessions")]);
     show(status, sessions);
   } catch (error) {
     showHealth("No answer", "bad", error.message);
@@ -55,7 +55,7 @@ async function poll() {
 
 async function kick(session, who) {
   try {
-    await send(`/api/v1/sessions/${encodeURIComponent(session.id)}`, "DELETE");
+    await send(`api/v1/sessions/${encodeURIComponent(session.id)}`, "DELETE");
     announce(`Ended the session of ${who}.`);
   } catch (error) {
     announce(`Could not end the session of ${who}: ${error.message}`);

@@ -2,7 +2,8 @@
 
 Called by `services.http` as one of its finders. The page fetches what it shows from the API; only the addresses to
 paste into a recorder are written into it, because the server knows where it listens and the browser does not. No file
-loads anything from another server, and the policy below forbids it.
+loads anything from another server, and the policy below forbids it. All addresses of this server are relative to the
+page's, so that a proxy can serve it below a path.
 """
 
 import json

@@ -35,7 +35,8 @@ class Overlay:
         """Prepare for pictures of `width` x `height` pixels; ValueError when `template` cannot be used.
 
         `template` has strftime's codes, for the device's local time, and `{name}`; a brace is doubled. A character
-        that the font does not have becomes a question mark, and what does not fit into the picture is cut.
+        that the font does not have becomes a question mark, and what does not fit into the picture is cut. Another time
+        zone of the device (`timedatectl set-timezone`) is shown from the next second on, except where TZ sets the zone.
         """
         self._format = _strftime_format(template, name)
         strip_height = max(MIN_STRIP_LINES, height // _STRIPS_A_PICTURE // 2 * 2)
@@ -53,6 +54,7 @@ class Overlay:
         """Write the text of the UTC instant `wall_ns` into the luma plane: bytes, `stride_bytes` from line to line."""
         second = wall_ns // 1_000_000_000
         if second != self._second:
+            time.tzset()  # localtime() reads /etc/localtime only once, tzset() again when that has been replaced
             self._lines = self._render(self._text(second))
             self._second = second
         start = self._margin * stride_bytes + self._margin

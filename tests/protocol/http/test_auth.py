@@ -91,6 +91,16 @@ def test_a_digest_for_another_path_is_a_failure() -> None:
     assert outcome.failed_user == "alice"
 
 
+@pytest.mark.parametrize("uri", ["/cam1/api/v1/status", "/house/cam1/api/v1/status?x=1", "/api/v1/status?x=1"])
+def test_a_digest_for_the_path_in_front_of_a_proxy_is_accepted(uri: str) -> None:
+    assert try_login(authenticator(), ALICE, uri=uri) == Identified("alice")
+
+
+@pytest.mark.parametrize("uri", ["/cam1/api/v1/status/", "/cam1/api/v1/status.", "/?/api/v1/status", "/status", ""])
+def test_a_digest_for_a_path_that_ends_otherwise_is_a_failure(uri: str) -> None:
+    assert isinstance(try_login(authenticator(), ALICE, uri=uri), LoginRequired)
+
+
 @pytest.mark.parametrize(
     ("later_s", "changed"),
     [(NONCE_LIFETIME_S + 1, {}), (0, {"peer": "192.0.2.8"})],

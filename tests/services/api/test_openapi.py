@@ -149,6 +149,11 @@ def test_a_change_is_described_as_it_is_read(description):
     assert set(change["responses"]) >= {"200", "400", "404", "409", "415", "504"}
 
 
+def test_a_snapshot_that_does_not_come_is_described_as_it_is_answered(description):
+    picture = description.document()["paths"]["/api/v1/streams/{name}/snapshot.jpg"]["get"]
+    assert {status for status in picture["responses"] if status.startswith("50")} == {"501", "503", "505"}
+
+
 def test_it_is_answered_as_json(description):
     response = description.find("/api/v1/openapi.json")["GET"](HttpRequest("GET", "/api/v1/openapi.json"))
     assert dict(response.headers)["content-type"] == "application/json"

@@ -17,9 +17,13 @@ class Output:
     is_live: bool = False
     prepared_at: float = 0.0
     heard_at: float = 0.0
+    must_start_by: float | None = None
 
     def silence_limit_s(self) -> float:
         return SILENCE_S
+
+    def start_deadline(self) -> float | None:
+        return self.must_start_by
 
     def hear(self, now: float) -> None:
         self.is_live, self.heard_at = True, now
@@ -60,6 +64,15 @@ def test_a_source_that_says_that_it_prepares_has_that_long_from_then(loop, clock
     assert silent == []
     pass_time(loop, clock, 0.5)
     assert silent
+
+
+def test_one_whose_pictures_nobody_can_use_has_as_long_as_it_says(loop, clock, outputs, watchdog, silent):
+    outputs[0].must_start_by = clock.now + START_LIMIT_S + 5.0
+    outputs[1].must_start_by = clock.now + START_LIMIT_S + 9.0
+    pass_time(loop, clock, START_LIMIT_S + 4.5)
+    assert silent == []
+    pass_time(loop, clock, 0.5)
+    assert silent == [outputs[0]]
 
 
 def test_silence_counts_once_the_start_is_over(loop, clock, outputs, watchdog, silent):

@@ -78,6 +78,15 @@ def test_the_time_is_the_devices_own(zone):
     assert shown("%H:%M %z", wall_ns=WALL_NS + 250 * 86_400 * SECOND_NS) == "07:07 +0100"
 
 
+def test_summer_time_begins_and_ends_while_it_runs(zone):
+    zone("Europe/Berlin")
+    overlay, shown_clocks = Overlay("%H:%M:%S %Z", "main", 640, 360), []
+    for first in (datetime(2031, 3, 30, 0, 59, 59, tzinfo=UTC), datetime(2031, 10, 26, 0, 59, 59, tzinfo=UTC)):
+        wall_ns = int(first.timestamp()) * SECOND_NS
+        shown_clocks += [Plane().drawn(overlay, wall_ns + step * SECOND_NS).text() for step in (0, 1)]
+    assert shown_clocks == ["01:59:59 CET", "03:00:00 CEST", "02:59:59 CEST", "02:00:00 CET"]
+
+
 def test_it_changes_with_the_second_and_not_before():
     overlay, plane = Overlay("%S", "main", 640, 360), Plane()
     readings = [plane.drawn(overlay, WALL_NS + add_ns).text() for add_ns in (0, 999_999_999, SECOND_NS, -1, 0)]

@@ -40,12 +40,15 @@ class Browser:
         scheme: Literal["light", "dark"] = "light",
         prefers_stillness: bool = False,
         first_script: str = "",
+        trusts_everybody: bool = False,
     ) -> None:
-        """`first_script` runs in each page before its own: it takes away what another browser would not have."""
+        """`first_script` runs in each page before its own: it takes away what another browser would not have.
+        `trusts_everybody`: a certificate that nobody has signed is as good as another."""
         options = webdriver.ChromeOptions()
         options.binary_location = CHROMIUM
         for argument in (*_ARGUMENTS, f"--window-size={width},{height}"):
             options.add_argument(argument)
+        options.accept_insecure_certs = trusts_everybody
         options.set_capability("goog:loggingPrefs", dict(_LOGS))
         self._driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(CHROMEDRIVER))
         self._size = {"width": width, "deviceScaleFactor": scale, "mobile": is_phone}
@@ -106,11 +109,14 @@ class Browser:
         """Return what the browser's console has got since the last call: errors, and what a policy has refused."""
         return [f"{entry['level']} {entry['message']}" for entry in self._driver.get_log("browser")]
 
-    def requested_origins(self) -> set[str]:
-        """Return scheme, host and port of everything asked for since the last call; WebSockets among it."""
+    def requested_urls(self) -> set[str]:
+        """Return everything asked for since the last call; WebSockets among it."""
         events = (json.loads(entry["message"])["message"] for entry in self._driver.get_log("performance"))
-        urls = (_requested_url(event) for event in events)
-        return {f"{part.scheme}://{part.netloc}" for url in urls if url for part in [urlsplit(url)]}
+        return {url for event in events if (url := _requested_url(event))}
+
+    def requested_origins(self) -> set[str]:
+        """Return scheme, host and port of everything asked for since the last call."""
+        return {f"{part.scheme}://{part.netloc}" for part in map(urlsplit, self.requested_urls())}
 
     def is_overflowing(self) -> bool:
         """Whether the page can be scrolled sideways."""
