@@ -130,6 +130,8 @@ class StreamStatus:
     last_frame_age_s: float | None
     frame_handoff: Histogram
     key_frame_interval_s: float | None = None  # between the last two; None before the second
+    is_slate_shown: bool = False  # viewers get a still picture that says why there is none
+    slate_frames: int = 0  # sent since the stream was made; in none of the numbers above
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ _RoleName: TypeAlias = Annotated[str, Meta(extra_json_schema={"enum": [str(role)
 
 class StreamDocument(msgspec.Struct, frozen=True):
     """One stream; `reason` says why it is not up and is empty when it is, `wanted` is false for a source on demand
-    without viewers, `last_frame_wall_s` is Unix time."""
+    without viewers, `last_frame_wall_s` is Unix time. `slate_shown`: viewers get a still picture with the reason;
+    `slate_frames` counts these, and no other number does."""
 
     name: str
     up: bool
@@ -45,6 +46,8 @@ class StreamDocument(msgspec.Struct, frozen=True):
     restarts: int
     last_frame_wall_s: float | None
     last_frame_age_s: float | None
+    slate_shown: bool
+    slate_frames: int
 
 
 class SessionsDocument(msgspec.Struct, frozen=True):
@@ -204,4 +207,6 @@ def _stream(stream: StreamStatus) -> StreamDocument:
         restarts=sum(stream.restarts.values()),
         last_frame_wall_s=stream.last_frame_wall_s,
         last_frame_age_s=stream.last_frame_age_s,
+        slate_shown=stream.is_slate_shown,
+        slate_frames=stream.slate_frames,
     )

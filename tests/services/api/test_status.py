@@ -139,6 +139,8 @@ def test_the_status_document():
             "restarts": 3,
             "last_frame_wall_s": None,
             "last_frame_age_s": 0.0125,
+            "slate_shown": False,
+            "slate_frames": 0,
         }
     ]
     assert document["limits"] == {"rtsp.max_sessions": 16, "rtsp.udp_ports": [50000, 50999]}
