@@ -19,7 +19,8 @@ protocol folder.
       supervision/    source processes. life: the table of a source's states, which decides that it is started again;
                       restarts: the back-off; runner: follows the table; process: one run of a process; supervisor:
                       feeds the streams and knows whether they are wanted; watchdog: finds a silent process; output: one
-                      stream that it feeds; questions: snapshots and changes; spec: what to start
+                      stream that it feeds; outage: the table of what its viewers get while there is no picture;
+                      slate: the process that encodes it; questions: snapshots and changes; spec: what to start
       http/           HTTP without knowledge of any path: service, router, routes, answers, access (access control),
                       settings (`[http]`)
       api/            `/api/v1`, `/healthz`, `/metrics`; documents: their JSON; openapi: their description
@@ -47,7 +48,8 @@ protocol folder.
     codec/        knowledge of codecs, for server and sources: frame (EncodedFrame); h264/: NAL units, parameter sets
     logs/         events: every event of the log; fields, text, limits; journal, stderr: the handlers
     sources/      a program of its own, `python -m edge_streamer.sources KIND`, one process for each source: picamera2/,
-                  v4l2/, testpattern/, file/; shared by the kinds: drawing/, encoding/, timing/, link, pipe
+                  v4l2/, testpattern/, file/, slate/ (the picture that stands for missing ones); shared by the kinds:
+                  drawing/, encoding/, timing/, link, pipe
 
 A folder of this list imports folders further down, never up; folders in parentheses do not import each other.
 `pyproject.toml` has this as import-linter's contracts:

@@ -20,7 +20,9 @@ SHOWS_A_DATE: Final = {
     "app/app.py": "when the service started, for people",
     "logs/text.py": "the date of a log line",
     "services/live/routes.py": "when a picture was sent, for the page to say how old it is",
+    "services/supervision/outage.py": "the wall time of a slate, and since when there is no picture, for people",
     "services/rtsp/sessions.py": "when a session began, for people",
+    "sources/slate/picture.py": "since when there is no picture, for people",
     "sources/drawing/overlay.py": "the date in the picture",
     "sources/timing/wall_clock.py": "the wall time of a frame, for sender reports and in the picture",
 }

@@ -21,8 +21,9 @@ from edge_streamer.services.supervision.spec import StreamPolicy
 
 
 def stream_policy(stream: StreamConfig) -> StreamPolicy:
-    """Return the rules for when the stream's source runs, and how long sessions wait for a frame."""
-    return StreamPolicy(stream.on_demand, stream.linger_s, stream.give_up_after_s)
+    """Return the rules for when the stream's source runs, and what viewers get while it gives no frame."""
+    shows_slate = not isinstance(stream, FileStream) and stream.outage == "slate"
+    return StreamPolicy(stream.on_demand, stream.linger_s, stream.give_up_after_s, shows_slate)
 
 
 def new_stream(name: str, stream: StreamConfig, link: LinkSettings) -> Stream:

@@ -19,7 +19,8 @@ class EncodedFrame(msgspec.Struct, frozen=True, gc=False):
     `media_time` is the capture clock in 90 kHz ticks, unwrapped, any origin. `wall_ns` is the capture instant in UTC
     nanoseconds, `captured_ns` the same instant of CLOCK_MONOTONIC, 0 where nothing was captured (a file). `sent_ns` is
     CLOCK_MONOTONIC when the encoder handed the frame over, one clock for the whole machine. `reordered` says that it
-    is shown before a frame that came earlier (a B-frame: files only, no camera makes them).
+    is shown before a frame that came earlier (a B-frame: files only, no camera makes them). `is_slate`: no source made
+    it; it is the still picture that viewers get while their source gives none.
     """
 
     data: bytes
@@ -29,3 +30,4 @@ class EncodedFrame(msgspec.Struct, frozen=True, gc=False):
     sent_ns: int = 0
     reordered: bool = False
     captured_ns: int = 0
+    is_slate: bool = False

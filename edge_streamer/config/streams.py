@@ -83,9 +83,19 @@ GiveUpAfterSeconds: TypeAlias = Annotated[
     float,
     Meta(
         description="Seconds without a picture after which the viewers' sessions are ended (`stream_ended`). Until "
-        "then they wait for the source to come back. Either way the server keeps on starting it again.",
+        "then they wait for the source to come back. No session is ended while viewers get a slate (`outage`). Either "
+        "way the server keeps on starting the source again.",
         ge=5,
         le=86_400,
+    ),
+]
+
+OutagePicture: TypeAlias = Annotated[
+    Literal["slate", "silent"],
+    Meta(
+        description="What viewers get while the source gives no picture: `slate` a still picture, once a second, that "
+        "says why and since when, and their sessions stay, however long it takes; `silent` nothing, and "
+        "`give_up_after_s` ends their sessions.",
     ),
 ]
 
@@ -151,6 +161,7 @@ class EncodedStream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     slow_readers: SlowReaders = "end"
     on_demand: OnDemand = False
     linger_s: LingerSeconds = 10.0
+    outage: OutagePicture = "slate"
     give_up_after_s: GiveUpAfterSeconds = 60.0
 
 

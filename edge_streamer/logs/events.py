@@ -291,6 +291,41 @@ class StreamGivenUp(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SlateShown(Event):
+    """A stream has no picture: its viewers get a still one that says so, of `size_bytes`, once a second."""
+
+    words = "slate shown"
+    message_id = "411cefb3666a4f238f6f1ac2fc4a0162"
+    level = logging.WARNING
+    stream: str
+    size_bytes: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlateEnded(Event):
+    """The slate was shown for the last time: the picture has `returned`, nobody watches (`off`), or the source is
+    stopped (`stop`)."""
+
+    words = "slate ended"
+    message_id = "4d86d3c9d49d4efda371078cd1c62b41"
+    stream: str
+    reason: str
+    frames: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlateFailed(Event):
+    """No slate can be encoded for a stream without a picture: its viewers get nothing."""
+
+    words = "slate failed"
+    message_id = "c3f56eb478ab4af190dbce1450b65225"
+    level = logging.WARNING
+    stream: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceTurnedOff(Event):
     """No client watches a source on demand any more: its process is ended."""
 
@@ -364,6 +399,9 @@ EVENTS: Final[tuple[type[Event], ...]] = (
     SourceFailed,
     SourceStalled,
     StreamGivenUp,
+    SlateShown,
+    SlateEnded,
+    SlateFailed,
     SourceTurnedOff,
     SourceEnded,
     SourceNoted,

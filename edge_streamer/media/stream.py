@@ -10,6 +10,9 @@ has the rate and the write budget that follows from it. A viewer starts at a key
 
 A key frame is a start point: an IDR or a recovery point (`codec.h264.start_points`). `audience` has the viewers.
 
+While the source gives no picture, the supervisor publishes slates (`EncodedFrame.is_slate`). Viewers get them like any
+key frame; what is counted of the source's frames does not change.
+
 Called on the loop's thread: by the supervisor ("frames in", and the state of the source) and by viewers, RTSP sessions
 and browsers (the rest, and `on_wanted`). A stream owns no socket and no timer: that a viewer has waited too long is
 noticed when the next frame comes, or by the session's deadline.
@@ -34,11 +37,12 @@ IP_UDP_HEADER_BYTES: Final = 28
 
 @dataclass(slots=True)
 class StreamCounters:
-    """Totals since the stream was made."""
+    """Totals since the stream was made: slates have their own, but packets and payload are of all (sender reports)."""
 
     frames: int = 0
     key_frames: int = 0
     bytes: int = 0
+    slate_frames: int = 0
     packets: int = 0
     payload_bytes: int = 0
 
@@ -100,13 +104,14 @@ class Stream:
         self._tell_about_description()
 
     def publish(self, frame: EncodedFrame, now: float) -> PacketizedFrame | None:
-        """Packetize `frame` once and deliver it to every viewer; return its packets, None when it has no picture."""
+        """Packetize `frame` once and deliver it to every viewer; return its packets, None when it has no picture, or
+        none that a decoder can show after a slate."""
         packetized = self.track.packetize(frame, now)
         if packetized is None:
             return None
         self._account(frame, packetized, now)
         if packetized.is_key_frame:
-            self._on_key_frame(packetized, now)
+            self._on_key_frame(packetized, now, is_slate=frame.is_slate)
         elif self._waiting and not self.key_frame_requests.is_pending(now):
             self._start_impatient()
         # Only now: a viewer that starts from the cache gets this frame below, and must not get it twice.
@@ -116,23 +121,27 @@ class Stream:
 
     def _account(self, frame: EncodedFrame, packetized: PacketizedFrame, now: float) -> None:
         counters = self.counters
-        counters.frames += 1
-        counters.bytes += len(frame.data)
         counters.packets += packetized.packet_count
         counters.payload_bytes += packetized.payload_bytes
+        if frame.is_slate:
+            counters.slate_frames += 1
+            return
+        counters.frames += 1
+        counters.bytes += len(frame.data)
         self.last_frame, self.last_frame_at = frame, now
         wire_bytes = packetized.packet_bytes + IP_UDP_HEADER_BYTES * packetized.packet_count
         self.link.add(wire_bytes, self.track.media_time)
 
-    def _on_key_frame(self, packetized: PacketizedFrame, now: float) -> None:
-        self.counters.key_frames += 1
-        if self.counters.key_frames == 1:
-            self.on_first_key_frame()
-        self.key_frame_requests.on_key_frame()
-        self.link.add_key_frame(packetized.packet_bytes, now)
+    def _on_key_frame(self, packetized: PacketizedFrame, now: float, *, is_slate: bool) -> None:
+        if not is_slate:
+            self.counters.key_frames += 1
+            if self.counters.key_frames == 1:
+                self.on_first_key_frame()
+            self.key_frame_requests.on_key_frame()
+            self.link.add_key_frame(packetized.packet_bytes, now)
         while self._waiting:  # a viewer that starts may end another one that waits
             self.audience.start(self._waiting.pop(0), packetized)
-        if self.track.parameter_sets is not None:
+        if self.parameter_sets is not None:
             self._tell_about_description()
 
     def _tell_about_description(self) -> None:
@@ -149,8 +158,8 @@ class Stream:
 
     @property
     def parameter_sets(self) -> ParameterSets | None:
-        """SPS and PPS, for the SDP; None until they are known."""
-        return self.track.parameter_sets
+        """SPS and PPS, for the SDP: the source's, or, before they are known, those of a slate; None without either."""
+        return self.track.parameter_sets or self.track.slate_sets
 
     @property
     def link_bitrate_bps(self) -> int:

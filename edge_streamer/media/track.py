@@ -11,6 +11,7 @@ from typing import Final
 
 from edge_streamer.codec.frame import CLOCK_HZ, EncodedFrame
 from edge_streamer.codec.h264.access_unit import prepare_access_unit
+from edge_streamer.codec.h264.nal import NalUnit
 from edge_streamer.codec.h264.parameter_sets import ParameterSets, ParameterSetStore
 from edge_streamer.codec.h264.sps_rewrite import without_reordering
 from edge_streamer.codec.h264.time_stamp import time_stamp, with_time_stamp
@@ -55,7 +56,12 @@ class TrackChanges:
 class Track:
     """`media_time` is the last frame's position on the timeline (90 kHz, unwrapped); `on_format_changed` is called
     before the first frame of another picture size or profile is packetized. `never_reorders` is what the source says
-    of its encoder."""
+    of its encoder. `parameter_sets` are the source's.
+
+    A slate brings its own parameter sets (`slate_sets`), in band only: the source's stay, and are sent again with the
+    key frame that ends the slate. Both usually have the ids 0, and an IDR may replace a set of the same id (ITU-T H.264
+    7.4.1.2.1); another id would have to be free in every encoder's stream.
+    """
 
     __slots__ = (
         "_captured_at",
@@ -70,11 +76,13 @@ class Track:
         "never_reorders",
         "on_format_changed",
         "sender_reports_sent_at",
+        "slate_sets",
     )
 
     def __init__(self, identity: StreamIdentity, changes: TrackChanges | None = None) -> None:
         self.identity: Final = identity
         self.never_reorders = False
+        self.slate_sets: ParameterSets | None = None  # while a slate is shown
         self.media_time = 0
         self.on_format_changed: Callable[[], None] = _ignore_change
         self.sender_reports_sent_at: Final[dict[int, float]] = {}  # middle 32 bits of the NTP time -> now
@@ -95,21 +103,51 @@ class Track:
         """The parameter sets in force; None until they are known."""
         return self._parameter_sets.in_force
 
+    @property
+    def is_slate_shown(self) -> bool:
+        """Whether a slate was sent last: a viewer that joins gets it."""
+        return self.slate_sets is not None
+
     def forget_format(self) -> None:
         """Forget the parameter sets: the source is given up."""
         self._parameter_sets.clear()
+        self.slate_sets = None
 
     def packetize(self, frame: EncodedFrame, now: float) -> PacketizedFrame | None:
-        """Return the frame's packets; None when it has no picture (delimiters and filler only)."""
+        """Return the frame's packets; None when it has no picture (delimiters and filler only), and for a frame of the
+        source that no decoder could show, because a slate was sent last and this is no key frame."""
+        if frame.is_slate:
+            return self._packets(self._begin_slate(frame), frame, now, is_start_point=True)
         known = self.parameter_sets
         prepared, is_start_point = prepare_access_unit(
             frame.data, self._parameter_sets, is_key_frame=frame.is_key_frame
         )
         found = self.parameter_sets
-        if found is not known and known is not None and found is not None and _picture(known) != _picture(found):
+        if found is not known and found is not None and _is_another_picture(known or self.slate_sets, found):
             self.on_format_changed()
-        if not prepared:
+        if not prepared or (self.slate_sets is not None and not self._end_slate(is_start_point=is_start_point)):
             return None
+        return self._packets(prepared, frame, now, is_start_point=is_start_point)
+
+    def _begin_slate(self, slate: EncodedFrame) -> list[NalUnit]:
+        sets = ParameterSetStore()
+        prepared, _is_start_point = prepare_access_unit(slate.data, sets, is_key_frame=True)
+        if self.slate_sets is None:
+            self._is_restarted = True  # a slate's media times have an origin of their own
+        self.slate_sets = sets.in_force
+        return prepared
+
+    def _end_slate(self, *, is_start_point: bool) -> bool:
+        """End the slate if a decoder can continue with the source's frame; return whether it can."""
+        if not is_start_point or self.parameter_sets is None:
+            return False
+        self.slate_sets = None
+        self._is_restarted = True
+        return True
+
+    def _packets(
+        self, prepared: list[NalUnit], frame: EncodedFrame, now: float, *, is_start_point: bool
+    ) -> PacketizedFrame:
         if self._changes.is_clock_locked is not None:
             stamp = time_stamp(frame.wall_ns // 1000, is_locked=self._changes.is_clock_locked())
             prepared = with_time_stamp(prepared, stamp)
@@ -175,6 +213,10 @@ def believed_age_s(instant_ns: int, now: float) -> float | None:
     one: in the future, or longer ago than `MAX_CAPTURE_DELAY_S`."""
     age_s = now - instant_ns / 1e9
     return age_s if instant_ns and 0.0 <= age_s <= MAX_CAPTURE_DELAY_S else None
+
+
+def _is_another_picture(known: ParameterSets | None, found: ParameterSets) -> bool:
+    return known is not None and _picture(known) != _picture(found)
 
 
 def _picture(parameter_sets: ParameterSets) -> tuple[int, int, int] | None:

@@ -133,6 +133,8 @@ class StreamStatus:
     key_frame_interval_s: float | None = None  # between the last two; None before the second
     start_cache_bytes: int | None = 0  # that a viewer starts with; None: too many since the last key frame
     start_cache_overflows: int = 0  # groups of pictures that outgrew the cache
+    is_slate_shown: bool = False  # viewers get a still picture that says why there is none
+    slate_frames: int = 0  # sent since the stream was made; in none of the numbers above
 
 
 @dataclass(frozen=True, slots=True)

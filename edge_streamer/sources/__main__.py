@@ -18,6 +18,7 @@ from edge_streamer.protocol.source.request import (
     FileOptions,
     PatternOptions,
     Request,
+    SlateOptions,
     V4l2Options,
     parse_request,
 )
@@ -109,6 +110,10 @@ def _run_kind(link: Link, request: Request) -> None:
             from edge_streamer.sources.v4l2.source import run_v4l2
 
             run_v4l2(link, request.encoded, options)
+        case SlateOptions() as options:
+            from edge_streamer.sources.slate.source import run_slate
+
+            run_slate(link, request.encoded[0], options)
         case _:
             assert_never(request.options)
 

@@ -1,5 +1,5 @@
-"""What keeps a camera from starting: the service and its other streams run, DESCRIBE is refused, the reason is said,
-and the picture comes when the fault is gone. And a board without an encoder, which is no fault unless one is wanted."""
+"""What keeps a camera from starting: the service and its other streams run, a slate is shown, the reason is said, and
+the picture comes when the fault is gone. And a board without an encoder, which is no fault unless one is wanted."""
 
 import re
 from typing import Final
@@ -29,7 +29,7 @@ def describe_status(camera: CameraService, name: str) -> int:
 
 
 @pytest.mark.parametrize(("encoder", "fault", "reason"), CASES, ids=[case[1] for case in CASES])
-def test_a_camera_that_cannot_start_is_refused_and_comes_when_it_can(camera_root, encoder, fault, reason):
+def test_a_camera_that_cannot_start_has_a_slate_and_comes_when_it_can(camera_root, encoder, fault, reason):
     def prepare(bench: Bench) -> None:
         bench.break_(fault, FAILED_IOCTL)
 
@@ -37,7 +37,9 @@ def test_a_camera_that_cannot_start_is_refused_and_comes_when_it_can(camera_root
     with camera_service(camera_root, encoder, streams=streams, prepare=prepare, is_healthy=False) as camera:
         status = camera.wait_for("main", lambda stream: bool(re.search(reason, stream["reason"])), NOTICED_WITHIN_S)
         assert not status["up"]
-        assert describe_status(camera, "main") == 503
+        camera.wait_for("main", lambda stream: stream["slate_shown"], NOTICED_WITHIN_S)
+        assert describe_status(camera, "main") == 200
+        assert join(camera.url("main"), "tcp").has_idr
         assert join(camera.url("pattern"), "tcp").has_idr
         camera.bench.mend(fault)
         camera.wait_for("main", lambda stream: stream["up"], BACK_WITHIN_S)

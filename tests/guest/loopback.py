@@ -42,6 +42,7 @@ width = {WIDTH}
 height = {HEIGHT}
 fps = {FPS}
 bitrate_bps = 400_000
+outage = "silent"
 """
 
 

@@ -18,6 +18,7 @@ width = {vivid.WIDTH}
 height = {vivid.HEIGHT}
 fps = {vivid.FPS}
 bitrate_bps = 300_000
+outage = "silent"
 """
 
 

@@ -61,6 +61,10 @@ class Reloadable:
         return json.loads(self.service.http(f"/api/v1/streams/{name}")[1])
 
 
+def _table_of(source: str, keys: dict[str, object]) -> str:
+    return "".join([f'[streams.main]\nsource = "{source}"\n', *(f"{key} = {value}\n" for key, value in keys.items())])
+
+
 def _table(name: str, keys: dict[str, object]) -> str:
     lines = "".join(f"{key} = {value}\n" for key, value in keys.items())
     return f'[streams.{name}]\nsource = "testpattern"\n{lines}'
@@ -259,3 +263,36 @@ def authorization(service: RunningService, method: str, path: str, user: str) ->
     finally:
         connection.close()
     return DigestClient(user, PASSWORD).answer(challenge, method, path, qop=True)
+
+
+def test_the_viewers_of_a_slate_come_to_the_stream_that_replaces_it(tmp_path):
+    """A camera that is not there, until the configuration names a source that works."""
+    path = tmp_path / "edge-streamer.toml"
+    path.write_text(_table_of("v4l2", small() | {"device": '"/dev/no-camera"'}))
+    with running_service(None, "--config", str(path), is_healthy=False) as service:
+        running = Reloadable(service, path)
+        running.wait_for(lambda: running.stream("main")["slate_shown"])
+        with RtspReader(service.rtsp_url("main")) as reader:
+            reader.start()
+            reader.next_rtp()
+            running.streams = {"main": small(160, 96)}
+            running.hang_up()
+            running.wait_for(lambda: service.metrics()[REPLACED] == 1)
+        running.wait_for(lambda: running.stream("main")["up"])
+        assert not running.stream("main")["slate_shown"]
+        assert running.stream("main")["slate_frames"] == 0, "the new stream never had one"
+        with RtspReader(service.rtsp_url("main")) as reader:
+            assert size_of(reader) == (160, 96)
+
+
+def test_the_size_of_a_slate_follows_the_configuration(tmp_path):
+    path = tmp_path / "edge-streamer.toml"
+    path.write_text(_table_of("v4l2", small() | {"device": '"/dev/no-camera"'}))
+    with running_service(None, "--config", str(path), is_healthy=False) as service:
+        running = Reloadable(service, path)
+        running.wait_for(lambda: running.stream("main")["slate_shown"])
+        path.write_text(_table_of("v4l2", small(640, 360) | {"device": '"/dev/no-camera"'}))
+        os.kill(service.pid, signal.SIGHUP)
+        running.wait_for(lambda: running.stream("main")["width"] == 640 and running.stream("main")["slate_shown"])
+        with RtspReader(service.rtsp_url("main")) as reader:
+            assert size_of(reader) == (640, 360)

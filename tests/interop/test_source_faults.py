@@ -1,6 +1,7 @@
 """The source dies or hangs while people watch: they stay, the picture comes back, and the trouble is counted.
 
-One service, its viewers and both faults one after the other; the tests look at what was recorded.
+One service, its viewers and both faults one after the other; the tests look at what was recorded. No slate is shown:
+each frame that comes back is the new process's (`test_slate` has the other case).
 """
 
 import os
@@ -23,7 +24,7 @@ BACK_WITHIN_S: Final = {"killed": 2.5, "silent": 5.0}
 """A killed source is started again after 0.5 s. One that hangs is first waited for (1.1 s at 30 fps), then asked to end
 (0.5 s), and as its second failure in a row it waits 1 s. A start takes about half a second."""
 FFMPEG_PICTURES: Final = 240
-ONE_STREAM: Final = '[streams.main]\nsource = "testpattern"\n'
+ONE_STREAM: Final = '[streams.main]\nsource = "testpattern"\noutage = "silent"\n'
 PIPELINE_S: Final = 0.1
 """What a source had sent before it broke has arrived by then."""
 

@@ -1,3 +1,4 @@
+import dataclasses
 import gc
 import sys
 import weakref
@@ -99,6 +100,57 @@ def camera_source(source):
     source.publish(key=True)
     source.publish_many(29)
     return source
+
+
+# --- a slate
+
+
+def slate(source: Source) -> EncodedFrame:
+    return msgspec.structs.replace(key_frame(source.number * TICKS_A_FRAME, 3000), is_slate=True)
+
+
+def test_a_slate_is_delivered_to_all_and_starts_those_who_wait(stream, source):
+    source.publish(key=True)
+    playing, waiting = Recorder(), Recorder()
+    source.join(playing)
+    stream.forget_frames()
+    source.join(waiting)
+    stream.publish(slate(source), source.now)
+    assert [len(viewer.frames) for viewer in (playing, waiting)] == [2, 1]
+    assert stream.track.is_slate_shown
+    late = Recorder()
+    source.join(late)
+    assert late.frames == waiting.frames
+
+
+def test_a_slate_is_counted_apart_and_changes_no_rate_or_budget(stream, camera_source):
+    before = dataclasses.replace(stream.counters)
+    known = (stream.last_frame, stream.last_frame_at, stream.link_bitrate_bps, stream.write_budget)
+    stream.key_frame_requests.request(camera_source.now)
+    heard = []
+    stream.on_first_key_frame = lambda: heard.append("key frame")
+    packets = stream.publish(slate(camera_source), camera_source.now + 3.0)
+    after = stream.counters
+    assert (after.frames, after.key_frames, after.bytes) == (before.frames, before.key_frames, before.bytes)
+    assert (after.slate_frames, after.packets) == (1, before.packets + packets.packet_count)
+    assert after.payload_bytes == before.payload_bytes + packets.payload_bytes
+    assert (stream.last_frame, stream.last_frame_at, stream.link_bitrate_bps, stream.write_budget) == known
+    assert stream.key_frame_requests.is_pending(camera_source.now), "the source has made none"
+    assert heard == []
+
+
+def test_the_first_picture_after_a_slate_is_the_streams_first_key_frame(stream, source):
+    heard = []
+    stream.on_first_key_frame = lambda: heard.append("key frame")
+    described = []
+    stream.when_described(lambda: described.append(stream.parameter_sets))
+    stream.publish(slate(source), source.now)
+    assert (heard, len(described)) == ([], 1)
+    source.publish()
+    assert stream.track.is_slate_shown
+    source.publish(key=True)
+    assert heard == ["key frame"]
+    assert not stream.track.is_slate_shown
 
 
 # --- once for everybody

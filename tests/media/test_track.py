@@ -50,6 +50,88 @@ def test_a_restart_has_the_time_line_go_on_by_the_time_that_passed(track):
     assert track.media_time == 2 * 90_000 + 3000, "one restart, one new origin"
 
 
+# --- slates
+
+SLATE_SPS = SPS[:-1] + b"\xa0"
+"""Another parameter set of the same id, size and profile."""
+SLATE_PPS = bytes.fromhex("68ce3c80")
+SMALLER_SPS = bytes.fromhex("6742c00ada109a6a0202028000000300800000030147891350")
+
+
+def slate(now: float, sps: bytes = SLATE_SPS) -> EncodedFrame:
+    data = annex_b(sps, SLATE_PPS, b"\x65slate")
+    return EncodedFrame(data, True, round(now * 90_000), WALL_NS, is_slate=True)
+
+
+def kinds(packetized) -> list[bytes]:
+    return [bytes(nal) for nal in packetized.nal_units]
+
+
+def test_a_slate_goes_on_in_sequence_and_by_the_time_that_passed(track):
+    first = track.packetize(key_frame(7_000_000), NOW)
+    shown = [track.packetize(slate(NOW + seconds), NOW + seconds) for seconds in (2.5, 3.5)]
+    back = track.packetize(key_frame(50), NOW + 4.0)
+    steps = [(each.rtp_timestamp - first.rtp_timestamp) % 2**32 for each in (*shown, back)]
+    assert steps == [225_000, 315_000, 360_000]
+    sequence = first.first_sequence
+    for each in (first, *shown, back):
+        assert each.first_sequence == sequence % 65536
+        sequence += each.packet_count
+
+
+def test_a_slate_has_its_own_parameter_sets_and_the_sources_stay(track):
+    track.packetize(key_frame(0), NOW)
+    known = track.parameter_sets
+    assert kinds(track.packetize(slate(NOW + 2), NOW + 2)) == [SLATE_SPS, SLATE_PPS, b"\x65slate"]
+    assert track.parameter_sets is known
+    assert track.slate_sets.sps == (SLATE_SPS,)
+    back = track.packetize(key_frame(9000, parameter_sets=False), NOW + 3)
+    assert kinds(back)[:2] == [SPS, PPS], "the decoder has the slate's by now"
+    assert track.slate_sets is None
+
+
+def test_after_a_slate_nothing_is_sent_before_a_key_frame(track):
+    track.packetize(key_frame(0), NOW)
+    shown = track.packetize(slate(NOW + 2), NOW + 2)
+    assert track.packetize(frame(3000), NOW + 3) is None
+    assert track.media_time == 180_000
+    back = track.packetize(key_frame(6000), NOW + 4)
+    assert back.first_sequence == (shown.first_sequence + shown.packet_count) % 65536
+    assert track.packetize(frame(9000), NOW + 4 + 1 / 30) is not None
+
+
+def test_parameter_sets_that_come_alone_under_a_slate_are_kept(track):
+    track.packetize(slate(NOW), NOW)
+    assert track.packetize(EncodedFrame(annex_b(SPS, PPS), is_key_frame=False, media_time=0), NOW + 1) is None
+    assert kinds(track.packetize(key_frame(0, parameter_sets=False), NOW + 2))[:2] == [SPS, PPS]
+
+
+def test_a_key_frame_without_parameter_sets_does_not_end_the_slate(track):
+    track.packetize(slate(NOW), NOW)
+    assert track.packetize(key_frame(0, parameter_sets=False), NOW + 1) is None
+    assert track.slate_sets is not None
+    assert track.parameter_sets is None, "the slate's are not the source's"
+
+
+@pytest.mark.parametrize(("sps", "changes"), [(SLATE_SPS, 0), (SMALLER_SPS, 1)])
+def test_the_first_picture_after_a_slate_is_of_another_format_or_not(track, sps, changes):
+    heard = []
+    track.on_format_changed = lambda: heard.append("changed")
+    track.packetize(slate(NOW, sps), NOW)
+    track.packetize(key_frame(0), NOW + 1)
+    assert len(heard) == changes
+
+
+def test_a_slate_of_another_format_than_the_source_changes_nothing(track):
+    track.on_format_changed = lambda: pytest.fail("the source's format has not changed")
+    track.packetize(key_frame(0), NOW)
+    track.packetize(slate(NOW + 2, SMALLER_SPS), NOW + 2)
+    track.packetize(key_frame(9000), NOW + 3)
+
+
+# --- reports
+
+
 def test_a_report_is_on_the_line_through_the_last_frames_capture(track):
     assert track.sender_report(NOW, "x", packet_count=0, octet_count=0) is None
     track.packetize(key_frame(0), NOW)

@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.netns.namespaces import SERVER_ADDRESS, Laboratory, Namespace, ReaderPort, laboratory
 from tests.support.netns.service import HTTP_PORT, RTSP_PORT, NamespacedService, service_in
+from tests.support.outage import no_picture
 from tests.support.players import FFMPEG, GSTREAMER, Player, Playing
 
 FRAME_RATE_HZ: Final = 30
@@ -122,3 +123,17 @@ def test_without_a_way_to_the_group_the_player_is_told_at_once(lab, readers) -> 
         wait_until(lambda: not process.is_playing)
         assert service.metrics()['edge_streamer_rtsp_responses_total{code="461"}'] == 1
         assert "SETUP refused" in service.output
+
+
+@pytest.mark.parametrize("player", [FFMPEG, GSTREAMER], ids=lambda player: player.name)
+def test_members_of_a_group_see_a_slate_and_the_picture_again(lab, readers, player) -> None:
+    with service_in(lab, CONFIG + IPV4) as service, playing(player, readers[0], service, seconds=8) as member:
+        wait_until(lambda: reported(service) == {"0"})
+        with no_picture(service, "testpattern"):
+            wait_until(lambda: service.metrics()['edge_streamer_source_slate_frames_total{stream="main"}'] >= 3)
+        shown = member.finish()
+        assert shown.faults == ()
+        assert len(shown.times_s) == 8 * FRAME_RATE_HZ
+        assert shown.shortest_step_s > 0
+        assert 1.0 < shown.longest_step_s < DEADLINE_S
+        assert service.ended_by_reason() in ({}, {"teardown": 1})

@@ -10,6 +10,7 @@ from pathlib import Path
 from tests.support.browser.browser import Browser
 from tests.support.browser.page import (
     CONFIG,
+    PICTURES,
     card,
     page_url,
     said_behind_s,
@@ -17,6 +18,7 @@ from tests.support.browser.page import (
     wait_for_frames,
     wait_until_playing,
 )
+from tests.support.outage import no_picture
 from tests.support.service import RunningService, running_service
 
 MAX_BEHIND_S = 1.5
@@ -24,10 +26,10 @@ CLOCKS_DIFFER_S = 0.5
 """Between what the page says and what the picture shows: the way from camera to server, and a frame that is drawn."""
 LOOKS = 5
 LONGER_THAN_A_POLL_S = 3.0
-NO_CAMERA = '[streams.yard]\nsource = "v4l2"\ndevice = "/dev/no-camera"\n'
 _SAYS_STILLS = "return document.querySelector('.badge').textContent.startsWith('A picture every 2 s')"
 STAMPED = CONFIG.replace("fps = 15", 'fps = 15\ntimestamps = "sei"')
 UNBOUNDED = Path(__file__).parents[1] / "support" / "unbounded"
+NO_CAMERA = '[streams.yard]\nsource = "v4l2"\ndevice = "/dev/no-camera"\nwidth = 640\nheight = 360\n'
 _SAYS = "return document.querySelector(arguments[0])?.textContent.includes('/dev/no-camera')"
 
 
@@ -103,7 +105,7 @@ def test_it_comes_back_after_a_silence(window: Browser, service: RunningService)
 
 
 def test_it_says_why_there_is_no_picture(window: Browser):
-    with running_service(NO_CAMERA, is_healthy=False) as service:
+    with running_service(NO_CAMERA + 'outage = "silent"\n', is_healthy=False) as service:
         window.open(page_url(service))
         window.wait_for(_SAYS, ".message")
         window.wait_for(_SAYS, ".reason")
@@ -118,6 +120,31 @@ def test_it_plays_a_bounded_sps_and_time_stamps(window: Browser):
     with running_service(STAMPED, environment={"PYTHONPATH": str(UNBOUNDED)}) as service:
         window.open(page_url(service))
         wait_for_frames(window, "main", 60)
+        assert seen_behind_s(window, 640, 360) < MAX_BEHIND_S
+        window.open("about:blank")
+
+
+def test_a_camera_that_is_not_there_has_a_slate(window: Browser):
+    with running_service(NO_CAMERA, is_healthy=False) as service:
+        window.open(page_url(service))
+        wait_for_frames(window, "yard", 3)
+        window.wait_for(_SAYS, ".reason")
+        assert window.text(".body .pill") == "Down"
+        window.wait_for("return document.querySelector('.badge').textContent === 'No picture'")
+        assert window.text(".message") == ""
+        window.screenshot(PICTURES / "slate.png")
+        window.open("about:blank")
+
+
+def test_a_slate_is_shown_during_an_outage_and_the_picture_returns(window: Browser):
+    with running_service(CONFIG) as service:
+        window.open(page_url(service))
+        wait_for_frames(window, "main", 20)
+        with no_picture(service, "testpattern"):
+            window.wait_for("return document.querySelector('[data-stream=main] .badge').textContent === 'No picture'")
+            wait_for_frames(window, "main", 3)
+        wait_for_frames(window, "main", 30)
+        window.wait_for("return document.querySelector('[data-stream=main] .badge').textContent !== 'No picture'")
         assert seen_behind_s(window, 640, 360) < MAX_BEHIND_S
         window.open("about:blank")
 

@@ -57,7 +57,7 @@ def test_a_terminal_gets_a_hint_and_no_video():
     ("arguments", "said"),
     [
         ([], "KIND"),
-        (["camera"], "unknown source kind 'camera' (known: testpattern, file, picamera2, v4l2)"),
+        (["camera"], "unknown source kind 'camera' (known: testpattern, file, picamera2, v4l2, slate)"),
         (["testpattern", "--output", '{"width": 0}'], "`$.width`"),
         (["file", "--options", '{"path": "x", "pth": 1}'], "unknown field `pth`"),
         (["testpattern", "--fd", "x"], "--fd"),

@@ -19,7 +19,7 @@ import pytest
 from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.source.messages import encode_frame_header, encode_note, encode_snapshot_header
-from edge_streamer.protocol.source.request import AnyOutput, Output
+from edge_streamer.protocol.source.request import AnyOutput, Options, Output, PatternOptions
 from edge_streamer.runtime.children import ChildProcess
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.services.status import StreamStatus
@@ -84,6 +84,7 @@ class Programs:
     texts: list[str]
     outputs: tuple[AnyOutput, ...] = (Output("main", fps=30.0),)
     kind: str = "testpattern"
+    options: Options = field(default_factory=PatternOptions)
     started: list[tuple[AnyOutput, ...]] = field(default_factory=list)
 
     @property
@@ -206,6 +207,10 @@ def supervise(no_descriptor_left, loop, monkeypatch) -> Iterator[Callable[..., S
             super().__init__(*arguments)
             children[self.pid] = self
 
+        @property
+        def is_over(self) -> bool:
+            return self._process.returncode is not None
+
     monkeypatch.setattr(process, "ChildProcess", KnownChild)
 
     def start(*texts: str, **arguments) -> Supervised:
@@ -218,3 +223,4 @@ def supervise(no_descriptor_left, loop, monkeypatch) -> Iterator[Callable[..., S
         supervised.supervisor.stop()
         supervised.supervisor.kill()
         turn_until(loop, lambda supervised=supervised: supervised.supervisor.is_stopped)
+    turn_until(loop, lambda: all(child.is_over for child in children.values()))  # also those that encode a slate

@@ -12,7 +12,7 @@ from typing import Final
 from edge_streamer.app import changeover
 from edge_streamer.protocol.rtsp.server import states as rtsp_states
 from edge_streamer.runtime.tcp import end as tcp_end
-from edge_streamer.services.supervision import life
+from edge_streamer.services.supervision import life, outage
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -36,6 +36,10 @@ GENERATED: Final[Mapping[str, tuple[str, Callable[[], str]]]] = {
     "source-life": (
         "docs/states.md",
         partial(state_diagram, life.TRANSITIONS, first=life.LifeState.NEW, last=(life.LifeState.OVER,)),
+    ),
+    "outage": (
+        "docs/states.md",
+        partial(state_diagram, outage.TRANSITIONS, first=outage.OutageState.CLEAR, last=(outage.OutageState.OVER,)),
     ),
     "connection-end": (
         "docs/states.md",

@@ -20,6 +20,7 @@ MAX_CONTROL_VALUES: Final = 64
 """Values of one control: a matrix or a few windows."""
 MAX_BUFFERS: Final = 12
 """Buffers of a camera; more would cost memory and add latency."""
+MAX_SLATE_REASON_CHARACTERS: Final = 512
 STREAM_NAME_PATTERN: Final = "[A-Za-z0-9_-]{1,32}"
 
 STREAM_NAME: Final = Meta(pattern=rf"\A{STREAM_NAME_PATTERN}\Z")
@@ -34,9 +35,11 @@ CAMERA_NUMBER: Final = Meta(ge=0, le=MAX_CAMERA_NUMBER)
 SENSOR_SIDE: Final = Meta(ge=1, le=MAX_SENSOR_PIXELS)
 BUFFERS: Final = Meta(ge=2, le=MAX_BUFFERS)
 CONTROLS: Final = Meta(max_length=MAX_CONTROLS)
+SLATE_REASON: Final = Meta(max_length=MAX_SLATE_REASON_CHARACTERS)
 
 EncoderName: TypeAlias = Literal["auto", "hardware", "software"]
 CameraFormat: TypeAlias = Literal["auto", "h264", "mjpeg", "yuyv", "nv12"]
 Rotation: TypeAlias = Literal[0, 180]
+SlateProfile: TypeAlias = Literal["baseline", "main", "high"]
 ControlValue: TypeAlias = bool | int | float | str | Annotated[tuple[float, ...], Meta(max_length=MAX_CONTROL_VALUES)]
 """The value of a libcamera control; a choice is given by its name."""

@@ -22,11 +22,13 @@ from edge_streamer.protocol.source.ranges import (
     OVERLAY,
     PICTURE_SIDE,
     SENSOR_SIDE,
+    SLATE_REASON,
     STREAM_NAME,
     CameraFormat,
     ControlValue,
     EncoderName,
     Rotation,
+    SlateProfile,
 )
 
 _T = TypeVar("_T")
@@ -114,8 +116,17 @@ class V4l2Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     encoder_limits: EncoderLimits | None = None
 
 
+class SlateOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Options of the slate, the still picture that stands for missing ones: `reason` says in words why there is no
+    picture, `since_wall_s` since when (Unix time), and `profile` is that of the pictures that are missing."""
+
+    reason: Annotated[str, SLATE_REASON]
+    since_wall_s: float
+    profile: SlateProfile = "baseline"
+
+
 AnyOutput: TypeAlias = Output | FileOutput
-Options: TypeAlias = PatternOptions | FileOptions | CameraOptions | V4l2Options
+Options: TypeAlias = PatternOptions | FileOptions | CameraOptions | V4l2Options | SlateOptions
 
 
 class _Kind(NamedTuple):
@@ -131,6 +142,7 @@ _KINDS: Final = {
     "file": _Kind(FileOptions, FileOutput, 1),
     "picamera2": _Kind(CameraOptions, Output, 2),  # libcamera's `main` and `lores`
     "v4l2": _Kind(V4l2Options, Output, 2),
+    "slate": _Kind(SlateOptions, Output, 1),
 }
 KINDS: Final = tuple(_KINDS)
 

@@ -23,7 +23,8 @@ class StreamDocument(msgspec.Struct, frozen=True):
     """One stream; `reason` says why it is not up and is empty when it is, `wanted` is false for a source on demand
     without viewers, `last_frame_wall_s` is Unix time. `key_frame_interval_s` is the time between the last two key
     frames. A viewer that joins starts with `start_cache_bytes`; null: the frames since the last key frame exceed
-    `link.start_cache_bytes`, and it waits for the next one."""
+    `link.start_cache_bytes`, and it waits for the next one. `slate_shown`: viewers get a still picture with the reason;
+    `slate_frames` counts these, and no other number does."""
 
     name: str
     up: bool
@@ -49,6 +50,8 @@ class StreamDocument(msgspec.Struct, frozen=True):
     last_frame_age_s: float | None
     key_frame_interval_s: float | None
     start_cache_bytes: int | None
+    slate_shown: bool
+    slate_frames: int
 
 
 class SessionsDocument(msgspec.Struct, frozen=True):
@@ -210,4 +213,6 @@ def _stream(stream: StreamStatus) -> StreamDocument:
         last_frame_age_s=stream.last_frame_age_s,
         key_frame_interval_s=stream.key_frame_interval_s,
         start_cache_bytes=stream.start_cache_bytes,
+        slate_shown=stream.is_slate_shown,
+        slate_frames=stream.slate_frames,
     )

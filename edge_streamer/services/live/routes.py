@@ -131,8 +131,8 @@ class LiveRoutes:
                 viewer.report(now)
 
     def _reason_for_silence(self, stream: Stream) -> str:
-        """Return why the stream's source gives no picture; empty when it gives one."""
-        if self._loop.now() - stream.last_frame_at <= SILENT_AFTER_S:
+        """Return why the stream gives no picture; empty when it gives one, or a slate, which says so itself."""
+        if stream.track.is_slate_shown or self._loop.now() - stream.last_frame_at <= SILENT_AFTER_S:
             return ""
         statuses = (status for status in self._take_status().streams if status.name == stream.name)
         return next((status.reason or "no picture yet" for status in statuses if not status.is_up), "")

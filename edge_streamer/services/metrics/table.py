@@ -102,6 +102,16 @@ _SOURCES: Final = (
         "Whether the source is to deliver frames: 0 for an on-demand source without a viewer, else 1.",
         by_stream(lambda stream: stream.is_wanted),
     ),
+    gauge(
+        "source_slate_shown",
+        "Whether viewers get a still picture that says why there is none: 1 or 0.",
+        by_stream(lambda stream: stream.is_slate_shown),
+    ),
+    counter(
+        "source_slate_frames_total",
+        "Still pictures sent while the source gave none; no other metric of a source counts them.",
+        by_stream(lambda stream: stream.slate_frames),
+    ),
     counter("source_frames_total", "Frames that arrived from the source.", by_stream(lambda stream: stream.frames)),
     counter(
         "source_keyframes_total",

@@ -1,4 +1,5 @@
-"""The log lines about one source: the life of its process, and when the source is up, down or given up.
+"""The log lines about one source: the life of its process, and when the source is up, down or given up,
+and its slate.
 
 Called by the supervisor and the runner; `logs.events` has the words. `notes` logs what the source reports.
 """
@@ -7,6 +8,9 @@ import logging
 from collections.abc import Sequence
 
 from edge_streamer.logs.events import (
+    SlateEnded,
+    SlateFailed,
+    SlateShown,
     SourceComplained,
     SourceEnded,
     SourceFailed,
@@ -48,6 +52,18 @@ class SourceLog:
     def given_up(self, stream: str, no_frame_s: float, reason: str) -> None:
         """Log that `stream` had no frame for `no_frame_s` seconds and its sessions are ended."""
         log_event(log, StreamGivenUp(stream=stream, no_frame_s=no_frame_s, reason=reason))
+
+    def slate_shown(self, stream: str, reason: str, size_bytes: int) -> None:
+        """Log that viewers of `stream` get a slate from now on."""
+        log_event(log, SlateShown(stream=stream, size_bytes=size_bytes, reason=reason))
+
+    def slate_ended(self, stream: str, reason: str, frames: int) -> None:
+        """Log that the slate of `stream` has ended after `frames` frames."""
+        log_event(log, SlateEnded(stream=stream, reason=reason, frames=frames))
+
+    def slate_failed(self, stream: str, reason: str) -> None:
+        """Log why `stream` has no slate."""
+        log_event(log, SlateFailed(stream=stream, reason=reason))
 
     def turned_off(self) -> None:
         """Log that the process is stopped because no stream of the source has a viewer."""

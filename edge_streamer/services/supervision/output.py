@@ -1,6 +1,7 @@
 """One output of a source and the stream that it feeds: its frames, its notes, and the requests to it.
 
-`demand` tracks whether the stream is wanted, `encoder` the output's encoder, `questions` the requests that are open.
+`demand` tracks whether the stream is wanted, `encoder` the output's encoder, `questions` the requests that are open,
+`outage` what viewers get while there is no picture.
 
 Held by the source's supervisor; nothing here starts or ends a process.
 """
@@ -22,13 +23,15 @@ from edge_streamer.protocol.source.messages import (
     SourceNote,
     SourceReady,
 )
-from edge_streamer.protocol.source.request import AnyOutput
+from edge_streamer.protocol.source.request import AnyOutput, Options
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.turns import TimeHistogram
 from edge_streamer.services.status import Histogram, StreamStatus
 from edge_streamer.services.supervision.demand import Demand
 from edge_streamer.services.supervision.encoder import OutputEncoder
+from edge_streamer.services.supervision.log import SourceLog
 from edge_streamer.services.supervision.notes import event_of, reason_of
+from edge_streamer.services.supervision.outage import Outage, OutageState
 from edge_streamer.services.supervision.questions import (
     Changes,
     OnChange,
@@ -37,24 +40,30 @@ from edge_streamer.services.supervision.questions import (
     SourceFailure,
     StreamChange,
 )
+from edge_streamer.services.supervision.restarts import SILENCE_EXTRA_S, SILENCE_FRAMES
+from edge_streamer.services.supervision.slate import slate_spec
 from edge_streamer.services.supervision.spec import StreamPolicy
 from edge_streamer.services.supervision.times import HANDOFF_BOUNDS_S, SourceTimes, add_age
 
-SILENCE_FRAMES: Final = 3
-SILENCE_EXTRA_S: Final = 1.0
 UNKNOWN_FPS: Final = 1.0
 UNSERVABLE_LIMIT_S: Final = 30.0
 """How long frames may come with which no viewer can be served: three groups of pictures of a camera that sends its
 parameter sets every 10 s."""
 _NO_PARAMETER_SETS: Final = "its frames come without SPS and PPS, so that no viewer can be served"
 _NO_START_POINT: Final = "its frames have no IDR picture and no recovery point, so that no viewer can start"
+FIRST_PICTURE_S: Final = 3.0
+"""A camera that is off needs up to three seconds for its first picture: only then is it overdue. DESCRIBE waits 5 s."""
+SETTLE_S: Final = 0.75
+"""A picture is overdue when the source has been silent for this long beyond its limit: the watchdog has ended a silent
+process by then, so the reason is known, and a process that was killed has usually been replaced."""
 
 
 class SourceOutput:
     """`is_live`: since the process was started, a picture has come with which a viewer can be served: a start point,
     with SPS and PPS known. `unservable_since`: when the first picture came, while none of them was such; else None.
-    `prepared_at`: when a process without a frame last reported that it waits for its first; `waited_at`: when it last
-    reported that its next frame is not due yet."""
+    `is_down`: the source has failed and does not run now. `prepared_at`: when a process that serves no viewer yet last
+    gave a picture, or reported that it waits for its first; `waited_at`: when it last reported that its next frame is
+    not due yet."""
 
     def __init__(
         self,
@@ -65,13 +74,24 @@ class SourceOutput:
         policy: StreamPolicy,
         ask: Callable[[SourceCommand], None],
         times: SourceTimes,
+        log: SourceLog,
+        options: Options,
     ) -> None:
         self.number: Final = number
         self.stream: Final = stream
         self.demand: Final = Demand(policy)
         self.encoder: Final = OutputEncoder(stream, spec)
+        self.outage: Final = Outage(
+            loop,
+            stream,
+            log,
+            lambda reason, since_wall_s: slate_spec(stream, self.encoder, options, reason, since_wall_s),
+            self._on_no_slate,
+            is_enabled=policy.shows_slate,
+        )
         self.is_live = False
         self.unservable_since: float | None = None
+        self.is_down = False
         self.prepared_at = 0.0
         self.waited_at = 0.0
         self.snapshots = Snapshots(loop, number, ask)
@@ -102,8 +122,7 @@ class SourceOutput:
         another one at all; None before its first picture."""
         if self.unservable_since is None:
             return None
-        heard_at = max(self.stream.last_frame_at, self.prepared_at)
-        return min(self.unservable_since + UNSERVABLE_LIMIT_S, heard_at + self.silence_limit_s())
+        return min(self.unservable_since + UNSERVABLE_LIMIT_S, self.prepared_at + self.silence_limit_s())
 
     def is_unservable(self, now: float) -> bool:
         """Whether pictures have come for too long with which no viewer can be served."""
@@ -129,8 +148,16 @@ class SourceOutput:
         return self.demand.lingers(now)
 
     def is_overdue(self, now: float) -> bool:
-        """Whether `give_up_after_s` has passed without a frame."""
-        return self.demand.is_overdue(now, self.heard_at)
+        """Whether `give_up_after_s` has passed without a frame, and viewers get no slate."""
+        return not self.outage.is_shown and self.demand.is_overdue(now, self.heard_at)
+
+    def missing_since(self, now: float, *, has_failed: bool) -> float | None:
+        """Return since when a picture is missing that is overdue by now; None when none is. `has_failed`: the process
+        has, since it was last up."""
+        awaited_from, heard_at = self.demand.awaited_from, self.heard_at
+        if heard_at >= awaited_from:
+            return heard_at if now - heard_at > self.silence_limit_s() + SETTLE_S else None
+        return awaited_from if has_failed or now - awaited_from >= FIRST_PICTURE_S else None
 
     def give_up(self) -> bool:
         """Forget the stream's format and frames; return whether there may be sessions to end."""
@@ -142,7 +169,7 @@ class SourceOutput:
 
     def on_started(self) -> None:
         """Called when a process was started: its media times have another origin."""
-        self.is_live = False
+        self.is_live = self.is_down = False
         self.stream.is_down = False
         self.stream.track.announce_restart()
         self.snapshots.ask_again()
@@ -158,13 +185,21 @@ class SourceOutput:
 
     def on_failed(self, reason: str) -> None:
         """Called when the source has failed, or will give no more frames; all that waits is told `reason`."""
-        self.stream.declare_down()
+        self.is_down = True
+        if not self.outage.will_be_shown:
+            self.stream.declare_down()
         self.snapshots.fail(reason)
         self.changes.fail(reason)
+
+    def _on_no_slate(self) -> None:
+        if self.is_down:
+            self.stream.declare_down()
 
     def on_off(self) -> None:
         """Called when the source is turned off: drop the cache, or the next viewer would start with an old picture."""
         self.demand.forget()
+        self.outage.on_off()
+        self.is_down = False
         self.stream.is_down = False  # the next client may wait: the source is then started again
         self.stream.forget_frames()
         self.changes.fail("nobody watches the stream any more")
@@ -174,8 +209,15 @@ class SourceOutput:
         add_age(self._handoff, frame.sent_ns, now)
         published = self.stream.publish(frame, now)
         self._times.note_sent(frame, self._loop.now())
-        if published is None or not (self.is_live or self._becomes_live(published, now)):
+        if published is None:
+            if self.outage.is_shown:  # it ends at a picture that a decoder can start with
+                self.stream.key_frame_requests.request(now)
+                self._note_unservable(now)
             return
+        if not (self.is_live or self._becomes_live(published, now)):
+            return
+        if self.outage.state is not OutageState.CLEAR:
+            self.outage.on_returned()
         if published.is_key_frame:
             self._note_key_frame(now)
         if (first_frame_s := self.demand.on_picture(now)) is not None:
@@ -185,9 +227,14 @@ class SourceOutput:
     def _becomes_live(self, published: PacketizedFrame, now: float) -> bool:
         if published.is_key_frame and self.stream.parameter_sets is not None:
             self.is_live, self.unservable_since = True, None
-        elif self.unservable_since is None:
-            self.unservable_since = now
+        else:
+            self._note_unservable(now)
         return self.is_live
+
+    def _note_unservable(self, now: float) -> None:
+        if not self.is_live:
+            self.unservable_since = self.unservable_since or now
+            self.prepared_at = now
 
     def _note_key_frame(self, now: float) -> None:
         if self._key_frame_at is not None:
@@ -233,8 +280,9 @@ class SourceOutput:
     # --- requests to the source
 
     def take_snapshot(self, callback: OnSnapshot, why_down: str) -> None:
-        """Have `callback` called with a snapshot, or with the reason for none: `why_down` if the source is down."""
-        if self.stream.is_down:
+        """Have `callback` called with a snapshot, or with the reason for none: `why_down` if the source is down, or if
+        its picture is so late that viewers get a slate."""
+        if self.is_down or self.outage.is_shown:
             self._loop.post(partial(callback, SourceFailure(why_down)))
             return
         self.snapshots.request(callback)
@@ -289,4 +337,6 @@ class SourceOutput:
             key_frame_interval_s=self._key_frame_interval_s,
             start_cache_bytes=None if stream.cache.has_overflowed else stream.cache.cached_bytes,
             start_cache_overflows=stream.cache.overflows,
+            is_slate_shown=self.outage.is_shown,
+            slate_frames=stream.counters.slate_frames,
         )

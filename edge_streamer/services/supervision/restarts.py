@@ -1,13 +1,15 @@
-"""Restarts of a source's process: the back-off before each, and texts for the reasons.
+"""Restarts of a source's process: after what silence, the back-off before each, and texts for the reasons.
 
-Used by the runner, which restarts the process. Arithmetic and texts only.
+Used by the runner, which restarts the process, and by `output`, which knows the frame rate. Arithmetic and texts only.
 """
 
 from typing import Final
 
 from edge_streamer.services.status import RestartReason
-from edge_streamer.services.supervision.output import SILENCE_EXTRA_S, SILENCE_FRAMES
 
+SILENCE_FRAMES: Final = 3
+SILENCE_EXTRA_S: Final = 1.0
+"""A process is ended when a frame is missing for so many frame intervals and seconds."""
 FIRST_BACKOFF_S: Final = 0.5
 LONGEST_BACKOFF_S: Final = 30.0
 PROVEN_AFTER_S: Final = 10.0

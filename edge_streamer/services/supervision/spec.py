@@ -18,7 +18,7 @@ class SourceSpec:
 
     @property
     def kind(self) -> str:
-        """The kind of source, which follows from its options: `testpattern`, `file`, `picamera2` or `v4l2`."""
+        """The kind of source, which follows from its options: `testpattern`, `file`, `picamera2`, `v4l2` or `slate`."""
         return Request(self.outputs, self.options).kind
 
     def arguments(self) -> list[str]:
@@ -32,9 +32,11 @@ class StreamPolicy:
     """When a stream's source runs, and how long sessions wait for a frame.
 
     `on_demand`: the source runs only while the stream has a viewer, and `linger_s` longer. After `give_up_after_s`
-    without a frame the stream's sessions end; its source is still restarted.
+    without a frame the stream's sessions end, unless a slate is shown; its source is still restarted. `shows_slate`:
+    viewers get a slate while the source gives no picture.
     """
 
     on_demand: bool = False
     linger_s: float = 10.0
     give_up_after_s: float = 60.0
+    shows_slate: bool = False

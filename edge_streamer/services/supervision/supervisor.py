@@ -2,8 +2,9 @@
 
 One supervisor has one process and the streams that it feeds (`main` and `sub` of one camera are two). The process is
 restarted with back-off when it ends, falls silent or violates the source protocol; viewers stay, and the stream goes on
-with continuous sequence numbers and advancing timestamps. A stream without a frame for too long is given up. A source
-on demand runs only while one of its streams is wanted. A fault of a process ends that process and nothing else.
+with continuous sequence numbers and advancing timestamps. Meanwhile they get a slate, as long as it takes; a stream
+without one, and without a frame for too long, is given up. A source on demand runs only while one of its streams is
+wanted. A fault of a process ends that process and nothing else.
 
 The table in `life` decides what follows an event, and `runner` carries it out. `survey` finds the streams that are
 unwanted or overdue; `output` handles one stream.
@@ -53,14 +54,16 @@ class SourceSupervisor:
         on_over: Callable[[], None] = lambda: None,
     ) -> None:
         self.streams: Final = tuple(stream.name for stream in streams)
+        self._log = SourceLog(spec.kind, self.streams)
         self.outputs: Final = tuple(
-            SourceOutput(loop, number, *parts, lambda command: self._runner.ask(command), times)
+            SourceOutput(
+                loop, number, *parts, lambda command: self._runner.ask(command), times, self._log, spec.options
+            )
             for number, parts in enumerate(
                 zip(streams, spec.outputs, policies or [StreamPolicy()] * len(streams), strict=True)
             )
         )
         self._loop = loop
-        self._log = SourceLog(spec.kind, self.streams)
         self._notes = NoteLog(loop.now())
         self._on_given_up = on_given_up
         self._runner = SourceRunner(loop, spec, self.outputs, self._log, self._take, on_over)
@@ -130,6 +133,10 @@ class SourceSupervisor:
                 output.on_off()
             self._runner.end_process()
 
+    def on_missing(self, output: SourceOutput, since: float) -> None:
+        """Have viewers of `output` get a slate; called by the survey."""
+        output.outage.miss(self._runner.reason, since)
+
     def on_overdue(self, output: SourceOutput) -> None:
         """Give up a stream that has had no frame for too long; called by the survey. Its source is still restarted."""
         if output.give_up():
@@ -140,6 +147,7 @@ class SourceSupervisor:
         """Stop the survey and fail all that waits for a frame, since no process will be started any more."""
         self._survey.stop()
         for output in self.outputs:
+            output.outage.stop()
             output.on_failed(reason)
 
     # --- messages of the process
@@ -184,6 +192,11 @@ class SourceSupervisor:
     def restarts(self) -> Mapping[str, int]:
         """How often the process has failed, by `RestartReason`."""
         return self._runner.restarts
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the process has failed since it was last up, or last wanted anew."""
+        return self._runner.has_failed
 
     @property
     def is_wanted(self) -> bool:

@@ -1,4 +1,5 @@
-"""The survey of a source's streams, twice a second: are any of them wanted, and which have had no frame for too long.
+"""The survey of a source's streams, twice a second: are any of them wanted, which lack a picture, and which have had no
+frame for too long.
 
 Started and stopped by the supervisor, which acts on the result.
 """
@@ -21,8 +22,15 @@ class Surveyed(Protocol):
     def is_wanted(self) -> bool:
         """Whether a process is to run; a source that is off is not surveyed."""
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether the process has failed since it was last up."""
+
     def on_overdue(self, output: SourceOutput) -> None:
         """Called when an output has had no frame for `give_up_after_s`."""
+
+    def on_missing(self, output: SourceOutput, since: float) -> None:
+        """Called each time when an output lacks a picture that is overdue."""
 
     def on_unwanted(self) -> None:
         """Called when no stream of an on-demand source has had a viewer for `linger_s`."""
@@ -53,6 +61,8 @@ class Survey:
         self._timer = self._loop.call_at(next_at, partial(self._look, next_at), slack_s=FRAME_SLACK_S)
         if self._surveyed.is_wanted and now - due_at <= LATE_LOOK_S:  # if later, frames may wait unread
             for output in self._outputs:
+                if (since := output.missing_since(now, has_failed=self._surveyed.has_failed)) is not None:
+                    self._surveyed.on_missing(output, since)
                 if output.is_overdue(now):
                     self._surveyed.on_overdue(output)
             are_wanted = [output.is_wanted(now) for output in self._outputs]

@@ -9,7 +9,7 @@ const COPIED_FOR_MS = 1500;
 const STATES = {
   idle: () => ["", ""],
   connecting: () => ["Connecting", ""],
-  live: (behind) => ["", `Live, ${behind.toFixed(1)} s behind`],
+  live: (behind, isSlate) => ["", isSlate ? "No picture" : `Live, ${behind.toFixed(1)} s behind`],
   waiting: (reason) => [`Waiting for the source: ${reason}`, "Waiting"],
   retrying: (reason) => [`${reason}. Trying again`, "Reconnecting"],
   stills: () => ["", "A picture every 2 s: this browser cannot play the stream"],
@@ -19,6 +19,7 @@ export class StreamCard {
   #picture;
   #surface;
   #button;
+  #isSlate = false; // the video shows a still picture that says why there is none
   #samples = [];
   #wish = null; // the user's choice: true to play, false to pause, null for none yet
   #isFirst = true;
@@ -44,6 +45,7 @@ export class StreamCard {
     if (this.#isFirst && stream.wanted && !prefersStillness()) this.#wish ??= true;
     this.#isFirst = false;
     if (this.#wish && !document.hidden) this.#picture.start();
+    this.#isSlate = stream.slate_shown;
     const [state, tone] = stateOf(stream);
     const pill = this.element.querySelector(".body .pill");
     pill.dataset.tone = tone;
@@ -81,9 +83,9 @@ export class StreamCard {
   }
 
   #showPicture(state, detail) {
-    const [message, behind] = STATES[state](detail);
+    const [message, behind] = STATES[state](detail, this.#isSlate);
     this.#surface.dataset.state = state;
-    this.#surface.dataset.late = state === "live" && detail > LATE_S;
+    this.#surface.dataset.late = state === "live" && detail > LATE_S && !this.#isSlate;
     this.#button.setAttribute("aria-label", state === "idle" ? "Play the live picture" : "Pause the live picture");
     fill(this.element, { message, behind });
   }

@@ -1,8 +1,8 @@
 """The time and a name written into a picture: white on a dark strip, top left, luma only.
 
 The colour of the picture stays and tints the letters: drawing one plane is a third of the work, and works with every
-4:2:0 and 4:2:2 layout whose luma is a plane of its own. This is not a general drawing tool; `canvas` draws the test
-pattern. The sources call it on a raw frame before its encoder.
+4:2:0 and 4:2:2 layout whose luma is a plane of its own. This is not a general drawing tool; `canvas` draws whole
+pictures. The sources call it on a raw frame before its encoder.
 
 What it costs at 1080p (24 characters, one core of an AMD EPYC server): 15 microseconds a frame to copy the strip, 45
 more once a second to render it, and 50 milliseconds at the start for the glyphs of all texts to come.

@@ -1,7 +1,7 @@
 """H.264 by libx264 through PyAV, set for a live stream: no B-frames, no look-ahead, one frame in and one frame out.
 
-Used by the sources that have raw pictures: `testpattern.source`, `v4l2.encoders`. It knows neither clocks nor the
-receiver of the frames.
+Used by the sources that have raw pictures: `testpattern.source`, `v4l2.encoders`; `still` encodes a slate. It knows
+neither clocks nor the receiver of the frames.
 """
 
 from dataclasses import dataclass
@@ -81,7 +81,7 @@ def _open(output: Output, colours: ColourCoding) -> av.VideoCodecContext:
         context.max_b_frames = 0
         context.thread_count = 1  # a second thread would add a frame of latency, or slices
         context.profile = "Baseline"  # PyAV 14 (Debian trixie) refuses it as an option
-        context.options = _options(output.bitrate_bps) | _colour_options(colours)
+        context.options = _options(output.bitrate_bps) | colour_options(colours)
         context.open()
     except (av.FFmpegError, ValueError) as error:  # PyAV without libx264: a ValueError
         size = f"{output.width}x{output.height} at {output.fps:g} fps and {output.bitrate_bps} bit/s"
@@ -101,7 +101,8 @@ def _options(bitrate_bps: int) -> dict[str, str]:
     }
 
 
-def _colour_options(colours: ColourCoding) -> dict[str, str]:
+def colour_options(colours: ColourCoding) -> dict[str, str]:
+    """Return libx264's options that write `colours` into the SPS."""
     return {
         "color_range": "pc" if colours.is_full_range else "tv",
         "colorspace": colours.matrix,

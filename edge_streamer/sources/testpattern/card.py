@@ -14,8 +14,8 @@ from typing import Final
 import av
 
 from edge_streamer.protocol.source.request import Output
+from edge_streamer.sources.drawing.canvas import Canvas, Colour, Label, Rows, flat_row
 from edge_streamer.sources.drawing.font import cell_width
-from edge_streamer.sources.testpattern.canvas import Canvas, Colour, Label, Rows, flat_row
 from edge_streamer.sources.testpattern.strips import Strip, cell_edges, strip_height, strip_row, strip_top
 
 _BARS: Final[tuple[Colour, ...]] = (  # 75 % bars, ITU-R BT.709

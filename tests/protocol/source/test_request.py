@@ -13,6 +13,7 @@ from edge_streamer.protocol.source.request import (
     Output,
     PatternOptions,
     Request,
+    SlateOptions,
     V4l2Options,
     command_line,
     parse_request,
@@ -75,6 +76,7 @@ EVERYTHING_OF_A_CAMERA = CameraOptions(
         Request((FileOutput("clip"),), FileOptions('/a "b".mp4', loop=False, fps=25.0)),
         Request((Output(), Output("sub", 640, 360)), EVERYTHING_OF_A_CAMERA),
         Request((Output(encoder="hardware"),), V4l2Options("/dev/v4l/by-id/ü", "mjpeg", 12.5)),
+        Request((Output(fps=1.0),), SlateOptions('no "camera" \N{REPLACEMENT CHARACTER}', 1.5e9, "high")),
     ],
     ids=lambda request_: request_.kind,
 )
@@ -93,13 +95,13 @@ def test_what_a_file_shows_is_the_files():
 
 
 def test_the_kinds_are_those_of_the_command_line():
-    assert KINDS == ("testpattern", "file", "picamera2", "v4l2")
+    assert KINDS == ("testpattern", "file", "picamera2", "v4l2", "slate")
 
 
 @pytest.mark.parametrize(
     ("kind", "outputs", "options", "said"),
     [
-        ("camera", [], "{}", "unknown source kind 'camera' .known: testpattern, file, picamera2, v4l2."),
+        ("camera", [], "{}", "unknown source kind 'camera' .known: testpattern, file, picamera2, v4l2, slate."),
         ("file", ["{}", "{}"], '{"path": "x"}', "a file source feeds at most 1 output"),
         ("testpattern", ["{}"] * 9, "{}", "feeds at most 8"),
         ("file", [], "{}", "--options {}: Object missing required field `path`"),
@@ -124,6 +126,8 @@ def test_the_kinds_are_those_of_the_command_line():
         ("picamera2", [], '{"controls": {' + ", ".join(f'"c{n}": 1' for n in range(65)) + "}}", "controls"),
         ("picamera2", [], '{"controls": {"x": [' + "1," * 64 + "1]}}", "controls"),
         ("picamera2", [], '{"device": "/dev/video0"}', "unknown field `device`"),
+        ("slate", ["{}"] * 2, '{"reason": "", "since_wall_s": 0}', "a slate source feeds at most 1"),
+        ("slate", [], "{}", "missing required field `reason`"),
         ("v4l2", ["{}"] * 3, '{"device": "x"}', "a v4l2 source feeds at most 2"),
         ("v4l2", [], "{}", "missing required field `device`"),
         ("v4l2", [], '{"device": ""}', "device"),

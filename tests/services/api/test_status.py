@@ -141,6 +141,8 @@ def test_the_status_document():
             "last_frame_age_s": 0.0125,
             "key_frame_interval_s": 2.0,
             "start_cache_bytes": 500_000,
+            "slate_shown": False,
+            "slate_frames": 0,
         }
     ]
     assert document["limits"] == {"rtsp.max_sessions": 16, "rtsp.udp_ports": [50000, 50999]}

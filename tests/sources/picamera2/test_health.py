@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from edge_streamer.services.supervision.output import SILENCE_EXTRA_S, SILENCE_FRAMES
+from edge_streamer.services.supervision.restarts import SILENCE_EXTRA_S, SILENCE_FRAMES
 from edge_streamer.sources.ending import SourceStopped
 from edge_streamer.sources.picamera2.health import (
     STALL_INTERVALS,

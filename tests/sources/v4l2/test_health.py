@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from edge_streamer.services.supervision.output import SILENCE_EXTRA_S, SILENCE_FRAMES
+from edge_streamer.services.supervision.restarts import SILENCE_EXTRA_S, SILENCE_FRAMES
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.v4l2.health import Discards, FrameWatch, MissedPictures, patience_ns
 from tests.support.v4l2.recording import RecordingLink

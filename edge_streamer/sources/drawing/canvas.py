@@ -1,7 +1,7 @@
 """Drawing into the planes of one 4:2:0 picture: whole bands of a repeated row, small blocks, and text.
 
 All positions and sizes are in luma pixels and even. No numpy: a band is one slice assignment a plane, a block one a
-line. BT.709 studio range. Called by `card`.
+line. BT.709 studio range. Called by `testpattern.card` and `slate.picture`.
 """
 
 from typing import Final

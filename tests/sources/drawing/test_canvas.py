@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge_streamer.sources.testpattern.canvas import Canvas, Label, flat_row
+from edge_streamer.sources.drawing.canvas import Canvas, Label, flat_row
 
 INK, PAPER = (235, 100, 150), (16, 128, 128)
 

@@ -1,0 +1,1 @@
+"""The slate: the still picture that viewers get while their source gives none."""
