@@ -54,7 +54,7 @@ def test_who_wants_stillness_starts_the_picture(service: RunningService):
 def test_a_browser_without_media_source_gets_pictures(service: RunningService):
     with Browser(first_script=NO_MEDIA_SOURCE) as browser:
         browser.open(page_url(service))
-        image = "const image = document.querySelector('[data-stream=main] img'); return !image.hidden && image"
+        image = "const image = document.querySelector('[data-stream=main] img'); return image && !image.hidden && image"
         assert browser.wait_for(f"{image}.naturalWidth") == 640
         first = browser.evaluate(f"{image}.src")
         browser.wait_for(f"{image}.src !== arguments[0]", first)
