@@ -10,9 +10,11 @@ from edge_streamer.accounts.users import Role
 from edge_streamer.config.config import Config
 from edge_streamer.config.streams import DeviceStream, FileStream, StreamConfig
 from edge_streamer.media.stream import Stream
+from edge_streamer.media.track import TrackChanges
 from edge_streamer.protocol.digest import Algorithm, LoginRules
 from edge_streamer.protocol.http.auth import HttpAuthenticator
 from edge_streamer.protocol.rtsp.server.auth import ALLOW_ALL, Authorizer, LoginAuthorizer
+from edge_streamer.runtime.clock_lock import ClockLock
 from edge_streamer.services.http.access import AccessRules
 from edge_streamer.services.supervision.spec import StreamPolicy
 
@@ -29,7 +31,15 @@ def new_stream(name: str, stream: StreamConfig, dead_after_s: float) -> Stream:
         dead_after_s=dead_after_s,
         link_bitrate_bps=stream.link_bitrate_bps or _encoder_bps(stream),
         skips_for_slow_readers=stream.slow_readers == "skip",
+        changes=_track_changes(stream),
     )
+
+
+def _track_changes(stream: StreamConfig) -> TrackChanges:
+    """A file's pictures are sent as they are: they may be reordered, and have no instant of exposure."""
+    if isinstance(stream, FileStream):
+        return TrackChanges()
+    return TrackChanges(stream.bound_reordering, ClockLock().is_locked if stream.timestamps == "sei" else None)
 
 
 def _encoder_bps(stream: StreamConfig) -> int:

@@ -93,6 +93,24 @@ CameraNumber: TypeAlias = Annotated[
     int, CAMERA_NUMBER, Meta(description="libcamera's number of the camera, as `edge-streamer probe` lists it.")
 ]
 
+BoundReordering: TypeAlias = Annotated[
+    bool,
+    Meta(
+        description="Tell decoders that no picture is reordered, where the encoder does not say so itself: a decoder "
+        "that is not told may hold back up to 16 pictures before it shows one. It changes the sequence parameter set "
+        "(SPS), where that lacks `bitstream_restriction`. Cameras and the test pattern never reorder.",
+    ),
+]
+
+TimeStamps: TypeAlias = Annotated[
+    Literal["none", "sei"],
+    Meta(
+        description="`sei`: each picture carries the UTC of its exposure and whether the clock is synchronised, as an "
+        "SEI message (MISB ST 0604), which recordings keep. Each picture then has one more packet, of 44 bytes, which "
+        "costs a system call for each viewer over UDP.",
+    ),
+]
+
 EncoderChoice: TypeAlias = Annotated[
     EncoderName,
     Meta(
@@ -127,6 +145,8 @@ class EncodedStream(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             },
         ),
     ] = ""
+    bound_reordering: BoundReordering = True
+    timestamps: TimeStamps = "none"
     link_bitrate_bps: LinkBitrate | None = None
     slow_readers: SlowReaders = "end"
     on_demand: OnDemand = False

@@ -22,7 +22,7 @@ from edge_streamer.codec.h264.parameter_sets import ParameterSets
 from edge_streamer.media.budget import WriteBudget
 from edge_streamer.media.key_frames import KeyFrameCache, KeyFrameRequests
 from edge_streamer.media.link_rate import LinkRate
-from edge_streamer.media.track import StreamIdentity, Track
+from edge_streamer.media.track import StreamIdentity, Track, TrackChanges
 from edge_streamer.protocol.rtp.packets import PacketizedFrame
 
 IP_UDP_HEADER_BYTES: Final = 28
@@ -102,11 +102,12 @@ class Stream:
         nominal_fps: float = 0.0,
         skips_for_slow_readers: bool = False,
         identity: StreamIdentity | None = None,
+        changes: TrackChanges | None = None,
     ) -> None:
         self.name = name
         self.skips_for_slow_readers = skips_for_slow_readers
         self.nominal_fps = nominal_fps
-        self.track: Final = Track(identity or StreamIdentity.random())
+        self.track: Final = Track(identity or StreamIdentity.random(), changes)
         self.link: Final = LinkRate(dead_after_s, link_bitrate_bps)
         self.counters = StreamCounters()
         self.key_frame_requests = KeyFrameRequests()

@@ -12,6 +12,8 @@ from typing import Final
 from edge_streamer.codec.frame import CLOCK_HZ, EncodedFrame
 from edge_streamer.codec.h264.access_unit import prepare_access_unit
 from edge_streamer.codec.h264.parameter_sets import ParameterSets
+from edge_streamer.codec.h264.sps_rewrite import SpsRewriter
+from edge_streamer.codec.h264.time_stamp import time_stamp, with_time_stamp
 from edge_streamer.media.clock import MediaClock
 from edge_streamer.protocol.rtp.packetizers.h264 import H264Packetizer
 from edge_streamer.protocol.rtp.packets import PacketizedFrame
@@ -37,29 +39,49 @@ class StreamIdentity:
         return cls(1 + secrets.randbelow(0xFFFFFFFF), 1000 + secrets.randbelow(60000), secrets.randbits(32))
 
 
+@dataclass(frozen=True, slots=True)
+class TrackChanges:
+    """What a track changes in a source's access units.
+
+    `bounds_reordering`: an SPS says that no picture is reordered, where the source says that its encoder never does.
+    `is_clock_locked`: each picture has an SEI message with its UTC, whose status is what this returns; None: no such
+    message.
+    """
+
+    bounds_reordering: bool = False
+    is_clock_locked: Callable[[], bool] | None = None
+
+
 class Track:
     """`media_time` is the last frame's position on the timeline (90 kHz, unwrapped); `on_format_changed` is called
-    before the first frame of another picture size or profile is packetized."""
+    before the first frame of another picture size or profile is packetized. `never_reorders` is what the source says
+    of its encoder."""
 
     __slots__ = (
         "_captured_at",
+        "_changes",
         "_clock",
         "_is_restarted",
         "_packetizer",
+        "_sps_rewriter",
         "_wall_ns",
         "identity",
         "media_time",
+        "never_reorders",
         "on_format_changed",
         "parameter_sets",
         "sender_reports_sent_at",
     )
 
-    def __init__(self, identity: StreamIdentity) -> None:
+    def __init__(self, identity: StreamIdentity, changes: TrackChanges | None = None) -> None:
         self.identity: Final = identity
+        self.never_reorders = False
         self.parameter_sets: ParameterSets | None = None
         self.media_time = 0
         self.on_format_changed: Callable[[], None] = _ignore_change
         self.sender_reports_sent_at: Final[dict[int, float]] = {}  # middle 32 bits of the NTP time -> now
+        self._changes = changes or TrackChanges()
+        self._sps_rewriter = SpsRewriter()
         self._clock = MediaClock()
         self._captured_at = 0.0  # the last frame's exposure, monotonic seconds
         self._wall_ns: int | None = None  # the same instant in UTC; None before the first frame
@@ -73,12 +95,18 @@ class Track:
     def packetize(self, frame: EncodedFrame, now: float) -> PacketizedFrame | None:
         """Return the frame's packets; None when it has no picture (delimiters and filler only)."""
         known = self.parameter_sets
-        prepared, found = prepare_access_unit(frame.data, known, is_key_frame=frame.is_key_frame)
+        rewrite_sps = self._sps_rewriter.rewrite if self.never_reorders and self._changes.bounds_reordering else None
+        prepared, found = prepare_access_unit(
+            frame.data, known, is_key_frame=frame.is_key_frame, rewrite_sps=rewrite_sps
+        )
         self.parameter_sets = found
         if found is not known and known is not None and found is not None and _picture(known) != _picture(found):
             self.on_format_changed()
         if not prepared:
             return None
+        if self._changes.is_clock_locked is not None:
+            stamp = time_stamp(frame.wall_ns // 1000, is_locked=self._changes.is_clock_locked())
+            prepared = with_time_stamp(prepared, stamp)
         self._captured_at = now - (believed_age_s(frame.captured_ns, now) or 0.0)
         self._wall_ns = frame.wall_ns
         self.media_time = self._clock.advance(

@@ -89,7 +89,7 @@ def test_auto_takes_along_what_was_written() -> None:
     written = {
         "width": 1920, "height": 1080, "fps": 25, "bitrate_bps": 4_000_000, "gop_s": 1.0, "overlay": "{name}",
         "link_bitrate_bps": 8_000_000, "slow_readers": "skip", "on_demand": True, "linger_s": 2.0,
-        "give_up_after_s": 30.0,
+        "give_up_after_s": 30.0, "bound_reordering": False, "timestamps": "sei",
     }  # fmt: skip
     stream = AutoStream(**written, camera=1, encoder="software")
     assert decide_source(stream, (CSI_1,)) == CameraStream(**written, camera=1, encoder="software")

@@ -37,6 +37,8 @@ PICTURE = WATCHED | {
     "bitrate_bps": st.integers(25_000, 50_000_000),
     "gop_s": st.integers(1, 60) | st.floats(0.5, 60),
     "link_bitrate_bps": st.integers(50_000_000, 100_000_000),
+    "bound_reordering": st.booleans(),
+    "timestamps": st.sampled_from(["none", "sei"]),
 }
 OVERLAY = {"overlay": st.sampled_from(["", "%H:%M {name}", '"\\', "100 %% {{}}", "é"])}
 ENCODER = {"encoder": st.sampled_from(["auto", "hardware", "software"])}

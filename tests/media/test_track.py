@@ -3,9 +3,19 @@
 import pytest
 
 from edge_streamer.codec.frame import EncodedFrame
-from edge_streamer.media.track import MAX_CAPTURE_DELAY_S, SENDER_REPORTS_KEPT, StreamIdentity, Track, believed_age_s
+from edge_streamer.codec.h264.sps_rewrite import without_reordering
+from edge_streamer.media.track import (
+    MAX_CAPTURE_DELAY_S,
+    SENDER_REPORTS_KEPT,
+    StreamIdentity,
+    Track,
+    TrackChanges,
+    believed_age_s,
+)
 from edge_streamer.protocol.rtp.rtcp import ntp_from_wall_ns
-from tests.support.frames import WALL_NS, annex_b, frame, key_frame
+from tests.support.frames import PPS, SPS, WALL_NS, annex_b, frame, key_frame
+from tests.support.h264_syntax import Sps
+from tests.support.time_stamps import TimeStamp, time_stamps_in
 
 NOW = 1000.0
 IDENTITY = StreamIdentity(0x11223344, 65530, 0xFFFFF000)
@@ -62,3 +72,46 @@ def test_the_last_few_reports_are_remembered(track):
 )
 def test_an_instant_that_cannot_be_is_not_believed(instant_s, age_s):
     assert believed_age_s(round(instant_s * 1e9), NOW) == age_s
+
+
+UNBOUNDED = Sps().encoded()
+
+
+def unbounded_key_frame(media_time: int = 0) -> EncodedFrame:
+    return EncodedFrame(annex_b(UNBOUNDED, PPS, b"\x65\x88"), is_key_frame=True, media_time=media_time)
+
+
+def test_an_encoder_that_never_reorders_has_its_sps_say_so():
+    track = Track(IDENTITY, TrackChanges(bounds_reordering=True))
+    track.never_reorders = True
+    bounded = without_reordering(UNBOUNDED)
+    first = track.packetize(unbounded_key_frame(), NOW)
+    known = track.parameter_sets
+    assert bounded != UNBOUNDED
+    assert (known.sps, first.nal_units[0], first.packets()[0][12:]) == ((bounded,), bounded, bounded)
+    second = track.packetize(unbounded_key_frame(3000), NOW + 1 / 30)
+    assert second.nal_units[0] == bounded
+    assert track.parameter_sets is known, "a repeated SPS is no change"
+    bare = EncodedFrame(annex_b(b"\x65\x88"), is_key_frame=True, media_time=6000)
+    assert track.packetize(bare, NOW + 2 / 30).nal_units[0] == bounded
+
+
+@pytest.mark.parametrize(("never_reorders", "bounds_reordering"), [(True, False), (False, True)])
+def test_a_bound_needs_the_sources_word_and_the_operators_leave(never_reorders, bounds_reordering):
+    track = Track(IDENTITY, TrackChanges(bounds_reordering=bounds_reordering))
+    track.never_reorders = never_reorders
+    assert track.packetize(unbounded_key_frame(), NOW).nal_units[0] == UNBOUNDED
+
+
+def test_each_picture_has_one_time_stamp_of_its_exposure():
+    locked = iter([True, False])
+    track = Track(IDENTITY, TrackChanges(is_clock_locked=lambda: next(locked)))
+    first = track.packetize(key_frame(0, 20_000, wall_ns=WALL_NS + 999), NOW)
+    second = track.packetize(frame(3000, wall_ns=WALL_NS + 33_333_333), NOW + 1 / 30)
+    assert [bytes(nal[:1]) for nal in first.nal_units] == [b"\x67", b"\x68", b"\x06", b"\x65"]
+    stamps = [time_stamps_in(annex_b(*frame.nal_units)) for frame in (first, second)]
+    assert stamps == [[TimeStamp(WALL_NS // 1000, True)], [TimeStamp(WALL_NS // 1000 + 33_333, False)]]
+    assert second.packet_bytes == sum(map(len, second.packets()))
+    assert second.packet_count == 2, "its bytes are counted like all others"
+    nothing = EncodedFrame(annex_b(SPS), is_key_frame=False, media_time=6000)
+    assert track.packetize(nothing, NOW + 2 / 30) is None

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from itertools import repeat
+from pathlib import Path
 
 from tests.support.browser.browser import Browser
 from tests.support.browser.page import (
@@ -23,6 +24,8 @@ CLOCKS_DIFFER_S = 0.5
 LOOKS = 5
 LONGER_THAN_A_POLL_S = 3.0
 NO_CAMERA = '[streams.yard]\nsource = "v4l2"\ndevice = "/dev/no-camera"\n'
+STAMPED = CONFIG.replace("fps = 15", 'fps = 15\ntimestamps = "sei"')
+UNBOUNDED = Path(__file__).parents[1] / "support" / "unbounded"
 _SAYS = "return document.querySelector(arguments[0])?.textContent.includes('/dev/no-camera')"
 
 
@@ -105,6 +108,15 @@ def test_it_says_why_there_is_no_picture(window: Browser):
         assert window.text(".body .pill") == "Down"
         assert window.text("header .pill") == "yard down"
         assert window.text(".message").startswith("Waiting for the source: ")
+        window.open("about:blank")
+
+
+def test_it_plays_a_bounded_sps_and_time_stamps(window: Browser):
+    """The SPS is rewritten, as the source's lacks a bitstream_restriction, and each picture has an SEI message."""
+    with running_service(STAMPED, environment={"PYTHONPATH": str(UNBOUNDED)}) as service:
+        window.open(page_url(service))
+        wait_for_frames(window, "main", 60)
+        assert seen_behind_s(window, 640, 360) < MAX_BEHIND_S
         window.open("about:blank")
 
 

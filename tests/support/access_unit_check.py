@@ -9,6 +9,7 @@ from edge_streamer.codec.h264.access_unit import prepare_access_unit
 from edge_streamer.codec.h264.nal import NalType, nal_type, split_access_unit
 from edge_streamer.codec.h264.picture_order import pictures_without_times
 from edge_streamer.codec.h264.sps import parse_sps
+from edge_streamer.codec.h264.sps_rewrite import without_reordering
 from edge_streamer.codec.h264.unit_reader import AccessUnitReader, TornPictureError
 
 _START_CODE = b"\0\0\0\1"
@@ -21,6 +22,7 @@ def check_access_unit(data: bytes) -> None:
     assert split_access_unit(b"".join(_START_CODE + bytes(nal) for nal in nal_units)) == nal_units
     for nal in nal_units:
         if nal_type(nal) == NalType.SPS:
+            _check_rewrite(bytes(nal))
             with suppress(ValueError):
                 found = parse_sps(bytes(nal))
                 assert found.width > 0
@@ -34,3 +36,11 @@ def check_access_unit(data: bytes) -> None:
     for _ in range(2):  # the second time it knows the parameter sets of the first
         with suppress(TornPictureError):
             reader.read(data)
+
+
+def _check_rewrite(sps: bytes) -> None:
+    rewritten = without_reordering(sps)
+    assert without_reordering(rewritten) == rewritten
+    assert split_access_unit(_START_CODE + rewritten) == [rewritten], "no start code in it, no zero at its end"
+    if rewritten != sps:
+        assert parse_sps(rewritten) == parse_sps(sps)

@@ -4,7 +4,7 @@
 and only new parameter sets are copied.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from edge_streamer.codec.h264.nal import PARAMETER_SETS, SLICES, TYPE_MASK, NalType, NalUnit, split_access_unit
@@ -21,17 +21,23 @@ _SENT: Final = frozenset(range(1, 24)) - {
 
 
 def prepare_access_unit(
-    data: bytes, known: ParameterSets | None, *, is_key_frame: bool = False
+    data: bytes,
+    known: ParameterSets | None,
+    *,
+    is_key_frame: bool = False,
+    rewrite_sps: Callable[[NalUnit], NalUnit] | None = None,
 ) -> tuple[list[NalUnit], ParameterSets | None]:
     """Return the NAL units of an Annex B access unit that are sent to viewers, none when it holds no slice, and the
     parameter sets in force after it: `known` itself when the access unit changes nothing.
 
     Delimiters, end marks and filler are dropped, SEI is kept. Viewers may start at an access unit that has an IDR slice
     or that the source calls a key frame (intra refresh has no IDR): it begins with every SPS in force, then every PPS,
-    each once, whether or not the encoder repeated them.
+    each once, whether or not the encoder repeated them. Each SPS is replaced by what `rewrite_sps` returns for it.
     """
     nal_units = split_access_unit(data)
     kinds = [nal[0] & TYPE_MASK for nal in nal_units]
+    if rewrite_sps is not None and _SPS in kinds:
+        nal_units = [rewrite_sps(nal) if kind == _SPS else nal for nal, kind in zip(nal_units, kinds, strict=True)]
     parameter_sets = known if PARAMETER_SETS.isdisjoint(kinds) else update_parameter_sets(known, nal_units)
     if SLICES.isdisjoint(kinds):
         return [], parameter_sets

@@ -1,7 +1,7 @@
 """Reads H.264 parameter sets: the picture's size and sampling (ITU-T H.264 7.3.2.1.1), and the sets' ids.
 
 Called once per new parameter set, never per frame. Not a decoder's parser: fields that `VideoFormat` does not need are
-skipped, and reading ends before the VUI.
+skipped, and reading ends before the VUI, which `sps_rewrite` goes through.
 """
 
 from dataclasses import dataclass
@@ -55,34 +55,42 @@ class VideoFormat:
 
 def sps_id(sps: bytes) -> int:
     """Return the id of a sequence parameter set NAL unit; ValueError when it holds none."""
-    reader = _reader(sps)
+    reader = parameter_set_reader(sps)
     reader.skip(24)
     return reader.unsigned("seq_parameter_set_id", MAX_SPS_ID)
 
 
 def pps_id(pps: bytes) -> int:
     """Return the id of a picture parameter set NAL unit (7.3.2.2); ValueError when it holds none."""
-    return _reader(pps).unsigned("pic_parameter_set_id", MAX_PPS_ID)
+    return parameter_set_reader(pps).unsigned("pic_parameter_set_id", MAX_PPS_ID)
 
 
 def parse_sps(sps: bytes) -> VideoFormat:
     """Return the video format that a sequence parameter set NAL unit states; ValueError when it is truncated or out of
     range."""
-    reader = _reader(sps)
+    return read_up_to_vui(parameter_set_reader(sps))[0]
+
+
+def parameter_set_reader(nal: bytes) -> BitReader:
+    """Return a reader of a parameter set NAL unit, behind its first byte; ValueError when it is too long."""
+    if len(nal) > MAX_PARAMETER_SET_BYTES:
+        raise ValueError(f"a parameter set of {len(nal)} bytes, at most {MAX_PARAMETER_SET_BYTES} are allowed")
+    return BitReader(without_emulation_prevention(nal[1:]))
+
+
+def read_up_to_vui(reader: BitReader) -> tuple[VideoFormat, int]:
+    """Read an SPS up to vui_parameters_present_flag; return its video format and max_num_ref_frames. ValueError as in
+    `parse_sps`."""
     profile_idc = reader.bits(8)
     reader.skip(16)  # constraint_set flags, reserved bits, level_idc
     reader.unsigned("seq_parameter_set_id", MAX_SPS_ID)
     samples = _read_samples(reader) if profile_idc in PROFILES_WITH_SAMPLE_FORMAT else SampleFormat()
     frame_num_bits = 4 + reader.unsigned("log2_max_frame_num_minus4", 12)
     _skip_picture_order(reader)
+    reference_frames = reader.unsigned("max_num_ref_frames", 16)
+    reader.skip(1)  # gaps_in_frame_num_value_allowed_flag
     width, height, has_fields = _read_size(reader, _CROP_UNITS[samples.chroma_format_idc])
-    return VideoFormat(width, height, profile_idc, samples, SliceSyntax(frame_num_bits, has_fields))
-
-
-def _reader(nal: bytes) -> BitReader:
-    if len(nal) > MAX_PARAMETER_SET_BYTES:
-        raise ValueError(f"a parameter set of {len(nal)} bytes, at most {MAX_PARAMETER_SET_BYTES} are allowed")
-    return BitReader(without_emulation_prevention(nal[1:]))
+    return VideoFormat(width, height, profile_idc, samples, SliceSyntax(frame_num_bits, has_fields)), reference_frames
 
 
 def _read_samples(reader: BitReader) -> SampleFormat:
@@ -118,8 +126,6 @@ def _skip_picture_order(reader: BitReader) -> None:
         reader.signed("offset_for_top_to_bottom_field")
         for _ in range(reader.unsigned("num_ref_frames_in_pic_order_cnt_cycle", 255)):
             reader.signed("offset_for_ref_frame")
-    reader.unsigned("max_num_ref_frames", 16)
-    reader.skip(1)  # gaps_in_frame_num_value_allowed_flag
 
 
 def _read_size(reader: BitReader, crop_units: tuple[int, int]) -> tuple[int, int, bool]:

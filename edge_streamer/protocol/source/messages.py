@@ -81,7 +81,8 @@ class SourceNote:
 
 class SourceReady(msgspec.Struct, frozen=True):
     """A note `ready`: the properties of the frames to come, 0 where unknown. `encoder_reason` says in words why this
-    encoder was chosen; `camera` is the camera's model or the device's name."""
+    encoder was chosen; `camera` is the camera's model or the device's name; `never_reorders` says that its pictures are
+    shown in the order in which they come."""
 
     encoder: Annotated[str, msgspec.Meta(max_length=64)] = ""
     encoder_reason: Annotated[str, msgspec.Meta(max_length=256)] = ""
@@ -92,6 +93,7 @@ class SourceReady(msgspec.Struct, frozen=True):
     can_force_key_frame: bool = False
     can_set_bitrate: bool = False
     can_set_fps: bool = False
+    never_reorders: bool = False
 
 
 class SourceChanged(msgspec.Struct, frozen=True):

@@ -181,6 +181,7 @@ class SourceOutput:
 
     def _take_ready(self, ready: SourceReady, now: float) -> None:
         self.encoder.take_ready(ready, now)
+        self.stream.track.never_reorders = ready.never_reorders
         command = SourceCommand("force_key_frame", self.number)
         self.stream.key_frame_requests.ask = partial(self._ask, command) if ready.can_force_key_frame else None
 

@@ -56,6 +56,7 @@ class CameraFeed:
             can_force_key_frame=True,
             can_set_bitrate=True,
             can_set_fps=True,
+            never_reorders=True,
         )
 
     def send(self, event: FrameEncoded) -> None:

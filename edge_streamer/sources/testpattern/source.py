@@ -64,6 +64,7 @@ class _Feed:
             can_force_key_frame=True,
             can_set_bitrate=True,
             can_set_fps=True,
+            never_reorders=True,
         )
 
     def begin_at(self, start_ns: int) -> None:

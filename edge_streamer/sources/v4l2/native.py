@@ -49,6 +49,7 @@ class NativePipeline:
         with explained(camera.path, "set-up of its encoder"):
             self._key_frames: KeyFrameControl | None = find_key_frame_control(camera.device, kernel.root)
             self._can_set_bitrate = camera.device.set_nearest(Control.BITRATE, output.bitrate_bps) is not None
+            self._b_frames = camera.device.set_nearest(Control.B_FRAMES, 0) or 0  # UVC cameras have no such control
             camera.device.set_nearest(Control.GOP_SIZE, output.gop_frames)
             camera.device.set_nearest(Control.H264_I_PERIOD, output.gop_frames)
         if not self._can_set_bitrate:
@@ -67,6 +68,7 @@ class NativePipeline:
             fps=self._output.fps,
             can_force_key_frame=self._key_frames is not None,
             can_set_bitrate=self._can_set_bitrate,
+            never_reorders=self._b_frames == 0,
         )
 
     def take(self, capture: Capture) -> bool:

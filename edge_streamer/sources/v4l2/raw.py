@@ -126,6 +126,7 @@ class _Feed:
             can_force_key_frame=self.encoder.can_force_key_frame,
             can_set_bitrate=self.encoder.can_set_bitrate,
             can_set_fps=True,
+            never_reorders=True,
         )
 
     def take(self, picture: av.VideoFrame, jpeg: bytes, captured_ns: int) -> None:

@@ -64,6 +64,24 @@ def test_a_parameter_set_that_was_not_learned_is_still_sent(unreadable: bytes, p
     assert sent([unreadable, IDR]) == prepared
 
 
+def test_an_sps_is_sent_and_known_as_it_is_rewritten() -> None:
+    rewritten = SPS[:-1] + b"\xac"
+    asked: list[bytes] = []
+
+    def rewrite(sps: NalUnit) -> bytes:
+        asked.append(bytes(sps))
+        return rewritten
+
+    data = annex_b([SPS, PPS, IDR])
+    first, known = prepare_access_unit(data, None, rewrite_sps=rewrite)
+    assert (first, known) == ([rewritten, PPS, IDR], ParameterSets((rewritten,), (PPS,)))
+    again = prepare_access_unit(data, known, rewrite_sps=rewrite)
+    assert again[0] == first
+    assert again[1] is known, "a repeated SPS is no change"
+    assert prepare_access_unit(annex_b([PPS, P_SLICE]), known, rewrite_sps=rewrite)[1] is known
+    assert asked == [SPS, SPS]
+
+
 def test_other_pictures_are_left_as_they_are() -> None:
     nal_units = [SEI, PPS, P_SLICE, P_SLICE]
     assert sent(nal_units) == nal_units

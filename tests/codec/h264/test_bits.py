@@ -1,8 +1,15 @@
 """Bit fields and Exp-Golomb codes."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from edge_streamer.codec.h264.bits import BitReader, without_emulation_prevention
+from edge_streamer.codec.h264.bits import (
+    BitReader,
+    BitWriter,
+    with_emulation_prevention,
+    without_emulation_prevention,
+)
 
 
 @pytest.mark.parametrize(
@@ -68,3 +75,55 @@ def test_a_value_above_its_limit() -> None:
     assert reader("00101").unsigned("x", 4) == 4
     with pytest.raises(ValueError, match="x is 4, at most 3 is allowed"):
         reader("00101").unsigned("x", 3)
+
+
+@pytest.mark.parametrize(
+    ("rbsp", "nal_payload"),
+    [
+        (b"\0\0\1", b"\0\0\3\1"),
+        (b"\0\0\0\0\0\x80", b"\0\0\3\0\0\3\0\x80"),
+        (b"\0\0\3\xff", b"\0\0\3\3\xff"),
+        (b"\0\0\4\0\1", b"\0\0\4\0\1"),
+    ],
+)
+def test_emulation_prevention_is_put_in(rbsp: bytes, nal_payload: bytes) -> None:
+    assert with_emulation_prevention(rbsp) == nal_payload
+
+
+@given(st.lists(st.sampled_from([0, 1, 2, 3, 4, 0x80]), max_size=40).map(bytes))
+def test_what_is_put_in_is_all_that_is_taken_out(start: bytes) -> None:
+    rbsp = start + b"\x80"
+    nal_payload = with_emulation_prevention(rbsp)
+    assert without_emulation_prevention(nal_payload) == rbsp
+    assert all(nal_payload.find(bytes((0, 0, last))) < 0 for last in range(3))
+
+
+def test_a_writer_goes_on_where_a_reader_is() -> None:
+    bits = reader("101 00100 1")
+    bits.skip(3)
+    bits.unsigned("code", 3)
+    assert bits.consumed == (0b101_00100, 8)
+    writer = BitWriter(*bits.consumed)
+    writer.bits(0b01, 2)
+    writer.unsigned(4)
+    assert writer.rbsp() == bytes((0b101_00100, 0b01_00101_1))
+    writer.bits(1, 1)
+    assert writer.rbsp() == bytes((0b101_00100, 0b01_00101_1, 0x80)), "whole bytes get a byte of trailing bits"
+
+
+@given(st.lists(st.integers(0, 2**32 - 2), max_size=8))
+def test_codes_are_read_as_written(values: list[int]) -> None:
+    writer = BitWriter()
+    for value in values:
+        writer.unsigned(value)
+    bits = BitReader(writer.rbsp())
+    assert [bits.unsigned("value", 2**32) for _ in values] == values
+    assert bits.is_at_trailing_bits
+
+
+@pytest.mark.parametrize(("data", "is_trailing"), [("10000000", True), ("10000001", False), ("00000000", False)])
+def test_trailing_bits_are_a_one_and_zeros(data: str, is_trailing: bool) -> None:
+    assert reader(data).is_at_trailing_bits == is_trailing
+    behind = reader("10000000")
+    behind.skip(8)
+    assert not behind.is_at_trailing_bits

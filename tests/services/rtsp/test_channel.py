@@ -50,7 +50,7 @@ def test_a_session_plays_over_it_and_ends_with_it(house, tunnels):
     client = house.client()
     assert client.play("tcp").status == 200
     house.publish()
-    turn_until(house.loop, lambda: len(client.packets()) == 5)
+    turn_until(house.loop, lambda: len(client.packets()) == 6)
     assert tunnels[0].frames, "frames go through the channel and not past it"
     (status,) = house.service.sessions.statuses()
     assert (status.transport, status.sent_bytes > 0) == ("tcp", True)
@@ -74,5 +74,5 @@ def test_a_fault_while_it_is_sent_a_frame_ends_its_session_alone(house, tunnels)
     house.publish()
     house.publish()
     faulty.wait_closed()
-    turn_until(house.loop, lambda: len(other.packets()) == 6)
+    turn_until(house.loop, lambda: len(other.packets()) == 7)
     assert (house.ended, take_faults(house.loop)) == ({EndReason.INTERNAL_ERROR: 1}, 1)

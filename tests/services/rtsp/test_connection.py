@@ -276,7 +276,7 @@ def test_play_waits_for_the_key_frame_it_asked_for(house, lower):
     play = client.response(2)
     packets = client.packets(0) if lower == "tcp" else client.datagrams()
     assert position(packets[0]) == rtp_info(play)
-    assert len(packets) == 2, "the parameter sets and the key frame, and nothing before"
+    assert len(packets) == 3, "the parameter sets and the key frame, and nothing before"
 
 
 def test_a_stalled_source_asked_in_vain_is_answered_for_from_the_cache(house):
@@ -289,7 +289,7 @@ def test_a_stalled_source_asked_in_vain_is_answered_for_from_the_cache(house):
     assert client.find(2) is None
     house.clock.advance(0.25)
     play = client.response(2)
-    turn_until(house.loop, lambda: len(client.packets(0)) == 4)
+    turn_until(house.loop, lambda: len(client.packets(0)) == 5)
     assert position(client.packets(0)[0]) == rtp_info(play)
 
 
@@ -329,10 +329,10 @@ def test_no_sender_report_goes_before_the_reply_to_play(new_house):
 def test_play_again_changes_nothing(house):
     client = house.client()
     client.play("tcp")
-    turn_until(house.loop, lambda: len(client.packets(0)) == 4)
+    turn_until(house.loop, lambda: len(client.packets(0)) == 5)
     assert client.ask("PLAY").status == 200
     house.publish()
-    turn_until(house.loop, lambda: len(client.packets(0)) == 5)
+    turn_until(house.loop, lambda: len(client.packets(0)) == 6)
     access_units(client.packets(0))
     assert house.stream.viewers == 1
 

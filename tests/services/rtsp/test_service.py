@@ -184,7 +184,7 @@ def test_the_other_sessions_of_a_connection_go_on_and_have_ends_of_their_own(hou
     house.service.sessions.end_all(EndReason.STREAM_ENDED, house.stream)
     house.turn()
     house.publish(stream=sub)
-    turn_until(house.loop, lambda: len(client.packets(2)) == 3)
+    turn_until(house.loop, lambda: len(client.packets(2)) == 4)
     assert (house.ended, client.is_closed) == ({EndReason.STREAM_ENDED: 1}, False)
     assert str(EndReason.STREAM_ENDED).encode() in client.packets(1)[-1]
     house.service.sessions.end_all(EndReason.SHUTDOWN)
@@ -229,7 +229,7 @@ def test_internal_error(house, monkeypatch):
     assert house.ended == {EndReason.INTERNAL_ERROR: 1}
     assert take_faults(house.loop) == 1
     for client in (clients[0], clients[2]):
-        turn_until(house.loop, lambda client=client: len(client.packets()) == 6)
+        turn_until(house.loop, lambda client=client: len(client.packets()) == 7)
 
 
 # --- a session over UDP and its connection
@@ -241,7 +241,7 @@ def test_a_udp_session_that_plays_outlives_its_connection_until_it_is_idle(house
     client.socket.close()
     turn_until(house.loop, lambda: house.service.gate.open == 0)
     house.publish()
-    assert len(client.datagrams()) == 5
+    assert len(client.datagrams()) == 6
     house.pass_time(EXPIRY_S + 0.5)
     house.wait_ended(EndReason.IDLE)
 
@@ -351,7 +351,7 @@ def test_several_sessions_on_one_connection_each_have_their_channels_and_their_e
     assert client.ask("PLAY", "sub").status == 200
     assert client.ask("TEARDOWN", Session=main).status == 200
     house.publish(stream=sub)
-    turn_until(house.loop, lambda: len(client.packets(2)) == 3)
+    turn_until(house.loop, lambda: len(client.packets(2)) == 4)
     client.close()
     turn_until(house.loop, lambda: house.ended == {EndReason.TEARDOWN: 1, EndReason.PEER_CLOSED: 1})
 
@@ -523,7 +523,7 @@ def test_who_plays_a_displaced_stream_keeps_it_and_new_sessions_get_its_successo
     second.play("tcp")
     house.publish(stream=old)
     house.publish(stream=new)
-    turn_until(house.loop, lambda: len(first.packets()) == 5 and len(second.packets()) == 3)
+    turn_until(house.loop, lambda: len(first.packets()) == 6 and len(second.packets()) == 4)
     assert (old.viewers, new.viewers) == (1, 1)
 
 

@@ -106,6 +106,13 @@ def test_a_key_frame_is_asked_for_through_the_child(supervise):
     assert source.status.key_frames == 2
 
 
+@pytest.mark.parametrize(("said", "is_known"), [("", False), (", never_reorders=True", True)])
+def test_the_stream_learns_whether_the_encoder_reorders(supervise, said, is_known):
+    source = supervise(f"note(event='ready', fps=30{said}); send(KEY); wait()")
+    source.wait_for_frames(1)
+    assert source.stream.track.never_reorders == is_known
+
+
 def test_who_has_not_said_that_it_can_is_not_asked(supervise):
     source = supervise("send(KEY); wait()")
     source.wait_for_frames(1)

@@ -86,6 +86,7 @@ def test_ready_says_what_will_come(lab, choice):
     assert ready.can_force_key_frame
     assert ready.can_set_bitrate
     assert ready.can_set_fps
+    assert ready.never_reorders
 
 
 def test_frames_reach_the_link_with_the_instant_of_their_exposure(lab):

@@ -47,6 +47,7 @@ def test_each_output_is_ready_before_its_first_frame(pair, output, wanted):
             "can_force_key_frame": True,
             "can_set_bitrate": True,
             "can_set_fps": True,
+            "never_reorders": True,
         },
     )
     assert all(isinstance(message, SourceFrame) for message in mine[1:])

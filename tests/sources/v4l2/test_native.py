@@ -58,6 +58,15 @@ def test_ready_says_that_the_camera_encodes(kernel):
     assert not ready["can_set_bitrate"]
 
 
+@pytest.mark.parametrize(("least_b_frames", "never_reorders"), [(None, True), (0, True), (1, False)])
+def test_ready_says_whether_the_camera_may_reorder(kernel, least_b_frames, never_reorders):
+    camera = camera_of()
+    if least_b_frames is not None:
+        camera.list_control(Control.B_FRAMES, least_b_frames, 2)
+    [ready] = run(kernel, camera, enough=2).notes_of("ready")
+    assert ready["never_reorders"] == never_reorders
+
+
 def test_nothing_is_sent_before_the_first_key_frame(kernel, decode):
     link = run(kernel, camera_of(UNITS[5:]), enough=8)
     assert numbers(link.frames[0], decode) == list(range(10, 18))

@@ -93,6 +93,7 @@ def test_ready_says_what_comes_and_why(kernel):
     assert ready.can_force_key_frame
     assert ready.can_set_bitrate
     assert ready.can_set_fps
+    assert ready.never_reorders
     assert "looked for /dev/video*" in ready.encoder_reason
 
 

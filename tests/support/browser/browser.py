@@ -73,6 +73,11 @@ class Browser:
         """Run the body of a function in the page and return what it returns."""
         return self._driver.execute_script(script, *arguments)
 
+    def evaluate_later(self, script: str, *arguments: Any, within_s: float = 60.0) -> Any:
+        """Run the body of a function, whose last argument is called with the result; return that."""
+        self._driver.set_script_timeout(within_s)
+        return self._driver.execute_async_script(script, *arguments)
+
     def wait_for(self, script: str, *arguments: Any, within_s: float = WAIT_S) -> Any:
         """Return the first true value of `script`; AssertionError, with the page's text, when there is none."""
         deadline = time.monotonic() + within_s

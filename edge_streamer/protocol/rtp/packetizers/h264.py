@@ -1,33 +1,32 @@
 """H.264 access units into RTP packets (RFC 6184, packetization-mode=1; the RTP header is RFC 3550 5.1's).
 
-Called by `media.track.Track` once per frame, for all its viewers together. Non-interleaved mode only: single NAL unit
-packets, STAP-A for parameter sets, FU-A for NAL units that exceed a packet.
+Called by `media.track.Track` once per frame, for all its viewers together. Non-interleaved mode only, and of its packet
+types the two that every client reads: single NAL unit packets, and FU-A for NAL units that exceed a packet. Parameter
+sets and SEI are not aggregated (STAP-A): ZoneMinder 1.36 (source type Remote, RTP/Unicast) never decodes a picture
+whose parameter sets arrive so. A separate packet costs 16 bytes over TCP. Over UDP an SPS and the shorter PPS behind it
+are one run of datagrams, so a key frame takes no more system calls than with an aggregate.
 """
 
 from collections.abc import Sequence
-from itertools import chain
 from struct import Struct
 from typing import Final
 
-from edge_streamer.codec.h264.nal import TYPE_MASK, NalType, NalUnit
+from edge_streamer.codec.h264.nal import TYPE_MASK, NalUnit
 from edge_streamer.protocol.rtp.packets import MAX_PACKET_BYTES, MAX_RUN_BYTES, RTP_HEADER_BYTES, PacketizedFrame
 
 MIN_PACKET_BYTES: Final = 64
 
-_STAP_A: Final = 24
 _FU_A: Final = 28
 _FU_START: Final = 0x80
 _FU_END: Final = 0x40
 _FU_BYTES: Final = 2
 _VERSION_2: Final = 0x80
 _MARKER: Final = 0x80
-_AGGREGATED: Final = frozenset((NalType.SEI, NalType.SPS, NalType.PPS))
 
 _HEADER_START: Final = Struct("!BB")  # version, padding, extension, CSRC count; marker, payload type (RFC 3550 5.1)
 _HEADER_END: Final = Struct("!II")  # RTP timestamp, SSRC
 _HEAD: Final = Struct("!2sH8s")  # both, around the sequence number
 _FU_HEAD: Final = Struct("!2sH10s")  # the same, with FU indicator and FU header (RFC 6184 5.8) at the end
-_NAL_SIZE: Final = Struct("!H")  # RFC 6184 5.7.1
 
 
 class H264Packetizer:
@@ -91,11 +90,8 @@ class _AccessUnitPackets:
         self.sizes: list[int] = []
 
     def add(self, nal_units: Sequence[NalUnit], max_payload_bytes: int) -> None:
-        """Put each NAL unit into one packet or into several, and leading parameter sets and SEI into one STAP-A."""
-        aggregated = _aggregable(nal_units, max_payload_bytes)
-        if aggregated:
-            self._add_packet(_stap_a(nal_units[:aggregated]))
-        for nal in nal_units[aggregated:]:
+        """Put each NAL unit into one packet or into several."""
+        for nal in nal_units:
             if len(nal) <= max_payload_bytes:
                 self._add_packet(nal)  # single NAL unit packet, RFC 6184 5.6
             else:
@@ -125,25 +121,6 @@ class _AccessUnitPackets:
         self.payloads += [body[start : start + step_bytes] for start in starts]
         self.sizes += [_FU_HEAD.size + step_bytes] * (len(starts) - 1)
         self.sizes.append(_FU_HEAD.size + len(nal) - starts[-1])
-
-
-def _aggregable(nal_units: Sequence[NalUnit], max_payload_bytes: int) -> int:
-    """Count the leading parameter sets and SEI that fit one STAP-A; 0 when that would hold fewer than two."""
-    room_bytes = max_payload_bytes - 1
-    count = 0
-    for nal in nal_units:
-        room_bytes -= _NAL_SIZE.size + len(nal)
-        if room_bytes < 0 or nal[0] & TYPE_MASK not in _AGGREGATED:
-            break
-        count += 1
-    return count if count > 1 else 0
-
-
-def _stap_a(nal_units: Sequence[NalUnit]) -> bytes:
-    """RFC 6184 5.7.1: the F bit and NRI are the highest of those inside."""
-    importance = max(nal[0] & 0x80 for nal in nal_units) | max(nal[0] & 0x60 for nal in nal_units)
-    sized = chain.from_iterable((_NAL_SIZE.pack(len(nal)), nal) for nal in nal_units)
-    return b"".join((bytes((importance | _STAP_A,)), *sized))
 
 
 def _require_range(name: str, value: int, least: int, most: int) -> None:

@@ -1,4 +1,4 @@
-"""Access units into packets: single, aggregated and fragmented NAL units."""
+"""Access units into packets: whole and fragmented NAL units."""
 
 import pytest
 from hypothesis import given
@@ -87,39 +87,36 @@ class TestFragments:
         assert access_units(packetize(nal).packets()) == [[nal]]
 
 
-class TestAggregates:
-    @pytest.mark.parametrize("leading", [[SPS, PPS], [SPS, PPS, PPS], [SPS, PPS, SEI], [SEI, SEI]])
-    def test_leading_parameter_sets_and_sei_share_a_packet(self, leading: list[bytes]) -> None:
+class TestParameterSetsAndSei:
+    @pytest.mark.parametrize("leading", [[SPS], [SPS, PPS], [SPS, PPS, PPS], [SPS, PPS, SEI], [SEI, SEI], []])
+    def test_each_has_a_packet_of_its_own(self, leading: list[bytes]) -> None:
         packets = parsed(packetize(*leading, idr(50)))
-        sized = b"".join(len(nal).to_bytes(2, "big") + nal for nal in leading)
-        importance = max(nal[0] & 0x60 for nal in leading)
-        assert [packet.payload for packet in packets] == [bytes([importance | 24]) + sized, idr(50)]
-        assert [packet.marker for packet in packets] == [False, True]
-
-    @pytest.mark.parametrize("leading", [[SPS], [SEI], []])
-    def test_one_alone_is_a_single_packet(self, leading: list[bytes]) -> None:
-        assert [packet.payload for packet in parsed(packetize(*leading, idr(50)))] == [*leading, idr(50)]
-
-    def test_what_follows_a_slice_is_not_aggregated(self) -> None:
-        assert len(packetize(idr(50), SEI, SEI).packets()) == 3
-
-    def test_the_forbidden_bit_survives(self) -> None:
-        assert parsed(packetize(bytes([0xE7]) + SPS[1:], PPS))[0].payload[0] == 0x80 | 0x60 | 24
+        assert [packet.payload for packet in packets] == [*leading, idr(50)]
+        assert [packet.marker for packet in packets] == [False] * len(leading) + [True]
 
     def test_an_access_unit_may_be_nothing_else(self) -> None:
-        assert [packet.marker for packet in parsed(packetize(SPS, PPS))] == [True]
+        assert [packet.marker for packet in parsed(packetize(SPS, PPS))] == [False, True]
 
-    @pytest.mark.parametrize(("sei_bytes", "packets"), [(0, 1), (1, 2)])
-    def test_it_is_full_to_the_byte(self, sei_bytes: int, packets: int) -> None:
-        room_bytes = MAX_PACKET_BYTES - 12 - 1 - (2 + len(SPS)) - (2 + len(PPS)) - 2
-        sei = b"\x06" * (room_bytes + sei_bytes)
-        frame = packetize(SPS, PPS, sei)
-        assert frame.packet_count == packets
-        assert access_units(frame.packets()) == [[SPS, PPS, sei]]
+    def test_a_long_one_is_fragmented(self) -> None:
+        big_sps = SPS + b"\xff" * MAX_PACKET_BYTES
+        frame = packetize(big_sps, PPS)
+        assert frame.packet_count == 3
+        assert access_units(frame.packets()) == [[big_sps, PPS]]
 
-    def test_when_even_two_do_not_fit_each_goes_its_way(self) -> None:
-        big_sps, big_pps = SPS + b"\xff" * 1000, PPS + b"\xff" * 1000
-        assert [packet.payload for packet in parsed(packetize(big_sps, big_pps))] == [big_sps, big_pps]
+    @pytest.mark.parametrize(
+        ("nal_units", "run_packets"),
+        [
+            ((SPS, PPS, idr(17_000)), [2, 13]),
+            ((SPS, PPS, SEI, idr(17_000)), [2, 1, 13]),
+            ((SPS, PPS, SEI[:3], idr(17_000)), [2, 1, 13]),
+            ((SPS, PPS, PPS, idr(900)), [2, 1, 1]),
+        ],
+    )
+    def test_a_shorter_one_shares_the_run_of_datagrams_before_it(
+        self, nal_units: tuple[bytes, ...], run_packets: list[int]
+    ) -> None:
+        """One run is one system call for each viewer over UDP."""
+        assert [run.packet_count for run in packetize(*nal_units).datagrams()] == run_packets
 
 
 class TestPacketizer:
