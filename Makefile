@@ -27,7 +27,7 @@ FOLDERS = $(shell $(BIN)/python -m tests.folders $(1))
 TOGETHER := --numprocesses $(or $(PROCESSES),$(shell expr 2 \* $$(nproc))) --dist loadfile
 
 .PHONY: help run check test labs lint format types imports covered quick programs alone namespaces roots test-camera \
-        test-guest test-systemd trixie fuzz bench instructions hotpath reliability docs dashboards packages clean
+        test-guest test-recorders test-systemd trixie fuzz bench instructions hotpath reliability docs dashboards packages clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -54,8 +54,8 @@ check: $(STAMP) ## the inner loop, 90 s: lint, types, imports, every test withou
 test: $(STAMP) ## all that needs no other machine, 15 minutes: check, programs, players, browsers; root for network namespaces
 	@$(PARTS) packages lint types imports covered quick programs alone namespaces
 
-labs: $(STAMP) ## the tests on other machines (root): virtual cameras in a Debian root, an emulated computer, systemd in a container
-	@$(PARTS) roots trixie test-camera test-guest test-systemd
+labs: $(STAMP) ## the tests on other machines (root): virtual cameras and recorders in Debian roots, an emulated computer, systemd
+	@$(PARTS) roots trixie test-camera test-guest test-recorders test-systemd
 
 covered: $(STAMP) # the tests of protocol/ and codec/, which alone must reach every branch of these
 	$(BIN)/pytest -q $(TOGETHER) $(call FOLDERS,covered) --cov=edge_streamer.protocol --cov=edge_streamer.codec --cov-branch \
@@ -76,7 +76,8 @@ namespaces: $(STAMP) # the same in network namespaces; SOAK_S is the length of t
 
 roots: $(STAMP) # the trees of Debian packages that the labs need, made once
 	@$(MAKE) packages PACKAGES='$(PACKAGES) $(LAB_PACKAGES)'
-	@$(BIN)/python -m tests.camera.root & $(BIN)/python -m tests.guest.root && $(BIN)/python -m tests.systemd.root && wait $$!
+	@{ $(BIN)/python -m tests.camera.root && $(BIN)/python -m tests.guest.root && $(BIN)/python -m tests.systemd.root; } & \
+	  $(BIN)/python -m tests.recorders.root && wait $$!
 
 trixie: $(STAMP) ## the tests of make check on Debian 13, with its Python and its packages (root)
 	@$(MAKE) packages PACKAGES=mmdebstrap
@@ -87,6 +88,9 @@ test-camera: roots ## picamera2 and libcamera with a virtual camera (root); EDGE
 
 test-guest: roots ## V4L2 cameras of real kernel drivers, in an emulated machine (root)
 	$(BIN)/pytest tests/guest
+
+test-recorders: roots ## ZoneMinder, motion, openRTSP, mpv, VLC and others record from the service (root)
+	$(BIN)/pytest tests/recorders
 
 test-systemd: roots ## the installed units under a real systemd, in a container (root)
 	$(BIN)/pytest tests/systemd
@@ -157,4 +161,4 @@ packages:
 	  >$$log 2>&1 || { tail -20 $$log; exit 1; }
 
 clean: ## remove what make made
-	rm -rf .venv build *.egg-info $${TMPDIR:-/tmp}/edge_streamer-{guest,camera-root,systemd-root,trixie-root,live555-root}-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/.cache
+	rm -rf .venv build *.egg-info $${TMPDIR:-/tmp}/edge_streamer-{guest,camera-root,recorders-root,systemd-root,trixie-root,live555-root}-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/.cache

@@ -36,8 +36,9 @@ FOLDERS: Final[Mapping[str, tuple[str, ...]]] = {
     "alone": ("interop", "page"),
     # The same in network namespaces, which need root.
     "namespaces": ("netns",),
-    # Other machines: a Debian root with cameras, an emulated computer, a container with systemd. Root, and `make labs`.
-    "labs": ("camera", "guest", "systemd"),
+    # Other machines: Debian roots with cameras and with recorders, an emulated computer, a container with systemd.
+    # Root, and `make labs`.
+    "labs": ("camera", "guest", "recorders", "systemd"),
     # No tests of their own.
     "none": ("fixtures", "fuzz", "tools"),
 }

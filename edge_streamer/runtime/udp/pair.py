@@ -19,6 +19,9 @@ ERROR_DETAIL_BYTES: Final = 512
 _IP_RECVERR: Final = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
 """IP_RECVERR, IPV6_RECVERR (linux/in.h, linux/in6.h): the kernel reports unreachable hosts too, not only closed ports.
 """
+REFUSED_LIMIT_S: Final = 1.0
+"""ZoneMinder 1.36 (Remote, RTP/Unicast) opens its ports only after it has read the PLAY reply, so the first packets are
+refused; Linux reports a closed port at least once a second (icmp(7), icmp_ratelimit)."""
 UNREACHABLE_LIMIT_S: Final = 8.0
 UNREACHABLE_PAUSE_S: Final = 5.0
 """The kernel reports "no route" again after every failed address resolution, about every three seconds; a longer pause
@@ -59,8 +62,8 @@ class UdpPair:
     ) -> None:
         self._on_gone: Callable[[], None] = _ignore_end
         self._now: Callable[[], float] = float
-        self._unreachable_at = float("-inf")
-        self._unreachable_since = 0.0
+        self._refused = _Outage(REFUSED_LIMIT_S)
+        self._unreachable = _Outage(UNREACHABLE_LIMIT_S)
         self._has_warned = False
         self._registrations: tuple[Registration, ...] = ()
         self._rtp, self._rtcp = ports.bind_pair(local_address)
@@ -106,20 +109,15 @@ class UdpPair:
             self.fail(error)
 
     def fail(self, error: OSError) -> None:
-        """Call `on_gone` when `error` means that the client is gone: its port is closed, or its host has been
-        unreachable for too long for a stall. After any other error the session continues, without the lost packets."""
-        if error.errno == errno.ECONNREFUSED or (error.errno in _UNREACHABLE and self._is_out_of_reach()):
-            self._on_gone()
-        elif error.errno not in _UNREACHABLE and not self._has_warned:
+        """Call `on_gone` when `error` means that the client is gone: its port has been closed, or its host has been
+        unreachable, for too long. After any other error the session continues, without the lost packets."""
+        outage = self._refused if error.errno == errno.ECONNREFUSED else self._unreachable
+        if outage is self._refused or error.errno in _UNREACHABLE:
+            if outage.has_lasted(self._now()):
+                self._on_gone()
+        elif not self._has_warned:
             self._has_warned = True
             log.warning("UDP send failed: %s (said once for this viewer)", error)
-
-    def _is_out_of_reach(self) -> bool:
-        now = self._now()
-        if now - self._unreachable_at > UNREACHABLE_PAUSE_S:
-            self._unreachable_since = now
-        self._unreachable_at = now
-        return now - self._unreachable_since > UNREACHABLE_LIMIT_S
 
     def close(self) -> None:
         """Free both ports."""
@@ -129,6 +127,22 @@ class UdpPair:
         self._rtcp.close()
         self.sender.let_go()
         self._on_gone = _ignore_end
+
+
+class _Outage:
+    """How long one kind of error has gone on: an error after a pause of `UNREACHABLE_PAUSE_S` begins a new outage."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self._since = 0.0
+        self._last_at = float("-inf")
+
+    def has_lasted(self, now: float) -> bool:
+        """Note an error at `now` (monotonic seconds); return whether the outage is longer than the limit."""
+        if now - self._last_at > UNREACHABLE_PAUSE_S:
+            self._since = now
+        self._last_at = now
+        return now - self._since > self._limit_s
 
 
 class _DatagramReader:

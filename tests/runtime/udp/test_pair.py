@@ -8,7 +8,7 @@ import pytest
 
 from edge_streamer.runtime.udp import pair as udp
 from edge_streamer.runtime.udp.pair import NoPortLeftError, UdpPair, UdpPortRange
-from tests.support.loop import take_faults, turn_until
+from tests.support.loop import pass_time, take_faults, turn_until
 from tests.support.loopback import own_host
 
 HOST = own_host(3)
@@ -32,12 +32,12 @@ class Run:
 class Client:
     """The client's two ports."""
 
-    def __init__(self, host: str = HOST) -> None:
+    def __init__(self, host: str = HOST, ports: tuple[int, int] = (0, 0)) -> None:
         self.host = host
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.rtp, self.rtcp = socket.socket(family, socket.SOCK_DGRAM), socket.socket(family, socket.SOCK_DGRAM)
-        for end in (self.rtp, self.rtcp):
-            end.bind((host, 0))
+        for end, port in zip((self.rtp, self.rtcp), ports, strict=True):
+            end.bind((host, port))
             end.setblocking(False)
 
     @property
@@ -286,33 +286,57 @@ def test_a_fault_in_what_takes_rtcp_ends_the_session(loop, session):
 
 
 @pytest.mark.parametrize("host", [HOST, "::1"], ids=["IPv4", "IPv6"])
-def test_a_client_whose_port_is_closed_is_gone(loop, open_session, host):
+def test_a_client_whose_port_stays_closed_is_gone(loop, clock, open_session, host):
     session = open_session(host)
     session.client.close()
     session.pair.send_runs([Run.of(1200, 1200)])
+    for _ in range(3):
+        loop.turn(0.002)
+    clock.advance(udp.REFUSED_LIMIT_S)
+    session.pair.send_runs([Run.of(1200)])
+    for _ in range(3):
+        loop.turn(0.002)
+    assert session.gone == 0, "not for longer than the limit"
+    clock.advance(0.25)
+    session.pair.send_runs([Run.of(1200)])
     turn_until(loop, lambda: session.gone)
     for _ in range(3):
         loop.turn()
     assert (session.gone, session.failed) == (1, 0)
 
 
-def test_a_closed_port_is_found_by_the_next_send_too(session):
+def test_a_closed_port_is_found_by_the_next_send_too(clock, session):
     session.client.close()
-    session.pair.send_runs([Run.of(1200)])
-    assert not session.pair.send_runs([Run.of(1200)])
+    for _ in range(2):
+        session.pair.send_runs([Run.of(1200)])
+        assert not session.pair.send_runs([Run.of(1200)])
+        clock.advance(udp.REFUSED_LIMIT_S + 0.01)
     assert session.gone == 1
 
 
-def test_a_closed_rtcp_port_alone_is_no_end(loop, session):
+def test_a_client_that_opens_its_port_after_the_first_frame_is_none_the_worse(loop, clock, session):
+    """ZoneMinder opens its ports when it has read the PLAY reply; hours later it may be refused again for a moment."""
+    ports, host = session.client.ports, session.client.host
+    for _ in range(2):
+        session.client.close()
+        session.pair.send_runs([Run.of(1200)])
+        pass_time(loop, clock, 0.5)
+        session.client = Client(host, ports)
+        session.pair.send_runs([Run.of(1000)])
+        turn_until(loop, lambda: session.client.received() == [b"A" * 1000])
+        pass_time(loop, clock, udp.UNREACHABLE_PAUSE_S + 1)
+    assert session.gone == 0
+
+
+def test_a_closed_rtcp_port_alone_is_no_end(loop, clock, session):
     """Some viewers bind their RTP port and nothing else."""
     session.client.close()
     for _ in range(3):
         session.pair.send_rtcp(b"a sender report")
         for _ in range(5):
             loop.turn(0.002)
+        clock.advance(udp.REFUSED_LIMIT_S + 0.25)
     assert session.gone == 0
-    session.pair.send_runs([Run.of(100)])
-    turn_until(loop, lambda: session.gone)
 
 
 def test_a_host_that_cannot_be_reached_is_no_end_for_a_while(refuse, session, clock):

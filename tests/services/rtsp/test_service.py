@@ -11,6 +11,7 @@ from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.digest import LoginRules
 from edge_streamer.protocol.rtsp.server.auth import ALLOW_ALL, LoginAuthorizer
 from edge_streamer.runtime.tcp.connection import send_frame_to_all
+from edge_streamer.runtime.udp.pair import REFUSED_LIMIT_S
 from edge_streamer.services.rtsp.connection import REPLAY_PAUSE_S
 from edge_streamer.services.rtsp.service import SENDER_REPORT_INTERVAL_S
 from edge_streamer.services.rtsp.settings import RtspSettings
@@ -126,6 +127,9 @@ def test_unreachable(house):
     client.close_udp()
     house.pass_time(SENDER_REPORT_INTERVAL_S)
     assert house.ended == {}, "a closed RTCP port says nothing of the other"
+    house.publish()
+    house.pass_time(REFUSED_LIMIT_S + 0.5)
+    assert house.ended == {}, "ZoneMinder opens its port after the first frame"
     house.publish()
     house.wait_ended(EndReason.UNREACHABLE)
     assert ports_in_use() == 0
@@ -573,7 +577,10 @@ def test_three_hundred_clients_that_come_and_go_in_every_way_leave_nothing(new_h
             client.ask("TEARDOWN")
         client.close()
         house.publish()
-        house.turn()
+        house.pass_time(0.5)
+    for _ in range(3):  # the last ones' closed UDP ports are found
+        house.publish()
+        house.pass_time(REFUSED_LIMIT_S)
     turn_until(house.loop, lambda: house.service.gate.open == 0)
     assert house.service.sessions.statuses() == ()
     assert open_descriptors() == before
