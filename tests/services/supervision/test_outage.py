@@ -14,7 +14,7 @@ from edge_streamer.services.supervision.outage import (
     OutageEvent,
     OutageState,
 )
-from edge_streamer.services.supervision.output import FIRST_PICTURE_S, SETTLE_S
+from edge_streamer.services.supervision.output import FIRST_PICTURE_S, SETTLE_S, UNSERVABLE_LIMIT_S
 from edge_streamer.services.supervision.questions import SourceFailure
 from edge_streamer.services.supervision.restarts import FIRST_BACKOFF_S
 from edge_streamer.services.supervision.slate import SourceSpec
@@ -22,7 +22,7 @@ from edge_streamer.services.supervision.spec import StreamPolicy
 from edge_streamer.services.supervision.survey import SURVEY_INTERVAL_S
 from tests.support.frames import key_frame
 from tests.support.loop import pass_time, turn_until
-from tests.support.supervised import PRELUDE, Supervised, Viewer, message
+from tests.support.supervised import HEARD, PRELUDE, Supervised, Viewer, message
 from tests.tools.generated_docs import rendered_block, written_block
 
 SLATE = (StreamPolicy(give_up_after_s=20.0, shows_slate=True),)
@@ -366,3 +366,23 @@ def test_a_stream_that_another_source_takes_over_goes_on_at_a_key_frame(supervis
     turn_until(new.loop, lambda: new.status.is_up)
     assert [each.is_key_frame for each in viewer.frames[count:]] == [True]
     assert not new.stream.track.is_slate_shown
+
+
+def test_a_source_that_comes_back_without_a_start_point_fails_while_the_slate_is_shown(
+    supervise_small, slates, clock, caplog
+):
+    again = "send(READY)\nwhile server.recv(1): send(FRAME)"
+    source = supervise_small("send(READY, KEY); server.recv(1); os._exit(1)", *["os._exit(1)"] * 3, again)
+    source.wait_for_frames(1)
+    source.say()
+    source.wait_for_end()
+    pass_until(source, clock, lambda: source.programs.starts == 5 and source.is_running)
+    assert shown(source)
+    until = clock.now + UNSERVABLE_LIMIT_S + 2.0
+    while clock.now < until and source.state in HEARD:
+        source.say()
+        clock.advance(SURVEY_INTERVAL_S)
+        turn_until(source.loop, lambda: source.output.prepared_at == clock.now or source.state not in HEARD)
+    source.wait_for_end()
+    assert source.restarts["unservable"] == 1
+    assert "silent" not in source.restarts
