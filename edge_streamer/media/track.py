@@ -45,12 +45,12 @@ class TrackChanges:
     """What a track changes in a source's access units.
 
     `bounds_reordering`: an SPS says that no picture is reordered, where the source says that its encoder never does.
-    `is_clock_locked`: each picture has an SEI message with its UTC, whose status is what this returns; None: no such
-    message.
+    `is_clock_locked`: each picture has an SEI message with its UTC, whose status is what this returns for `now`; None:
+    no such message.
     """
 
     bounds_reordering: bool = False
-    is_clock_locked: Callable[[], bool] | None = None
+    is_clock_locked: Callable[[float], bool] | None = None
 
 
 class Track:
@@ -149,7 +149,7 @@ class Track:
         self, prepared: list[NalUnit], frame: EncodedFrame, now: float, *, is_start_point: bool
     ) -> PacketizedFrame:
         if self._changes.is_clock_locked is not None:
-            stamp = time_stamp(frame.wall_ns // 1000, is_locked=self._changes.is_clock_locked())
+            stamp = time_stamp(frame.wall_ns // 1000, is_locked=self._changes.is_clock_locked(now))
             prepared = with_time_stamp(prepared, stamp)
         self._captured_at = now - (believed_age_s(frame.captured_ns, now) or 0.0)
         self._wall_ns = frame.wall_ns

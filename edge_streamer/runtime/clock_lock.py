@@ -5,7 +5,6 @@ takes it for unsynchronised after some hours. Asked by streams that put UTC into
 """
 
 import ctypes
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -25,17 +24,13 @@ def is_synchronised() -> bool:
 class ClockLock:
     """The answer of `ask`, which is called at most once every `READ_EVERY_S`."""
 
-    def __init__(
-        self, ask: Callable[[], bool] = is_synchronised, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, ask: Callable[[], bool] = is_synchronised) -> None:
         self._ask = ask
-        self._monotonic = monotonic
         self._is_locked = False
-        self._read_at = -READ_EVERY_S
+        self._read_at = float("-inf")
 
-    def is_locked(self) -> bool:
-        """Return whether the clock follows a time source, as of a second ago at most."""
-        now = self._monotonic()
+    def is_locked(self, now: float) -> bool:
+        """Return whether the clock follows a time source, as of a second ago at most; `now` in monotonic seconds."""
         if now - self._read_at >= READ_EVERY_S:
             self._read_at = now
             self._is_locked = self._ask()

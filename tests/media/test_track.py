@@ -205,7 +205,7 @@ def test_a_bound_needs_the_sources_word_and_the_operators_leave(never_reorders, 
 
 def test_each_picture_has_one_time_stamp_of_its_exposure():
     locked = iter([True, False])
-    track = Track(IDENTITY, TrackChanges(is_clock_locked=lambda: next(locked)))
+    track = Track(IDENTITY, TrackChanges(is_clock_locked=lambda now: next(locked)))
     first = track.packetize(key_frame(0, 20_000, wall_ns=WALL_NS + 999), NOW)
     second = track.packetize(frame(3000, wall_ns=WALL_NS + 33_333_333), NOW + 1 / 30)
     assert [bytes(nal[:1]) for nal in first.nal_units] == [b"\x67", b"\x68", b"\x06", b"\x65"]
