@@ -18,7 +18,7 @@ from edge_streamer.protocol.rtsp.server.session import ConnectionPeer, RtspSessi
 STREAMS: Final = ("main", "sub")
 SSRC: Final = 0xD6D66271
 SERVER_PORTS: Final = (50000, 50001)
-GROUP: Final = MulticastTarget("239.255.42.1", (51000, 51001), 1)
+GROUP: Final = MulticastTarget("239.255.42.1", (51000, 51001), 1, "198.51.100.1")
 FIRST_SEQ: Final = 4711
 FIRST_RTPTIME: Final = 90_000
 PEER_HOST: Final = "192.0.2.7"
