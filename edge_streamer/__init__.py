@@ -36,8 +36,9 @@ protocol folder.
     device/       this machine: board, cameras and their inventory, health, serial ports, systemd
     accounts/     users and roles: users, users_file, login_failures, settings (`[auth]`)
     runtime/      the only sockets, selectors, child processes and clocks. loop; children; clock_lock: whether the
-                  system's clock is synchronised; tcp/: listener, listener_group, connection, end (the table of a
-                  connection's end), write_queue, dead_peer; udp/: a socket pair for a session, a multicast sender
+                  system's clock is synchronised; tcp/: listener, listener_group, gate (who may connect, who makes
+                  room), connection, end (the table of a connection's end), write_queue, dead_peer; udp/: a socket pair
+                  for a session, latch (where it sends behind a NAT), a multicast sender
     protocol/     sans-IO: bytes and `now` in, values and bytes out
       rtsp/           parser, message, target, faults, limits; headers/: a file for each header; server/: protocol (one
                       connection), states (the table of a session's states), methods, session, auth

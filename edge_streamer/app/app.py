@@ -248,6 +248,10 @@ class App:
             limits=limits_in_effect(config.rtsp, config.http),
             limits_reached=self._limits_reached(),
             connections_open={"rtsp": self._rtsp.gate.open, "http": self._http.gate.open},
+            connections_evicted={
+                "rtsp": self._rtsp.gate.evicted.total(),
+                "http": self._http.gate.evicted.total(),
+            },
             sent_bytes=traffic.sent_bytes,
             sent_packets=traffic.sent_packets,
             discarded_frames=traffic.discarded_frames,
@@ -261,7 +265,7 @@ class App:
         return UnitState(self._sources.statuses(), self._rtsp.sessions.count, self._sources.stuck())
 
     def _limits_reached(self) -> Mapping[str, int]:
-        rtsp, http = self._rtsp.gate.refused, self._http.gate.refused
+        rtsp, http = (gate.refused + gate.evicted for gate in (self._rtsp.gate, self._http.gate))
         return {
             **self._rtsp.sessions.counters.limits_reached,
             "rtsp.max_connections": rtsp["total"],

@@ -161,6 +161,7 @@ class ServiceStatus:
     limits: Mapping[str, LimitValue] = field(default_factory=dict)  # configuration key -> value in effect
     limits_reached: Mapping[str, int] = field(default_factory=dict)  # configuration key -> refusals
     connections_open: Mapping[str, int] = field(default_factory=dict)  # "rtsp" | "http" -> now
+    connections_evicted: Mapping[str, int] = field(default_factory=dict)  # "rtsp" | "http" -> since the start
     sent_bytes: Mapping[str, int] = field(default_factory=dict)  # transport -> count, survives session end
     sent_packets: Mapping[str, int] = field(default_factory=dict)
     discarded_frames: Mapping[str, int] = field(default_factory=dict)

@@ -178,6 +178,7 @@ def test_a_wrong_password_waits_and_what_is_behind_it_waits_too() -> None:
     ladder.request("DESCRIBE", URL, as_user=ALICE)
     ladder.wait(s=2)
     ladder.expect_nothing()
+    assert ladder.protocol.is_waiting, "wrong passwords hold no place"
     ladder.refuse(failed)
     ladder.expect_challenge()
     ladder.expect(200, public="OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, TEARDOWN, GET_PARAMETER, SET_PARAMETER")

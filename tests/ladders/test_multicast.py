@@ -5,7 +5,7 @@ import pytest
 from edge_streamer.protocol.rtsp.server.session import SessionRemoved
 from tests.support.rtsp.ladder import Ladder, new_ladder
 
-GROUP = "RTP/AVP;multicast;destination=239.255.42.1;port=51000-51001;ttl=1;ssrc=D6D66271"
+GROUP = "RTP/AVP;multicast;destination=239.255.42.1;source=198.51.100.1;port=51000-51001;ttl=1;ssrc=D6D66271"
 GSTREAMER = "RTP/AVP;unicast;client_port=40000-40001,RTP/AVP;multicast,RTP/AVP/TCP;unicast;interleaved=0-1"
 SETUP = "SETUP rtsp://cam/main/trackID=0 RTSP/1.0"
 

@@ -5,6 +5,7 @@ complains of them when it hears any. So GStreamer is here alone.
 """
 
 import json
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ from tests.support.netns.namespaces import SERVER_ADDRESS, Laboratory, Namespace
 from tests.support.netns.service import HTTP_PORT, RTSP_PORT, NamespacedService, service_in
 from tests.support.outage import no_picture
 from tests.support.players import FFMPEG, GSTREAMER, Player, Playing
+from tests.support.rtsp.agreement import Ears, disagreements
+from tests.support.rtsp.wire import ClientParser, Response, encode_request
 
 FRAME_RATE_HZ: Final = 30
 IPV4: Final = '[multicast]\ninterface = "eth0"\n'
@@ -31,6 +34,8 @@ listen = "127.0.0.1:{HTTP_PORT}"
 anonymous = true
 [streams.main]
 """
+SECOND_ADDRESS: Final = "198.18.0.77"
+"""Of the server's device too; packets to a group leave from the first one."""
 TRANSPORT_OF: Final = {FFMPEG: "udp_multicast", GSTREAMER: "udp-mcast"}
 DEADLINE_S: Final = 10.0
 
@@ -137,3 +142,46 @@ def test_members_of_a_group_see_a_slate_and_the_picture_again(lab, readers, play
         assert shown.shortest_step_s > 0
         assert 1.0 < shown.longest_step_s < DEADLINE_S
         assert service.ended_by_reason() in ({}, {"teardown": 1})
+
+
+# --- reply and packets
+
+
+def ask(connection: socket.socket, method: str, url: str, **headers: str) -> Response:
+    connection.sendall(encode_request(method, url, 1, headers))
+    parser = ClientParser()
+    while (response := parser.next_message()) is None:
+        parser.receive(connection.recv(65536))
+    assert isinstance(response, Response)
+    assert response.status == 200
+    return response
+
+
+@pytest.mark.parametrize("where", [IPV4, IPV6], ids=["IPv4", "IPv6"])
+def test_reply_and_packets_agree_for_every_stream_and_address(lab, readers, where) -> None:
+    """As tests/services/rtsp/transports/test_agreement.py on a device that has a way to both kinds of groups."""
+    address = ["address", "replace", f"{SECOND_ADDRESS}/15", "dev", "eth0"]
+    subprocess.run(["ip", "-n", lab.server.name, *address], check=True)
+    everywhere = CONFIG.replace(SERVER_ADDRESS, "0.0.0.0")
+    with service_in(lab, everywhere + '[streams.sub]\nsource = "testpattern"\n' + where + "ttl = 3\n") as service:
+        for stream in ("main", "sub"):
+            for host in (SERVER_ADDRESS, SECOND_ADDRESS):
+                check_agreement(readers[0], service.rtsp_url(stream).replace(SERVER_ADDRESS, host), host)
+
+
+def check_agreement(reader: ReaderPort, url: str, host: str) -> None:
+    with reader.namespace.entered(), socket.create_connection((host, RTSP_PORT), DEADLINE_S) as connection:
+        reply = ask(connection, "SETUP", f"{url}/trackID=0", Transport="RTP/AVP;multicast")
+        told = reply.transport
+        assert told["ttl"] == "3"
+        ports = int(told["port"].split("-")[0]), int(told["port"].split("-")[1])
+        with Ears(told["destination"], ports, "eth0") as ears:
+            ask(connection, "PLAY", url, Session=reply.session_id)
+            rtp, rtcp = [], []
+            deadline = time.monotonic() + DEADLINE_S
+            while not (len(rtp) > 10 and rtcp) and time.monotonic() < deadline:
+                time.sleep(0.05)
+                rtp += ears.rtp()
+                rtcp += ears.rtcp()
+            assert disagreements(reply, host, ears.ports, rtp, rtcp) == []
+        ask(connection, "TEARDOWN", url, Session=reply.session_id)

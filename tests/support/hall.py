@@ -103,7 +103,7 @@ class Hall:
         stack.enter_context(closing(rtcp))
         here = ("127.0.0.1", 0)
         ports = rtp.getsockname()[1], rtcp.getsockname()[1]
-        pair = UdpPair(UdpPortRange(20000, 40001), here, here, ports)
+        pair = UdpPair(UdpPortRange(20000, 40001), here, here, ports, lambda packet: False)
         stack.callback(pair.close)
         self._drains.append(lambda: drain(rtp))
         reply = TransportReply("udp", 1, client_ports=ports, server_ports=pair.server_ports)

@@ -104,6 +104,11 @@ class HttpServerProtocol:
         """Why it is closing; None while it is not."""
         return self._closing_kind
 
+    @property
+    def owes_response(self) -> bool:
+        """Whether a request is complete and unanswered, or the connection speaks another protocol now."""
+        return self._phase in (_Phase.REPLY, _Phase.SWITCHED)
+
     def deadline(self) -> float | None:
         """Return when `tick` has something to end; None while a reply is due or the connection is closing."""
         return self._deadline

@@ -40,6 +40,7 @@ by `ssl.SSLWantWriteError`, which is an OSError but not a BlockingIOError: add i
 
 _connection_ids = count(1)
 _GIVEN_UP: Final = {CloseReason.STALLED, CloseReason.BACKLOG}
+_MAY_WAIT: Final = {EndState.OPEN, EndState.LINGERING}
 _RESET: Final = pack("ii", 1, 0)
 """SO_LINGER 0: close with a reset. A FIN to a dead peer would keep the unsent data in the kernel for long."""
 
@@ -77,6 +78,7 @@ class TcpConnection:
         "local_address",
         "on_over",
         "on_overflow",
+        "on_waiting",
         "peer_address",
         "queue",
         "sent_bytes",
@@ -97,6 +99,7 @@ class TcpConnection:
         self.sent_bytes = 0
         self.on_overflow: Callable[[], None] | None = None  # None: an overflow ends the connection
         self.on_over: Callable[[], None] | None = None  # called last, after the delegate of that time
+        self.on_waiting: Callable[[bool], None] | None = None  # called when it begins or ends to wait for the peer
         self._dead_after_s = dead_after_s
         self._dead_peer = DeadPeerClock(accepted, dead_after_s, loop.now())
         self._drain = DrainClock()
@@ -108,8 +111,12 @@ class TcpConnection:
         self._close_reason: CloseReason | None = None
         self._at_end: tuple[TcpInfo, int] | None = None  # the last info, and the bytes in the kernel
         self._timer: Timer | None = None
-        self._delegate: ConnectionDelegate = delegate_for(self)
-        self._registration: Registration = loop.register(accepted, self)
+        self._registration: Registration = loop.register(accepted, self)  # first: an OSError leaves no delegate behind
+        try:
+            self._delegate: ConnectionDelegate = delegate_for(self)
+        except BaseException:
+            self._registration.close()
+            raise
 
     @property
     def peer_host(self) -> str:
@@ -126,6 +133,12 @@ class TcpConnection:
         again, not even at the end. Not for a closed connection."""
         assert self._state is not EndState.CLOSED, "its delegate has been told of the end"
         self._delegate = delegate
+
+    def set_waiting(self, is_waiting: bool) -> None:
+        """Take note that the connection waits for its peer and so may be closed to make room for another one, or that
+        it is served. Without effect when its end is decided."""
+        if self.on_waiting is not None and self._state in _MAY_WAIT:
+            self.on_waiting(is_waiting)
 
     # --- reading
 
@@ -279,6 +292,7 @@ class TcpConnection:
         self.close(CloseReason.INTERNAL_ERROR)
 
     def _shut_down_writing(self) -> None:
+        self.set_waiting(True)  # for the peer to close
         self._end_within(LINGER_S)
         try:
             self._socket.shutdown(socket.SHUT_WR)
@@ -307,7 +321,7 @@ class TcpConnection:
         finally:
             self.queue.clear()
             del self._delegate  # a cycle with the delegate would wait for the garbage collector
-            on_over, self.on_over, self.on_overflow = self.on_over, None, None
+            on_over, self.on_over, self.on_overflow, self.on_waiting = self.on_over, None, None, None
             if on_over is not None:
                 on_over()
 

@@ -1,4 +1,4 @@
-"""The accept loop: several listen addresses, one gate that limits connections in total and per address.
+"""The accept loop of one listen address. The listeners of a service share its `gate`, which admits connections.
 
 A listener accepts a bounded batch a turn, and survives a full descriptor table: it closes a spare descriptor to accept
 and drop one peer (which so learns of it at once), and then pauses. Without that a level-triggered loop would spin on a
@@ -9,13 +9,13 @@ import errno
 import logging
 import os
 import socket
-from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
 from edge_streamer.logs.events import AcceptingPaused, log_event
-from edge_streamer.runtime.address import family_of, host_of, network_key, sockaddr_of
+from edge_streamer.runtime.address import family_of, host_of, sockaddr_of
 from edge_streamer.runtime.loop import Loop, Registration, Timer
+from edge_streamer.runtime.tcp.gate import ConnectionGate
 
 log = logging.getLogger(__name__)
 
@@ -23,45 +23,6 @@ LISTEN_BACKLOG: Final = 512
 ACCEPTS_A_TURN: Final = 64
 PAUSE_S: Final = 0.25
 _EXHAUSTED: Final = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-
-
-class ConnectionGate:
-    """Limits the open connections, in total and per address, over all listeners of a service.
-
-    `network_key` decides what counts as one address: an IPv6 /64 does.
-    """
-
-    def __init__(self, *, total: int, per_address: int) -> None:
-        self.total = total
-        self.per_address = per_address
-        self.refused: Counter[str] = Counter()
-        self.accepted = 0
-        self._open: Counter[str] = Counter()
-
-    @property
-    def open(self) -> int:
-        """Connections open now."""
-        return self._open.total()
-
-    def enter(self, host: str) -> bool:
-        """Add a connection of `host`; False, and counted as refused, when a limit is reached."""
-        key = network_key(host)
-        if self.open >= self.total:
-            self.refused["total"] += 1
-        elif self._open[key] >= self.per_address:
-            self.refused["per_address"] += 1
-        else:
-            self._open[key] += 1
-            self.accepted += 1
-            return True
-        return False
-
-    def leave(self, host: str) -> None:
-        """Remove a connection of `host`."""
-        key = network_key(host)
-        self._open[key] -= 1
-        if not self._open[key]:
-            del self._open[key]
 
 
 class TcpListener:

@@ -12,7 +12,8 @@ from typing import Generic, Protocol, TypeVar
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import DEAD_AFTER_S, ConnectionDelegate, TcpConnection
-from edge_streamer.runtime.tcp.listener import ConnectionGate, TcpListener, open_listening_socket
+from edge_streamer.runtime.tcp.gate import ConnectionGate
+from edge_streamer.runtime.tcp.listener import TcpListener, open_listening_socket
 
 
 class ServedConnection(ConnectionDelegate, Protocol):
@@ -62,6 +63,8 @@ class ListenerGroup(Generic[_D]):
     def _register(self, connection: TcpConnection) -> _D:
         delegate = self._delegates[connection] = self._new_delegate(connection)
         connection.on_over = partial(self._forget, connection)
+        connection.on_waiting = partial(self.gate.set_waiting, connection.peer_host, connection)
+        connection.set_waiting(True)  # for its first request
         return delegate
 
     def hand_over(self, connection: TcpConnection, successor: _D) -> None:
@@ -77,7 +80,7 @@ class ListenerGroup(Generic[_D]):
     def _forget(self, connection: TcpConnection) -> None:
         """Take a connection that has ended out of the registry and the gate."""
         del self._delegates[connection]
-        self.gate.leave(connection.peer_host)
+        self.gate.leave(connection.peer_host, connection)
 
     def stop_listening(self) -> None:
         """Close the listening sockets; connections that are open go on."""

@@ -1,9 +1,12 @@
 """The sender's side of a multicast group: a socket for RTP and a socket for RTCP.
 
 Any-source multicast (RFC 1112, RFC 2710): viewers join the group themselves and report to it (RFC 3550 section 6.2), so
-the RTCP socket joins it too. This module does not know how many viewers there are. The RTCP socket is bound to the
-group's address: it receives packets to the group, not those to this machine. Its own packets come back, and the owner
-recognizes them by their SSRC. Ports are shared (SO_REUSEADDR) with viewers on this machine.
+the RTCP socket joins it too. This module does not know how many viewers there are.
+
+Both sockets are bound to the group's address. So packets leave from the port that they go to, which SETUP announces:
+gortsplib drops packets from any other port. The RTCP socket receives packets to the group, not those to this machine;
+its own packets come back, and the owner recognizes them by their SSRC. The RTP socket is connected to the group and so
+receives nothing. Ports are shared (SO_REUSEADDR) with viewers on this machine.
 
 Opened and closed by `services.rtsp.transports.multicast`. `pair` is the counterpart for one viewer; both send with
 `runs`.
@@ -43,19 +46,22 @@ class GroupAddress:
 
 
 class MulticastGroup:
-    """The two sockets of one stream's group; `sender` counts the RTP packets sent. OSError when this machine has no
-    route to the group or no such device."""
+    """The two sockets of one stream's group; `sender` counts the RTP packets sent, `source_host` is the address that
+    they leave from. OSError when this machine has no route to the group or no such device."""
 
     def __init__(self, address: GroupAddress) -> None:
         self.address = address
         self._has_warned = False
         self._registration: Registration | None = None
         device = socket.if_nametoindex(address.interface) if address.interface else 0
+        rtp_target, self._rtcp_target = (_sockaddr(address.host, port, device) for port in address.ports)
         with ExitStack() as undo:
             self._rtp = undo.enter_context(_group_socket(address, device))
             self._rtcp = undo.enter_context(_group_socket(address, device))
-            self._rtp.connect(_sockaddr(address.host, address.ports[0], device))
-            self._rtcp_target = _sockaddr(address.host, address.ports[1], device)
+            self.source_host = _source_host(address, device, rtp_target)
+            self._rtp.bind(rtp_target)
+            self._rtp.connect(rtp_target)
+            self._rtcp.bind(self._rtcp_target)
             _join(self._rtcp, self._rtcp_target, device)
             undo.pop_all()
         self.sender = RunSender(self._rtp, self._warn)
@@ -127,12 +133,21 @@ def _group_socket(address: GroupAddress, device: int) -> socket.socket:
     """Return an open socket whose packets reach `ttl` hops, `device` first, and viewers on this machine too."""
     made = datagram_socket(address.host)
     try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         for option, value in _sending_options(made.family, address.ttl, device):
             made.setsockopt(_LEVEL[made.family], option, value)
     except OSError:
         made.close()
         raise
     return made
+
+
+def _source_host(address: GroupAddress, device: int, target: Any) -> str:
+    """Return the address that the kernel sends from to `target`, without a zone. A socket that is bound to the group
+    names the group as its own address, so an unbound one is asked."""
+    with _group_socket(address, device) as unbound:
+        unbound.connect(target)
+        return host_of(unbound.getsockname()).partition("%")[0]
 
 
 _LEVEL = {socket.AF_INET: socket.IPPROTO_IP, socket.AF_INET6: socket.IPPROTO_IPV6}
@@ -154,8 +169,6 @@ def _sending_options(family: int, ttl: int, device: int) -> tuple[tuple[int, Any
 
 
 def _join(rtcp: socket.socket, sockaddr: Any, device: int) -> None:
-    rtcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    rtcp.bind(sockaddr)
     if rtcp.family == socket.AF_INET6:
         membership = socket.inet_pton(socket.AF_INET6, sockaddr[0]) + pack("=I", device)  # struct ipv6_mreq
         rtcp.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, membership)

@@ -1,21 +1,25 @@
-"""UDP for one session: an RTP and an RTCP socket, connected to the client's ports.
+"""UDP for one session: an RTP and an RTCP socket, connected to the client's ports before the first media leaves.
 
-Connected sockets report the peer's ICMP errors at the next send, and accept datagrams from the peer only.
+Connected sockets report the peer's ICMP errors at the next send, and accept datagrams from the peer only. `latch`
+decides which ports these are, since a NAT may replace the announced ones.
 """
 
 import errno
 import logging
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from edge_streamer.runtime.address import with_port
 from edge_streamer.runtime.loop import Loop, Registration
-from edge_streamer.runtime.udp.runs import MAX_DATAGRAM_BYTES, RunSender, datagram_socket
+from edge_streamer.runtime.udp.latch import PortLatch
+from edge_streamer.runtime.udp.runs import MAX_DATAGRAM_BYTES, DatagramRun, RunSender, datagram_socket
 
 log = logging.getLogger(__name__)
 
 ERROR_DETAIL_BYTES: Final = 512
+MAX_WAITING_DATAGRAMS: Final = 64
+"""How many datagrams that came before the first media are read at once. GStreamer sends the most: five."""
 _IP_RECVERR: Final = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
 """IP_RECVERR, IPV6_RECVERR (linux/in.h, linux/in6.h): the kernel reports unreachable hosts too, not only closed ports.
 """
@@ -58,7 +62,12 @@ class UdpPair:
     """The two sockets of one UDP session; `sender` counts the RTP packets sent."""
 
     def __init__(
-        self, ports: UdpPortRange, local_address: Any, peer_address: Any, client_ports: tuple[int, int]
+        self,
+        ports: UdpPortRange,
+        local_address: Any,
+        peer_address: Any,
+        client_ports: tuple[int, int],
+        is_report_on_stream: Callable[[bytes], bool],
     ) -> None:
         self._on_gone: Callable[[], None] = _ignore_end
         self._now: Callable[[], float] = float
@@ -66,12 +75,13 @@ class UdpPair:
         self._unreachable = _Outage(UNREACHABLE_LIMIT_S)
         self._has_warned = False
         self._registrations: tuple[Registration, ...] = ()
+        self._readers: tuple[_DatagramReader, ...] = ()
         self._rtp, self._rtcp = ports.bind_pair(local_address)
         self.sender = RunSender(self._rtp, self.fail)
-        self.send_runs = self.sender.send_runs  # bound once: no call in between, per frame
+        self.send_runs: Callable[[Iterable[DatagramRun]], bool] = self._send_first
         try:
-            self._rtp.connect(with_port(peer_address, client_ports[0]))
-            self._rtcp.connect(with_port(peer_address, client_ports[1]))
+            self._rtp_latch = PortLatch(self._rtp, with_port(peer_address, client_ports[0]))
+            self._rtcp_latch = PortLatch(self._rtcp, with_port(peer_address, client_ports[1]), is_report_on_stream)
         except OSError:
             self.close()
             raise
@@ -83,10 +93,24 @@ class UdpPair:
         `on_failed` when `on_rtcp` raised."""
         self._on_gone = on_gone
         self._now = loop.now
-        self._registrations = (
-            loop.register(self._rtp, _DatagramReader(self._rtp, _ignore, self.fail, on_failed)),
-            loop.register(self._rtcp, _DatagramReader(self._rtcp, on_rtcp, self._fail_rtcp, on_failed)),
-        )
+        rtp = _DatagramReader(self._rtp, self._rtp_latch, _ignore, self.fail, on_failed)
+        rtcp = _DatagramReader(self._rtcp, self._rtcp_latch, on_rtcp, self._fail_rtcp, on_failed)
+        self._readers = rtp, rtcp
+        self._registrations = loop.register(self._rtp, rtp), loop.register(self._rtcp, rtcp)
+
+    def _send_first(self, runs: Iterable[DatagramRun]) -> bool:
+        """Connect the sockets and send the first frame's runs; the frames after it are sent by the sender itself, with
+        no call in between. The client's datagrams may have arrived with its PLAY and not have been read yet."""
+        for reader in self._readers:
+            reader.read_waiting()
+        try:
+            self._rtp_latch.begin_media()
+            self._rtcp_latch.begin_media()
+        except OSError as error:
+            self.fail(error)
+            return False
+        self.send_runs = self.sender.send_runs
+        return self.send_runs(runs)
 
     @property
     def server_ports(self) -> tuple[int, int]:
@@ -96,7 +120,10 @@ class UdpPair:
     def send_rtcp(self, packet: bytes) -> None:
         """Send a compound RTCP packet."""
         try:
-            self._rtcp.send(packet)
+            if self._rtcp_latch.is_settled:
+                self._rtcp.send(packet)
+            else:
+                self._rtcp.sendto(packet, self._rtcp_latch.target)
         except BlockingIOError:
             pass  # the next report comes in five seconds
         except OSError as error:
@@ -126,6 +153,8 @@ class UdpPair:
         self._rtp.close()
         self._rtcp.close()
         self.sender.let_go()
+        self.send_runs = self.sender.send_runs  # breaks a reference cycle, as the next lines do
+        self._readers = ()
         self._on_gone = _ignore_end
 
 
@@ -146,31 +175,46 @@ class _Outage:
 
 
 class _DatagramReader:
-    """Passes the datagrams of one of the pair's sockets on."""
+    """Passes the client's datagrams to one of the pair's sockets on."""
 
     def __init__(
         self,
         source: socket.socket,
+        latch: PortLatch,
         take: Callable[[bytes], None],
         on_error: Callable[[OSError], None],
         on_failed: Callable[[], None],
     ) -> None:
         self._source = source
+        self._latch = latch
         self._take = take
         self._on_error = on_error
         self._on_failed = on_failed
 
     def on_readable(self) -> None:
+        self._read()
+
+    def read_waiting(self) -> None:
+        """Read what has arrived."""
+        for _ in range(MAX_WAITING_DATAGRAMS):
+            if not self._read():
+                return
+
+    def _read(self) -> bool:
+        """Read one datagram; False when there was none."""
         try:
-            datagram = self._source.recv(MAX_DATAGRAM_BYTES)
+            datagram, sender = self._source.recvfrom(MAX_DATAGRAM_BYTES)
+            is_of_client = self._latch.hears(datagram, sender)
         except (BlockingIOError, InterruptedError):
             self._forget_details()
-            return
+            return False
         except OSError as error:
             self._forget_details()
             self._on_error(error)
-            return
-        self._take(datagram)
+            return False
+        if is_of_client:
+            self._take(datagram)
+        return True
 
     def _forget_details(self) -> None:
         """Empty the error queue, which keeps the descriptor ready; `recv` or a send has read the error itself."""

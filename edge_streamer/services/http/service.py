@@ -17,7 +17,7 @@ from edge_streamer.protocol.http.server import HttpServerProtocol
 from edge_streamer.runtime.loop import Loop, Timer
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection
-from edge_streamer.runtime.tcp.listener import ConnectionGate
+from edge_streamer.runtime.tcp.gate import ConnectionGate
 from edge_streamer.runtime.tcp.listener_group import ListenerGroup, ServedConnection
 from edge_streamer.runtime.tcp.write_queue import DEFAULT_WRITE_LIMIT_BYTES
 from edge_streamer.services.http.access import Refusal
@@ -117,6 +117,7 @@ class HttpConnection:
     def _take(self, requests: list[HttpRequest]) -> None:
         """Queue requests to be answered; the protocol hands out the next one when the last has been answered."""
         self._flush()
+        self._note_waiting()
         for request in requests:
             self._service.answer_in_turn(self, partial(self._answer, request))
 
@@ -151,7 +152,9 @@ class HttpConnection:
         deferred.begin(respond)
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Send the refusal after its delay; until then the protocol hands out no further request."""
+        """Send the refusal after its delay; until then the protocol hands out no further request, and the connection
+        counts as one that waits: else wrong passwords would fill all places."""
+        self._connection.set_waiting(True)
         self._loop.call_later(refusal.delay_s, lambda: self._respond(refusal.response), self._connection)
 
     def _respond(self, response: HttpResponse) -> None:
@@ -169,7 +172,8 @@ class HttpConnection:
             successor.on_data(data)
 
     def on_sent_all(self) -> None:
-        """Called when a response has left; nothing is to be done, since the next request was taken before."""
+        """Called when a response has left: the connection waits for the next request, unless it was taken before."""
+        self._note_waiting()
 
     def on_closed(self, reason: CloseReason) -> None:
         """Drop the request that waits, the timer and the write limit."""
@@ -196,6 +200,10 @@ class HttpConnection:
         self._connection.send(data)
         if self._protocol.closing:
             self._connection.close_when_sent(CloseReason.LOCAL)
+
+    def _note_waiting(self) -> None:
+        """Say whether the connection waits for its peer: all requests are answered, and the answers have left."""
+        self._connection.set_waiting(not self._protocol.owes_response and self._connection.queue.is_empty)
 
     def _watch(self) -> None:
         """Enforce the protocol's deadline. The deadline moves with every request, so the timer reads it again when it

@@ -224,6 +224,11 @@ _RTSP: Final = (
         by_label("protocol", lambda status: status.connections_open, ("http", "rtsp")),
     ),
     counter(
+        "connections_evicted_total",
+        "Connections without an open request or session that were closed to make room for another one, by protocol.",
+        by_label("protocol", lambda status: status.connections_evicted, ("http", "rtsp")),
+    ),
+    counter(
         "limits_reached_total",
         "Times a client was refused or disconnected because of a limit, by its configuration key; descriptors is the "
         "operating system's limit.",

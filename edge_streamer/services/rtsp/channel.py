@@ -72,6 +72,10 @@ class Channel(Owner, Protocol):
 
     # --- the end
 
+    def set_waiting(self, is_waiting: bool) -> None:
+        """Take note whether the client has no session and is owed nothing: the channel may then be closed to make room
+        for another one."""
+
     def look_for_death(self, now: float, *, is_sending: bool) -> None:
         """Close when the client has died silently; called a few times a second. `is_sending`: media flows."""
 

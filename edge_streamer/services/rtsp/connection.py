@@ -150,6 +150,11 @@ class RtspConnection:
         if self._protocol.closing:
             self._forget_pending()
             self._channel.close_when_sent(CloseReason.PROTOCOL_ERROR)
+        self._note_waiting()
+
+    def _note_waiting(self) -> None:
+        """Say whether the connection may be closed to make room for another: it has no session and is owed nothing."""
+        self._channel.set_waiting(self._protocol.is_waiting and self._channel.queue.is_empty)
 
     def _act(self, event: RtspEvent) -> None:
         match event:
@@ -306,6 +311,7 @@ class RtspConnection:
             self._handle(self._protocol.tick(now))
             if self._protocol.closing_kind == ProtocolErrorKind.NO_SESSION:
                 self._sessions.counters.limits_reached["rtsp.setup_within_s"] += 1
+        self._note_waiting()  # its last session may have ended, or gone to another connection
         self._channel.look_for_death(now, is_sending=self._is_sending())
 
     def _is_sending(self) -> bool:

@@ -15,7 +15,7 @@ from edge_streamer.runtime.address import host_of, without_zone
 from edge_streamer.runtime.loop import FRAME_SLACK_S, Loop
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import DEAD_AFTER_S, TcpConnection
-from edge_streamer.runtime.tcp.listener import ConnectionGate
+from edge_streamer.runtime.tcp.gate import ConnectionGate
 from edge_streamer.runtime.tcp.listener_group import ListenerGroup
 from edge_streamer.runtime.udp.multicast import GroupAddress
 from edge_streamer.services.rtsp.channel import Channel

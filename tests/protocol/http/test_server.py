@@ -409,3 +409,14 @@ def test_any_bytes_have_one_outcome_however_they_are_cut(data, draw):
     split = draw.draw(st.integers(0, len(data)))
     assert outcome([data[:split], data[split:]], SMALL) == whole
     assert whole[2] is not None
+
+
+def test_a_response_is_owed_from_the_last_byte_of_a_request_to_the_response():
+    protocol = connect()
+    for piece in (GET[:4], GET[4:-1]):
+        protocol.receive(piece, 100.0)
+        assert not protocol.owes_response
+    protocol.receive(GET[-1:], 100.0)
+    assert protocol.owes_response
+    protocol.respond(OK, 100.0)
+    assert not protocol.owes_response

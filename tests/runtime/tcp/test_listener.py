@@ -7,10 +7,10 @@ import pytest
 
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection
+from edge_streamer.runtime.tcp.gate import ConnectionGate
 from edge_streamer.runtime.tcp.listener import (
     ACCEPTS_A_TURN,
     PAUSE_S,
-    ConnectionGate,
     TcpListener,
     open_listening_socket,
 )
@@ -175,26 +175,6 @@ def test_the_cap_on_all_connections_is_counted_and_refused_peers_are_hung_up_on(
     assert len(server.accepted) == 4
 
 
-def test_the_cap_on_an_address_leaves_room_for_others():
-    gate = ConnectionGate(total=4, per_address=2)
-    assert [gate.enter(host) for host in ("a", "a", "a", "b", "b", "c")] == [True, True, False, True, True, False]
-    assert gate.refused == {"per_address": 1, "total": 1}
-    assert (gate.open, gate.accepted) == (4, 4)
-    gate.leave("a")
-    assert [gate.enter("b"), gate.enter("a")] == [False, True]
-
-
-def test_the_cap_on_an_address_counts_an_ipv6_network_as_one():
-    gate = ConnectionGate(total=9, per_address=2)
-    hosts = ("2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8:0:1::1")
-    assert [gate.enter(host) for host in hosts] == [True, True, False, True]
-    gate.leave("2001:db8::1")
-    assert gate.enter("2001:db8::3")
-    for host in hosts[1:]:
-        gate.leave(host)
-    assert not gate._open
-
-
 def test_one_gate_counts_over_all_listeners(loop, server):
     other = TcpListener(loop, open_listening_socket("127.0.0.1", 0), server.gate, server.accepted.append)
     server.gate.total = 1
@@ -206,15 +186,6 @@ def test_one_gate_counts_over_all_listeners(loop, server):
     assert server.gate.refused == {"total": 1}
     client.close()
     other.close()
-
-
-def test_a_gate_keeps_nothing_of_addresses_that_have_left():
-    gate = ConnectionGate(total=10_000, per_address=10)
-    for number in range(1000):
-        assert gate.enter(f"host {number}")
-        gate.leave(f"host {number}")
-    assert gate.open == 0
-    assert not gate._open
 
 
 # --- what goes wrong

@@ -1,12 +1,14 @@
 """A group of listeners on loopback whose delegates note what happens to their connections."""
 
+import errno
 import socket
 
 import pytest
 
 from edge_streamer.runtime.tcp.close_reason import CloseReason
 from edge_streamer.runtime.tcp.connection import TcpConnection
-from edge_streamer.runtime.tcp.listener import ConnectionGate, open_listening_socket
+from edge_streamer.runtime.tcp.gate import ConnectionGate
+from edge_streamer.runtime.tcp.listener import open_listening_socket
 from edge_streamer.runtime.tcp.listener_group import ListenerGroup
 from tests.support.loop import turn_until
 
@@ -75,6 +77,8 @@ def service(no_descriptor_left, loop):
 def test_connections_of_all_listeners_pass_one_gate(service):
     addresses = [service.group.listen(HOST, 0), service.group.serve_on(open_listening_socket(HOST, 0))]
     delegates = tuple(service.connected(address)[1] for address in addresses)
+    for delegate in delegates:
+        delegate.connection.set_waiting(False)
     assert service.group.delegates == delegates
     refused = service.connect(addresses[1])
     turn_until(service.loop, lambda: service.group.gate.refused)
@@ -130,3 +134,52 @@ def test_a_connection_whose_delegate_cannot_be_made_is_dropped(service):
     turn_until(service.loop, lambda: service.group.gate.accepted and not service.group.gate.open)
     assert client.recv(1) == b""
     assert service.group.delegates == ()
+
+
+# --- room for a newcomer
+
+
+def test_a_connection_that_waits_gives_its_place_to_a_newcomer(service):
+    address = service.group.listen(HOST, 0)
+    (first, waiting), (_second, served) = service.connected(address), service.connected(address)
+    served.connection.set_waiting(False)
+    _newcomer, newest = service.connected(address)
+    turn_until(service.loop, lambda: waiting.reason)
+    assert waiting.reason is CloseReason.LIMIT
+    assert first.recv(1) == b""
+    assert service.group.delegates == (served, newest)
+    assert (service.group.gate.open, dict(service.group.gate.evicted)) == (2, {"total": 1})
+    newest.connection.set_waiting(False)
+    assert service.connect(address) is not None
+    turn_until(service.loop, lambda: service.group.gate.refused)
+    assert service.group.delegates == (served, newest)
+
+
+def test_a_connection_whose_end_is_decided_does_not_wait_again(service):
+    address = service.group.listen(HOST, 0)
+    _client, delegate = service.connected(address)
+    delegate.connection.set_waiting(False)
+    delegate.connection.close(CloseReason.LOCAL)
+    delegate.connection.set_waiting(True)
+    assert service.group.gate._waiting.longest_of(HOST) is None
+
+
+def test_a_connection_that_lingers_waits(service):
+    """Its reply has left and the peer does not close: peers that ask once and stay would fill all places."""
+    address = service.group.listen(HOST, 0)
+    _client, delegate = service.connected(address)
+    delegate.connection.set_waiting(False)
+    delegate.connection.close_when_sent(CloseReason.LOCAL)
+    assert service.group.gate._waiting.longest_of(HOST) == (HOST, delegate.connection)
+
+
+def test_a_connection_that_the_kernel_cannot_watch_leaves_nothing(service, monkeypatch):
+    def no_memory(*arguments):
+        raise OSError(errno.ENOMEM, "epoll_ctl")
+
+    address = service.group.listen(HOST, 0)
+    client = service.connect(address)
+    monkeypatch.setattr(service.loop, "register", no_memory)
+    turn_until(service.loop, lambda: service.group.gate.accepted and not service.group.gate.open)
+    assert client.recv(1) == b""
+    assert (service.made, service.group.delegates) == ([], ())

@@ -29,6 +29,13 @@ class Run:
         return cls(image, sizes[0], len(sizes))
 
 
+REPORT = b"a report on this very stream"
+
+
+def is_report(packet: bytes) -> bool:
+    return packet == REPORT
+
+
 class Client:
     """The client's two ports."""
 
@@ -68,7 +75,8 @@ class Session:
         self.client = client
         self.rtcp: list[bytes] = []
         self.gone = self.failed = 0
-        self.pair = UdpPair(ports or UdpPortRange(FIRST, FIRST + 99), client.address, client.address, client.ports)
+        ports = ports or UdpPortRange(FIRST, FIRST + 99)
+        self.pair = UdpPair(ports, client.address, client.address, client.ports, is_report)
         self.pair.start(loop, lambda packet: self.take_rtcp(packet), self._on_gone, self._on_failed)
         self.take_rtcp = self.rtcp.append
 
@@ -158,7 +166,7 @@ def test_no_port_left_is_an_error_of_its_own_until_one_is_freed(open_session):
     client = Client()
     for _ in range(2):
         with pytest.raises(NoPortLeftError, match="all 2 UDP port pairs"):
-            UdpPair(ports, client.address, client.address, client.ports)
+            UdpPair(ports, client.address, client.address, client.ports, is_report)
     client.close()
     first.pair.close()
     assert open_session(ports=ports).pair.server_ports == (FIRST, FIRST + 1)
@@ -172,7 +180,7 @@ def test_an_odd_first_port_begins_at_the_next_even_one(open_session):
 def test_an_address_that_is_not_ours_is_an_error_and_leaves_no_socket():
     client = Client()
     with pytest.raises(OSError, match="assign"):
-        UdpPair(UdpPortRange(FIRST, FIRST + 9), ("192.0.2.1", 0), client.address, client.ports)
+        UdpPair(UdpPortRange(FIRST, FIRST + 9), ("192.0.2.1", 0), client.address, client.ports, is_report)
     client.close()
 
 
@@ -188,7 +196,7 @@ def test_a_second_socket_that_cannot_be_had_leaves_no_first(monkeypatch):
     monkeypatch.setattr(udp, "_unbound_socket", only_one)
     client = Client()
     with pytest.raises(OSError, match="too many"):
-        UdpPair(UdpPortRange(FIRST, FIRST + 9), client.address, client.address, client.ports)
+        UdpPair(UdpPortRange(FIRST, FIRST + 9), client.address, client.address, client.ports, is_report)
     client.close()
     assert made[0].fileno() == -1
 
@@ -248,10 +256,12 @@ def test_rtcp_leaves_from_the_odd_port(session):
     assert source == (HOST, session.pair.server_ports[1])
 
 
-def test_a_report_that_finds_the_buffer_full_is_lost_quietly(refuse, session):
+def test_a_report_that_finds_the_buffer_full_is_lost_quietly(loop, refuse, session):
+    session.client.rtcp.sendto(b"report", (HOST, session.pair.server_ports[1]))
+    turn_until(loop, lambda: session.rtcp)  # connected by then
     refuse["send"] = {1: errno.EAGAIN}
     session.pair.send_rtcp(b"a sender report")
-    assert session.gone == 0
+    assert (session.gone, refuse["send calls"]) == (0, 1)
 
 
 # --- receiving
@@ -266,13 +276,154 @@ def test_what_the_client_sends_to_the_rtcp_port_is_handed_on(loop, session):
     assert session.rtcp == [b"report 1", b"report 2"]
 
 
-def test_nobody_else_is_heard(loop, session):
-    stranger = Client()
+def test_no_other_host_is_heard(loop, session):
+    stranger = Client(own_host(6))
     stranger.rtcp.sendto(b"not yours", (HOST, session.pair.server_ports[1]))
     session.client.rtcp.sendto(b"mine", (HOST, session.pair.server_ports[1]))
     turn_until(loop, lambda: session.rtcp)
     stranger.close()
     assert session.rtcp == [b"mine"]
+
+
+# --- a NAT has replaced the client's ports
+
+
+@pytest.fixture
+def translated():
+    """The ports that a NAT has given the client."""
+    ends = Client()
+    yield ends
+    ends.close()
+
+
+def server(session: Session, port: int) -> tuple:
+    return (session.client.host, session.pair.server_ports[port])
+
+
+@pytest.mark.parametrize("host", [HOST, "::1"], ids=["IPv4", "IPv6"])
+def test_media_and_reports_go_where_the_client_sends_from(loop, open_session, host):
+    session, translated = open_session(host), Client(host)
+    translated.rtp.sendto(b"punch", server(session, 0))
+    translated.rtcp.sendto(b"punch", server(session, 1))
+    turn_until(loop, lambda: session.rtcp)
+    session.pair.send_rtcp(b"a sender report")
+    session.pair.send_runs([Run.of(1200, 300)])
+    session.pair.send_rtcp(b"another")
+    assert [len(datagram) for datagram in translated.received()] == [1200, 300]
+    assert [translated.rtcp.recv(100) for _ in range(2)] == [b"a sender report", b"another"]
+    assert session.client.received() == []
+    translated.close()
+
+
+def test_a_datagram_that_came_with_play_and_was_not_read_yet_counts(session, translated):
+    translated.rtp.sendto(b"punch", server(session, 0))
+    session.pair.send_runs([Run.of(100)])
+    assert (translated.received(), session.client.received()) == ([b"A" * 100], [])
+
+
+def test_each_port_is_latched_on_its_own(loop, session, translated):
+    translated.rtcp.sendto(b"punch", server(session, 1))
+    turn_until(loop, lambda: session.rtcp)
+    session.pair.send_runs([Run.of(100)])
+    session.pair.send_rtcp(b"a sender report")
+    assert session.client.received() == [b"A" * 100]
+    assert translated.rtcp.recv(100) == b"a sender report"
+
+
+def test_the_announced_port_wins_over_a_stray_datagram(loop, session, translated):
+    translated.rtp.sendto(b"stray", server(session, 0))
+    for _ in range(3):
+        loop.turn(0.002)
+    session.client.rtp.sendto(b"punch", server(session, 0))
+    translated.rtp.sendto(b"stray", server(session, 0))
+    session.pair.send_runs([Run.of(100)])
+    assert (translated.received(), session.client.received()) == ([], [b"A" * 100])
+
+
+def test_the_first_of_two_other_ports_counts(session, translated):
+    second = Client()
+    translated.rtp.sendto(b"punch", server(session, 0))
+    second.rtp.sendto(b"stray", server(session, 0))
+    session.pair.send_runs([Run.of(100)])
+    assert (translated.received(), second.received()) == ([b"A" * 100], [])
+    second.close()
+
+
+def test_once_media_flows_no_datagram_moves_it(loop, session, translated):
+    session.pair.send_runs([Run.of(100)])
+    translated.rtp.sendto(b"stray", server(session, 0))
+    for _ in range(3):
+        loop.turn(0.002)
+    session.pair.send_runs([Run.of(100)])
+    assert (len(session.client.received()), translated.received()) == (2, [])
+
+
+def test_another_host_is_never_answered(loop, session):
+    stranger = Client(own_host(6))
+    for port in range(2):
+        (stranger.rtp, stranger.rtcp)[port].sendto(REPORT, server(session, port))
+    for _ in range(3):
+        loop.turn(0.002)
+    session.pair.send_runs([Run.of(100)])
+    session.pair.send_rtcp(b"a sender report")
+    stranger.rtcp.sendto(REPORT, server(session, 1))
+    for _ in range(3):
+        loop.turn(0.002)
+    session.pair.send_rtcp(b"a sender report")
+    assert (stranger.received(), session.rtcp, len(session.client.received())) == ([], [], 1)
+    with pytest.raises(BlockingIOError):
+        stranger.rtcp.recv(100)
+    stranger.close()
+
+
+def test_a_datagram_of_another_host_that_came_before_the_latch_is_no_clients(session):
+    latch = session.pair._rtp_latch
+    assert not latch.hears(b"early", (own_host(6), 5000))
+    assert latch.target == (HOST, session.client.ports[0])
+
+
+def test_after_the_first_media_reports_move_by_a_report_on_the_stream_only(loop, session, translated):
+    session.pair.send_runs([Run.of(100)])
+    translated.rtcp.sendto(b"stray", server(session, 1))
+    for _ in range(3):
+        loop.turn(0.002)
+    session.pair.send_rtcp(b"first")
+    translated.rtcp.sendto(REPORT, server(session, 1))
+    turn_until(loop, lambda: session.rtcp)
+    session.pair.send_rtcp(b"second")
+    session.client.rtcp.sendto(REPORT, server(session, 1))
+    for _ in range(3):
+        loop.turn(0.002)
+    assert session.rtcp == [REPORT]
+    assert (session.client.rtcp.recv(100), translated.rtcp.recv(100)) == (b"first", b"second")
+
+
+def test_a_client_that_reports_from_the_announced_port_keeps_it(loop, session, translated):
+    session.pair.send_runs([Run.of(100)])
+    session.client.rtcp.sendto(b"report", server(session, 1))
+    turn_until(loop, lambda: session.rtcp)
+    translated.rtcp.sendto(REPORT, server(session, 1))
+    session.pair.send_rtcp(b"a sender report")
+    assert session.client.rtcp.recv(100) == b"a sender report"
+
+
+def test_a_host_out_of_reach_at_the_first_media_is_tried_again_with_the_next(session, monkeypatch):
+    begin = session.pair._rtp_latch.begin_media
+    errors = [OSError(errno.ENETUNREACH, "no route")]
+
+    def refuse_once() -> None:
+        if errors:
+            raise errors.pop()
+        begin()
+
+    monkeypatch.setattr(session.pair._rtp_latch, "begin_media", refuse_once)
+    assert not session.pair.send_runs([Run.of(100)])
+    assert session.pair.send_runs([Run.of(200)])
+    assert session.client.received() == [b"A" * 200]
+    assert session.gone == 0
+
+
+# --- faults
 
 
 def test_a_fault_in_what_takes_rtcp_ends_the_session(loop, session):

@@ -62,8 +62,9 @@ class Client(TextClient):
 class House:
     """The service and its clients."""
 
-    def __init__(self, loop, max_connections: int) -> None:
+    def __init__(self, loop, clock, max_connections: int) -> None:
         self.loop = loop
+        self.clock = clock
         self.routes = Routes()
         self.access = Access()
         settings = HttpSettings(max_connections=max_connections, max_connections_per_address=max_connections)
@@ -83,8 +84,8 @@ class House:
 
 
 @pytest.fixture
-def house(no_descriptor_left, loop):
-    made = House(loop, max_connections=3)
+def house(no_descriptor_left, loop, clock):
+    made = House(loop, clock, max_connections=3)
     yield made
     made.close()
 
@@ -398,14 +399,90 @@ def test_a_fault_in_a_route_ends_that_connection_and_no_other(house):
 
 
 def test_more_connections_than_allowed_are_hung_up_on_and_counted(house):
-    clients = [house.client() for _ in range(4)]
-    clients[3].wait_closed()
+    house.routes.answer = lambda request: DeferredResponse(lambda respond: responds.append(respond))
+    responds: list[Respond] = []
+    clients = [house.client() for _ in range(3)]
+    for client in clients:
+        client.get("/")
+    turn_until(house.loop, lambda: len(responds) == 3)
+    house.client().wait_closed()
     assert house.service.gate.refused == {"total": 1}
     clients[0].socket.close()
     turn_until(house.loop, lambda: house.service.gate.open == 2)
     late = house.client()
     late.get("/")
+    turn_until(house.loop, lambda: len(responds) == 4)
+    for respond in responds[1:]:
+        respond(HttpResponse(200, (), b"at last"))
+    for client in (*clients[1:], late):
+        client.wait_for("200")
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HT", b"POST / HTTP/1.1\r\nHost: camera\r\nContent-Length: 9\r\n\r\nab"])
+def test_a_connection_whose_request_is_not_complete_makes_room(house, sent):
+    clients = [house.client() for _ in range(3)]
+    for client in clients:
+        client.socket.sendall(sent)
+    pass_time(house.loop, house.clock, 0.5)
+    late = house.client()
+    clients[0].wait_closed()
+    late.get("/")
     late.wait_for("200")
+    assert (house.service.gate.refused, house.service.gate.evicted) == ({}, {"total": 1})
+    assert not clients[1].is_closed
+
+
+def test_the_one_that_was_answered_last_is_the_last_to_make_room(house):
+    clients = [house.client() for _ in range(3)]
+    house.loop.turn()
+    clients[0].get("/")
+    clients[0].wait_for("200")
+    house.client()
+    clients[1].wait_closed()
+    clients[0].get("/")
+    clients[0].wait_for("200", "200")
+
+
+def test_a_slow_reader_of_a_large_answer_makes_no_room_until_it_has_it(house):
+    size_bytes = 8 << 20
+    house.routes.answer = lambda request: HttpResponse(200, (), bytes(size_bytes))
+    slow = house.client(buffer_bytes=4096)
+    slow.get("/snapshot")
+    turn_until(house.loop, lambda: house.routes.asked)
+    for _ in range(6):
+        house.client()
+        house.loop.turn()
+    assert house.service.gate.evicted == {"total": 4}
+    turn_until(house.loop, lambda: len(slow.read()) > size_bytes)
+    for _ in range(3):
+        house.client()
+        house.loop.turn()
+    slow.wait_closed()
+
+
+def test_a_wrong_password_holds_no_place_for_its_delay(house):
+    house.access.refused = Refusal(HttpResponse(401), 5.0)
+    clients = [house.client() for _ in range(3)]
+    for client in clients:
+        client.get("/")
+    for _ in range(8):
+        house.loop.turn()
+    house.access.refused = None
+    late = house.client()
+    late.get("/")
+    late.wait_for("200")
+    assert house.service.gate.evicted == {"total": 1}
+
+
+def test_one_that_does_not_close_after_its_last_answer_makes_room(house):
+    clients = [house.client() for _ in range(3)]
+    for client in clients:
+        client.send("GET / HTTP/1.1", "Connection: close")
+        client.wait_for("200")
+    late = house.client()
+    late.get("/")
+    late.wait_for("200")
+    assert house.service.gate.evicted == {"total": 1}
 
 
 def test_close_hangs_up_on_everybody(house):

@@ -3,7 +3,7 @@
 import pytest
 
 from edge_streamer.runtime.tcp.connection import TcpConnection
-from edge_streamer.runtime.tcp.listener import ConnectionGate
+from edge_streamer.runtime.tcp.gate import ConnectionGate
 from edge_streamer.runtime.tcp.listener_group import ListenerGroup
 from edge_streamer.services.status import EndReason
 from tests.support.loop import take_faults, turn_until

@@ -7,6 +7,7 @@ from edge_streamer.services.marks import keys_marked
 from edge_streamer.services.rtsp.connection import DESCRIBE_LIMIT_S
 from edge_streamer.services.rtsp.counters import RtspCounters
 from edge_streamer.services.rtsp.settings import RtspSettings
+from edge_streamer.services.status import EndReason
 from tests.services.rtsp.conftest import HOST, OTHER_HOST, UDP_PORTS
 from tests.support.loop import turn_until
 from tests.support.rtsp.wire import encode_request
@@ -55,7 +56,8 @@ def test_udp_ports(new_house):
 def test_connections(new_house):
     house = new_house(max_connections=2, max_connections_per_address=2)
     inside = [house.client(host) for host in (HOST, OTHER_HOST)]
-    house.turn()
+    for client in inside:
+        assert client.set_up("tcp").status == 200
     house.client().wait_closed()
     assert house.service.gate.refused == {"total": 1}
     assert [client.ask("OPTIONS").status for client in inside] == [200] * 2
@@ -67,7 +69,8 @@ def test_connections(new_house):
 def test_connections_of_an_address(new_house):
     house = new_house(max_connections=8, max_connections_per_address=2)
     inside = [house.client() for _ in range(2)]
-    house.turn()
+    for client in inside:
+        assert client.set_up("tcp").status == 200
     refused, other = house.client(), house.client(OTHER_HOST)
     refused.wait_closed()
     assert house.service.gate.refused == {"per_address": 1}
@@ -75,6 +78,75 @@ def test_connections_of_an_address(new_house):
     inside[0].close()
     turn_until(house.loop, lambda: house.service.gate.open == 2)
     assert house.client().ask("OPTIONS").status == 200
+
+
+def test_connections_without_a_session_make_room(new_house):
+    house = new_house(max_connections=4, max_connections_per_address=3)
+    viewer = house.client()
+    assert viewer.set_up("udp").status == 200
+    asked, silent, trickling = house.client(), house.client(OTHER_HOST), house.client(OTHER_HOST)
+    assert asked.ask("OPTIONS").status == 200
+    trickling.socket.sendall(b"DESCRIBE rtsp://")
+    house.turn()
+    newcomer = house.client(OTHER_HOST)
+    silent.wait_closed()
+    assert newcomer.set_up("tcp").status == 200
+    assert (house.service.gate.refused, house.service.gate.evicted) == ({}, {"total": 1})
+    assert [client.ask("OPTIONS").status for client in (viewer, asked, newcomer)] == [200] * 3
+    asked.close()
+    house.turn()
+    house.client(), house.client()
+    trickling.wait_closed()
+
+
+def test_a_connection_that_waits_for_a_description_makes_no_room(new_house):
+    house = new_house(max_connections=2)
+    waiting, viewer = house.client(), house.client()
+    waiting.send("DESCRIBE")
+    assert viewer.set_up("tcp").status == 200
+    house.client().wait_closed()
+    assert house.service.gate.refused == {"total": 1}
+    house.publish(key=True)
+    assert waiting.response(waiting.cseq).status == 200
+    house.client()
+    waiting.wait_closed()
+    assert house.service.gate.evicted == {"total": 1}
+
+
+def test_a_flood_without_sessions_keeps_no_viewer_out(new_house):
+    house = new_house(max_connections=16, max_connections_per_address=8)
+    house.publish(key=True)
+    watching = house.client()
+    watching.play("tcp")
+    for number in range(200):
+        house.client((OTHER_HOST, HOST)[number % 2])
+        house.turn()
+        if number % 50 == 49:
+            viewer = house.client()
+            assert viewer.ask("DESCRIBE").status == 200
+            assert viewer.play("tcp").status == 200
+            viewer.socket.close()
+    assert house.service.gate.open <= 16
+    house.publish(key=True)
+    assert watching.packets() != []
+    assert not watching.is_closed
+
+
+def test_a_connection_whose_session_has_ended_makes_room_again(new_house):
+    house = new_house(max_connections=1)
+    client = house.client()
+    client.set_up("udp")
+    client.ask("TEARDOWN")
+    late = house.client()
+    client.wait_closed()
+    assert late.set_up("udp").status == 200
+    house.client().wait_closed()
+    for session, _playback in house.service.sessions.playbacks():
+        house.service.sessions.end(session, EndReason.KICKED)
+    house.pass_time(1)
+    house.client()
+    late.wait_closed()
+    assert (house.service.gate.refused, house.service.gate.evicted) == ({"total": 1}, {"total": 2})
 
 
 @pytest.mark.parametrize("small_talk", [b"", b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n", b"DESCRIBE rtsp:", b"$\0\0\0"])

@@ -9,7 +9,7 @@ Each end has a namespace of its own; a third one between them holds a bridge, an
 So the server sees what it sees when a recorder on a switch loses power: silence. Traffic stays inside.
 
 Needs iproute2 and root, or who is root in a user namespace of his own: `unshare --user --map-root-user --mount --net`
-and a tmpfs on /run. A bridge, veth and `sch_tbf` are in every Debian kernel.
+and a tmpfs on /run. A bridge, veth and `sch_tbf` are in every Debian kernel. A reader behind a NAT needs nftables.
 
 What this kernel offers decides what is used: there is `tbf` and `htb`, and no `netem`, so a link has a rate here and no
 delay but that of its queue.
@@ -31,6 +31,16 @@ from tests.support.processes import is_running
 
 SERVER_ADDRESS: Final = "198.18.0.1"  # 198.18.0.0/15 is for tests of networks (RFC 2544 appendix C.2.2)
 SERVER_NETWORK: Final = "198.18.0.0/15"
+INSIDE_NETWORK: Final = "192.168.77"
+"""What is behind a router; several routers may have it."""
+_RANDOM_PORTS: Final = """
+table ip nat {
+  chain leaving {
+    type nat hook postrouting priority srcnat
+    oifname eth0 masquerade fully-random
+  }
+}
+"""
 MTU_BYTES: Final = 1500
 QUEUE_S: Final = 0.4
 """How long the queue of a slow link gets before it drops: what a home router or an access point has."""
@@ -83,6 +93,7 @@ class Laboratory:
         self._prefix = prefix
         self._names: list[str] = []
         self._readers = count(1)
+        self._insides = count(1)
         self._switch = self._add_namespace("switch")
         self.server = self._add_namespace("server")
         _ip("-n", self._switch.name, "link", "add", "br0", "up", "type", "bridge", "stp_state", "0")
@@ -98,6 +109,20 @@ class Laboratory:
         )
         self._plug(port.namespace, f"{port.address}/15", port.device)
         return port
+
+    def add_reader_behind_nat(self) -> Namespace:
+        """Return the namespace of a reader behind a router that gives its packets random source ports (nftables)."""
+        router, inside = self.add_reader(), self._add_namespace(f"inside{next(self._insides)}")
+        cable = ("link", "add", "inner", "type", "veth", "peer", "name", "eth0", "netns", inside.name)
+        _ip("-n", router.namespace.name, *cable)
+        for name, device, address in ((router.namespace.name, "inner", "1"), (inside.name, "eth0", "2")):
+            _ip("-n", name, "address", "add", f"{INSIDE_NETWORK}.{address}/24", "dev", device)
+            _ip("-n", name, "link", "set", device, "up")
+        _ip("-n", inside.name, "route", "add", "default", "via", f"{INSIDE_NETWORK}.1")
+        with router.namespace.entered():
+            Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+            _run("nft", "-f", "-", stdin=_RANDOM_PORTS)
+        return inside
 
     def cut(self, ports: Iterable[ReaderPort]) -> float:
         """Drop everything from and to these ports; return when that was (monotonic seconds)."""

@@ -24,7 +24,7 @@ from edge_streamer.protocol.rtsp.server.session import ConnectionPeer, RtspSessi
 STREAMS: Final = ("main", "sub")
 SSRC: Final = 0xD6D66271
 SERVER_PORTS: Final = (50000, 50001)
-GROUP: Final = MulticastTarget("239.255.42.1", (51000, 51001), 1)
+GROUP: Final = MulticastTarget("239.255.42.1", (51000, 51001), 1, "198.51.100.1")
 FIRST_SEQ: Final = 4711
 FIRST_RTPTIME: Final = 90_000
 FIRST_WALL_NS: Final = 1_266_417_440_256_789_000

@@ -52,11 +52,17 @@ class TransportOffer:
 
 @dataclass(frozen=True, slots=True)
 class MulticastTarget:
-    """A multicast destination: a literal address without brackets, its RTP and RTCP ports, the TTL of its packets."""
+    """A multicast destination: a literal address without brackets, its RTP and RTCP ports, the TTL of its packets, and
+    the literal address that they come from.
+
+    `source` need not be the address that the client reached: the machine may have several, and gortsplib drops packets
+    from any other address than the announced one.
+    """
 
     address: str
     ports: Pair
     ttl: int
+    source: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,8 @@ class TransportReply:
         elif self.target is not None:
             target = self.target
             ports = _encode_pair(target.ports)
-            where = f"RTP/AVP;multicast;destination={target.address};port={ports};ttl={target.ttl}"
+            group = f"destination={target.address};source={target.source}"  # live555's order
+            where = f"RTP/AVP;multicast;{group};port={ports};ttl={target.ttl}"
         else:
             where = "RTP/AVP;unicast" + "".join(
                 f";{name}={_encode_pair(pair)}"

@@ -167,6 +167,11 @@ class RtspServerProtocol:
         """Whether the service owes an answer."""
         return self._question is not None
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the peer has no session and is owed nothing but the refusal of a wrong password."""
+        return not (self._owes_answer or self._has_session)
+
     # --- answers of the service --------------------------------------------------------------------------------
 
     def answer_description(self, sdp: bytes, now: float) -> list[RtspEvent]:

@@ -42,7 +42,7 @@ class MulticastTransport:
         del offer, channel
         sender = self._senders.get(stream) or self._open_sender(stream)
         address = sender.group.address
-        target = MulticastTarget(address.host, address.ports, address.ttl)
+        target = MulticastTarget(address.host, address.ports, address.ttl, sender.group.source_host)
         member = MulticastMember(sender)
         return OpenedTransport(TransportReply("multicast", stream.identity.ssrc, target=target), member, member, None)
 

@@ -3,8 +3,11 @@
 `deliver` costs one system call for each run of packets.
 """
 
+from functools import partial
+
 from edge_streamer.media.stream import Stream
 from edge_streamer.protocol.rtp.packets import PacketizedFrame
+from edge_streamer.protocol.rtp.rtcp import parse_reports
 from edge_streamer.protocol.rtsp.headers.transport import TransportOffer, TransportReply
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.udp.pair import NoPortLeftError, UdpPair, UdpPortRange
@@ -21,15 +24,21 @@ class UdpTransport:
         self._ports = ports
 
     def open(self, stream: Stream, offer: TransportOffer, channel: Channel) -> OpenedTransport:
-        """Bind a pair on the address that the client reached, and connect it to the client's ports."""
+        """Bind a pair on the address that the client reached, for the client's ports."""
         assert offer.client_ports is not None, "the protocol answers 461 without ports"
+        is_report = partial(_is_report_on, stream.identity.ssrc)
         try:
-            pair = UdpPair(self._ports, channel.local_address, channel.peer_address, offer.client_ports)
+            pair = UdpPair(self._ports, channel.local_address, channel.peer_address, offer.client_ports, is_report)
         except NoPortLeftError as error:
             raise TransportLimitError("rtsp.udp_ports", error) from None
         ports, ssrc = pair.server_ports, stream.identity.ssrc
         reply = TransportReply(lower="udp", client_ports=offer.client_ports, server_ports=ports, ssrc=ssrc)
         return open_unicast(stream, reply, UdpWire(self._loop, pair))
+
+
+def _is_report_on(ssrc: int, packet: bytes) -> bool:
+    """Whether RTCP reports what its sender received of `ssrc`."""
+    return any(report.source_ssrc == ssrc for report in parse_reports(packet))
 
 
 class UdpWire:

@@ -10,7 +10,7 @@ from edge_streamer.protocol.rtsp.headers.transport import (
 TCP = TransportOffer("tcp")
 UDP = TransportOffer("udp")
 MULTICAST = TransportOffer("multicast")
-GROUP = MulticastTarget("239.255.42.1", (51000, 51001), 1)
+GROUP = MulticastTarget("239.255.42.1", (51000, 51001), 1, "198.51.100.1")
 TCP_0_1 = TransportOffer("tcp", interleaved=(0, 1))
 UDP_PORTS = TransportOffer("udp", client_ports=(20000, 20001))
 
@@ -91,11 +91,11 @@ REPLIES = [
     ),
     (
         TransportReply("multicast", 0xD6D66271, target=GROUP),
-        "RTP/AVP;multicast;destination=239.255.42.1;port=51000-51001;ttl=1;ssrc=D6D66271",
+        "RTP/AVP;multicast;destination=239.255.42.1;source=198.51.100.1;port=51000-51001;ttl=1;ssrc=D6D66271",
     ),
     (
-        TransportReply("multicast", 1, target=MulticastTarget("ff15::42:1", (51002, 51003), 16)),
-        "RTP/AVP;multicast;destination=ff15::42:1;port=51002-51003;ttl=16;ssrc=00000001",
+        TransportReply("multicast", 1, target=MulticastTarget("ff15::42:1", (51002, 51003), 16, "2001:db8::1")),
+        "RTP/AVP;multicast;destination=ff15::42:1;source=2001:db8::1;port=51002-51003;ttl=16;ssrc=00000001",
     ),
 ]
 

@@ -121,11 +121,17 @@ def test_describe_asks_for_the_description_of_a_path(ladder: Ladder) -> None:
     ladder.peer("DESCRIBE rtsp://u:p@cam:554/main?x=y RTSP/1.0", "CSeq: 2", "User-Agent: Lavf61")
     question = ladder.expect_event(DescriptionRequested, path="main", base_url="rtsp://cam:554/main/")
     assert question.user_agent == "Lavf61"
-    assert ladder.protocol.has_question
+    assert (ladder.protocol.has_question, ladder.protocol.is_waiting) == (True, False)
     ladder.take(ladder.protocol.answer_description(b"v=0\r\n", ladder.server.now))
     reply = ladder.expect(200, content_base="rtsp://cam:554/main/", content_type="application/sdp", content_length="5")
     assert reply.body == b"v=0\r\n"
-    assert not ladder.protocol.has_question
+    assert (ladder.protocol.has_question, ladder.protocol.is_waiting) == (False, True)
+
+
+def test_a_peer_with_a_session_does_not_wait(ladder: Ladder) -> None:
+    assert ladder.protocol.is_waiting
+    ladder.set_up()
+    assert not ladder.protocol.is_waiting
 
 
 def test_describe_may_be_refused_with_headers(ladder: Ladder) -> None:

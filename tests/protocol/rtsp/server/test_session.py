@@ -7,7 +7,7 @@ from edge_streamer.protocol.rtsp.server.states import SessionState
 
 TCP = TransportReply("tcp", 1, channels=(0, 1))
 UDP = TransportReply("udp", 1, client_ports=(1000, 1001), server_ports=(2000, 2001))
-MULTICAST = TransportReply("multicast", 1, target=MulticastTarget("239.255.42.1", (51000, 51001), 1))
+MULTICAST = TransportReply("multicast", 1, target=MulticastTarget("239.255.42.1", (51000, 51001), 1, "198.51.100.1"))
 HOST = "192.0.2.7"
 
 

@@ -95,10 +95,13 @@ def test_fifty_sessions_cost_one_delivery_a_frame(house, listener, monkeypatch):
     assert house.service.sessions.counters.sessions_started["multicast"] == len(house.service.sessions.statuses()) == 50
 
 
-def test_where_the_group_is_stands_in_the_reply(house):
-    group, ssrc = own_group(), house.stream.identity.ssrc
+def test_where_the_group_is_and_who_sends_to_it_stands_in_the_reply(house, listener):
+    play(house)
+    house.publish(key=True)
+    (source, _port), group, ssrc = listener.received_from()[0][1], own_group(), house.stream.identity.ssrc
     assert set_up(house.client()).headers["transport"] == (
-        f"RTP/AVP;multicast;destination={group.host};port={group.ports[0]}-{group.ports[1]};ttl=1;ssrc={ssrc:08X}"
+        f"RTP/AVP;multicast;destination={group.host};source={source};"
+        f"port={group.ports[0]}-{group.ports[1]};ttl=1;ssrc={ssrc:08X}"
     )
 
 
