@@ -217,7 +217,7 @@ def test_datagrams_are_paced_without_loss(studio, no_descriptor_left):
     with closing(rtp), closing(rtcp):
         here = ("127.0.0.1", 0)
         ports = rtp.getsockname()[1], rtcp.getsockname()[1]
-        pair = UdpPair(UdpPortRange(20000, 40001), here, here, ports)
+        pair = UdpPair(UdpPortRange(20000, 40001), here, here, ports, is_report_on_stream=lambda _packet: False)
         wire = UdpWire(studio.loop, pair)
         reply = TransportReply("udp", 1, client_ports=ports, server_ports=pair.server_ports)
         feed = studio.join(wire, reply)
