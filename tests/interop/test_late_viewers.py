@@ -99,7 +99,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> dict[Case, Path]:
 @pytest.fixture(scope="module")
 def service(films: dict[Case, Path]) -> Iterator[RunningService]:
     tables = [f'[streams.{case.name}]\nsource = "file"\npath = "{path}"' for case, path in films.items()]
-    with running_service("\n\n".join(["[rtsp]\nmax_sessions = 64", *tables])) as running:
+    with running_service("\n\n".join(["[rtsp]\nmax_sessions = 128\nmax_sessions_per_address = 128", *tables])) as running:
         yield running
 
 
@@ -127,7 +127,7 @@ def whole_units(packets: list[MediaPacket]) -> list[list[bytes]]:
 def by_rtsp(service: RunningService, case: Case, transport: str) -> Seen:
     with RtspReader(service.rtsp_url(case.name), transport) as reader:
         reader.describe()
-        reader.setup()
+        assert reader.setup().status == 200
         asked_now = time.monotonic()
         reader.play()
         decoder = av.CodecContext.create("h264", "r")
