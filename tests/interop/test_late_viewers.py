@@ -99,7 +99,8 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> dict[Case, Path]:
 @pytest.fixture(scope="module")
 def service(films: dict[Case, Path]) -> Iterator[RunningService]:
     tables = [f'[streams.{case.name}]\nsource = "file"\npath = "{path}"' for case, path in films.items()]
-    with running_service("\n\n".join(["[rtsp]\nmax_sessions = 128\nmax_sessions_per_address = 128", *tables])) as running:
+    places = "[rtsp]\nmax_sessions = 128\nmax_sessions_per_address = 128"
+    with running_service("\n\n".join([places, *tables])) as running:
         yield running
 
 
