@@ -62,8 +62,9 @@ class Recorder:
         return [line for line in log.splitlines() if re.search(self.complaint, line)]
 
 
-def _openrtsp(transport: str, *arguments: str) -> Recorder:
-    command = ("env", "--chdir=/tmp", "openRTSP", "-V", "-d", "4", "-b", "400000", *arguments, URL)
+def openrtsp(transport: str, *arguments: str, seconds: int = 4) -> Recorder:
+    """Return openRTSP, which is live555's client, as a recorder for so long."""
+    command = ("env", "--chdir=/tmp", "openRTSP", "-V", "-d", str(seconds), "-b", "400000", *arguments, URL)
     how = f"`{arguments[0]}`" if arguments else ""
     return Recorder("openRTSP", "livemedia-utils", transport, command, r"(?i)fail|error|overflow|trunc|unable", how=how)
 
@@ -147,10 +148,10 @@ RECORDERS: Final = (
     _zoneminder_remote("type Remote, RTP/Unicast", "UDP", "rtpUni"),
     _motion("TCP"),
     _motion("UDP"),
-    _openrtsp("TCP", "-t"),
-    _openrtsp("UDP"),
-    _openrtsp("UDP", "-p", "42000"),
-    _openrtsp("multicast", "-C"),
+    openrtsp("TCP", "-t"),
+    openrtsp("UDP"),
+    openrtsp("UDP", "-p", "42000"),
+    openrtsp("multicast", "-C"),
     mpv("TCP", "tcp"),
     mpv("UDP", "udp"),
     mpv("multicast", "udp_multicast"),

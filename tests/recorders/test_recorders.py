@@ -6,13 +6,15 @@ A program has got a picture when it has written it, or packets that decode to it
 
 import re
 import shlex
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import pytest
 
 from tests.recorders.catalog import (
     DATED_STREAM,
+    FRAME_RATE_HZ,
     PASSWORD,
     PICTURES,
     RECORDERS,
@@ -20,15 +22,19 @@ from tests.recorders.catalog import (
     USER,
     Recorder,
     mpv,
+    openrtsp,
     vlc_command,
     zoneminder_ffmpeg,
 )
 from tests.support.netns.namespaces import SERVER_ADDRESS
-from tests.support.netns.service import RTSP_PORT
+from tests.support.netns.service import RTSP_PORT, NamespacedService
+from tests.support.outage import no_picture
 
 LIVE555_PLUGIN: Final = "usr/lib/x86_64-linux-gnu/vlc/plugins/access/liblive555_plugin.so"
 SAMPLED: Final = 2 / 3
 """motion looks for the newest picture three times as often as there is one, but not while it has no CPU."""
+SLATES: Final = 3
+OUTAGE_DEADLINE_S: Final = 30.0
 SESSION: Final = re.compile(r"session opened .*transport=(\w+) client=(\w+) user=(\S+)")
 
 
@@ -99,3 +105,36 @@ def test_a_wrong_password_gets_no_picture(record, service, recorder) -> None:
         recording.wait()
         assert recording.log.count("401") >= 1
     assert "session opened" not in service.output[before:]
+
+
+@pytest.mark.parametrize(
+    "recorder", [openrtsp("TCP", "-t", seconds=25), openrtsp("UDP", seconds=25)], ids=["TCP", "UDP"]
+)
+def test_live555s_client_records_through_an_outage_in_one_session(record, service, recorder) -> None:
+    """The recording has pictures of before the outage, slates, and the pictures of the source that has returned."""
+    before, slates = len(service.output), slate_frames(service)
+    with record(recorder.command) as recording:
+        wait_until(lambda: "session opened" in service.output[before:])
+        time.sleep(2.0)
+        with no_picture(service, "testpattern"):
+            wait_until(lambda: slate_frames(service) >= slates + SLATES)
+        wait_until(lambda: service.metrics()[f'edge_streamer_source_up{{stream="{STREAM}"}}'] == 1)
+        recording.wait()
+        numbers, log = recording.frame_numbers(), recording.log
+    assert len(SESSION.findall(service.output[before:])) == 1
+    assert "reason=teardown" in service.output[before:]
+    for part in (numbers[:FRAME_RATE_HZ], numbers[-FRAME_RATE_HZ:]):
+        assert part == list(range(part[0], part[0] + FRAME_RATE_HZ))
+    assert len(numbers) > 3 * FRAME_RATE_HZ
+    assert recorder.complaints(log) == []
+
+
+def slate_frames(service: NamespacedService) -> float:
+    return service.metrics()[f'edge_streamer_source_slate_frames_total{{stream="{STREAM}"}}']
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + OUTAGE_DEADLINE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
