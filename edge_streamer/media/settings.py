@@ -24,7 +24,7 @@ class LinkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         Meta(
             description="A viewer starts with the frames since the last key frame, if their packets take no more bytes "
             "than this; else it waits for the next key frame. Each stream keeps so much, and as much again for each "
-            "transport (TCP, UDP, browsers) that its viewers use.",
+            "transport that its viewers use: UDP, browsers, and each of up to four channel numbers of TCP.",
             ge=256 << 10,
             le=64 << 20,
             extra={"restart_only": True},

@@ -22,6 +22,9 @@ from edge_streamer.protocol.rtp.rtcp import goodbye, middle_32_bits, ntp_from_wa
 
 MAX_CAPTURE_DELAY_S: Final = 10.0
 """A source's timestamp is not believed when it is longer ago than this, or in the future."""
+MAX_WALL_JITTER_S: Final = 1.0
+"""The wall clock was set if it moved further between two pictures than the monotonic one, give or take this: a picture
+of unknown exposure counts as taken when it arrived, which may be late."""
 SENDER_REPORTS_KEPT: Final = 8
 """A receiver report refers to one of the last few sender reports; the round trip by an older one would be useless."""
 
@@ -148,10 +151,12 @@ class Track:
     def _packets(
         self, prepared: list[NalUnit], frame: EncodedFrame, now: float, *, is_start_point: bool
     ) -> PacketizedFrame:
+        captured_at = now - (believed_age_s(frame.captured_ns, now) or 0.0)
         if self._changes.is_clock_locked is not None:
-            stamp = time_stamp(frame.wall_ns // 1000, is_locked=self._changes.is_clock_locked(now))
+            is_locked, jump_us = self._changes.is_clock_locked(now), self._jump_us(frame.wall_ns, captured_at)
+            stamp = time_stamp(frame.wall_ns // 1000, is_locked=is_locked, jump_us=jump_us)
             prepared = with_time_stamp(prepared, stamp)
-        self._captured_at = now - (believed_age_s(frame.captured_ns, now) or 0.0)
+        self._captured_at = captured_at
         self._wall_ns = frame.wall_ns
         self.media_time = self._clock.advance(
             frame.media_time, self._captured_at, reordered=frame.reordered, restarted=self._is_restarted
@@ -159,6 +164,13 @@ class Track:
         self._is_restarted = False
         rtp_timestamp = (self.identity.rtp_offset + self.media_time) & 0xFFFFFFFF
         return self._packetizer.packetize(prepared, rtp_timestamp, is_key_frame=is_start_point)
+
+    def _jump_us(self, wall_ns: int, captured_at: float) -> int:
+        """Return how far the wall clock was set since the last frame, 0 if it was not."""
+        if self._wall_ns is None:
+            return 0
+        jump_s = (wall_ns - self._wall_ns) / 1e9 - (captured_at - self._captured_at)
+        return round(jump_s * 1e6) if abs(jump_s) > MAX_WALL_JITTER_S else 0
 
     def wall_ns_of(self, rtp_timestamp: int) -> int:
         """Return the UTC (ns since 1970) at which a packet with this timestamp was captured, less than 6 hours before

@@ -203,6 +203,18 @@ def test_a_bound_needs_the_sources_word_and_the_operators_leave(never_reorders, 
     assert track.packetize(unbounded_key_frame(), NOW).nal_units[0] == UNBOUNDED
 
 
+@pytest.mark.parametrize(("set_by_s", "jump"), [(0.0, 0), (0.9, 0), (-0.9, 0), (3600.0, 1), (-3600.0, -1)])
+def test_a_time_stamp_says_that_the_clock_was_set(set_by_s, jump):
+    track = Track(IDENTITY, TrackChanges(is_clock_locked=lambda now: True))
+    track.packetize(key_frame(0, 20_000, wall_ns=WALL_NS), NOW)
+    set_ns = WALL_NS + round(set_by_s * 1e9)
+    second, third = (
+        track.packetize(frame(3000 * n, wall_ns=set_ns + n * 1_000_000_000 // 30), NOW + n / 30) for n in (1, 2)
+    )
+    said = [stamp.jump for each in (second, third) for stamp in time_stamps_in(annex_b(*each.nal_units))]
+    assert said == [jump, 0]
+
+
 def test_each_picture_has_one_time_stamp_of_its_exposure():
     locked = iter([True, False])
     track = Track(IDENTITY, TrackChanges(is_clock_locked=lambda now: next(locked)))

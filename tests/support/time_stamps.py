@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class TimeStamp:
-    """UTC in microseconds, and whether the clock was said to follow a time source."""
+    """UTC in microseconds, whether the clock was said to follow a time source, and whether it was said to have been set
+    since the last one: 1 forward, -1 back, 0 not."""
 
     wall_us: int
     is_locked: bool
+    jump: int = 0
 
 
 def time_stamps_in(annex_b: bytes) -> list[TimeStamp]:
@@ -42,4 +44,7 @@ def _read(payload: bytes) -> TimeStamp:
     assert len(stamp) == 11
     assert status & 0x1F == 0x1F, "the reserved bits are set"
     assert stamp[2] == stamp[5] == stamp[8] == 0xFF
-    return TimeStamp(int.from_bytes(stamp[0:2] + stamp[3:5] + stamp[6:8] + stamp[9:11], "big"), not status & 0x80)
+    wall_us = int.from_bytes(stamp[0:2] + stamp[3:5] + stamp[6:8] + stamp[9:11], "big")
+    jump = (-1 if status & 0x20 else 1) if status & 0x40 else 0
+    assert jump or not status & 0x20, "a direction without a jump"
+    return TimeStamp(wall_us, not status & 0x80, jump)

@@ -59,8 +59,8 @@ def _with_parameter_sets(
     nal_units: Sequence[NalUnit], due: Sequence[bytes], parameter_sets: ParameterSetStore
 ) -> list[NalUnit]:
     """SPS precede PPS, each set stands once, in the form that viewers get. Parameter sets whose id cannot be read are
-    not stored, but still sent."""
-    came = [nal for nal in nal_units if nal[0] & TYPE_MASK in PARAMETER_SETS]
+    not stored, but still sent; one that a later one of the same access unit has replaced is not."""
+    came = [nal for nal in nal_units if nal[0] & TYPE_MASK in PARAMETER_SETS and not parameter_sets.has_replaced(nal)]
     sets = dict.fromkeys([*due, *(parameter_sets.sent_form(nal) or bytes(nal) for nal in came)])
     return [
         *[nal for nal in sets if nal[0] & TYPE_MASK == _SPS],

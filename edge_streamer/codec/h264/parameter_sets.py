@@ -78,16 +78,16 @@ class ParameterSetStore:
         self._sps: dict[int, _Stored] = {}
         self._pps: dict[int, _Stored] = {}
         self._active_sps_id: int | None = None
-        self._changed: list[bytes] = []
+        self._changed: dict[tuple[int, int], bytes] = {}  # by kind and id, so it is never more than what is stored
 
     def take(self, nal_units: Iterable[NalUnit]) -> ParameterSets | None:
         """Store the parameter sets among the NAL units of an access unit, which may be all of them, and return
         `in_force`."""
-        before = len(self._changed)
+        has_changed = False
         for nal in nal_units:
             if nal[0] & TYPE_MASK in PARAMETER_SETS and self.sent_form(nal) is None:
-                self._store(bytes(nal))
-        if len(self._changed) != before:
+                has_changed |= self._store(bytes(nal))
+        if has_changed:
             self._renew()
         return self.in_force
 
@@ -99,10 +99,21 @@ class ParameterSetStore:
                 return each.sent
         return None
 
+    def has_replaced(self, nal: NalUnit) -> bool:
+        """Return whether another set than `nal` is stored with its kind and id."""
+        if self.sent_form(nal) is not None:
+            return False
+        try:
+            of_kind, number, _sps_id = self._place_of(bytes(nal))
+        except ValueError:
+            return False
+        return number in of_kind
+
     def take_changes(self) -> list[bytes]:
         """Return the sets that changed since the last call, as viewers get them: those of access units without a slice,
-        which are not sent themselves, go before the next slice."""
-        changed, self._changed = self._changed, []
+        which are not sent themselves, go before the next slice. Of a set that changed more than once, the last form."""
+        changed = list(self._changed.values())
+        self._changed.clear()
         return changed
 
     def activate(self, slice_nal: NalUnit) -> None:
@@ -125,19 +136,26 @@ class ParameterSetStore:
         self._changed.clear()
         self._active_sps_id = self.in_force = None
 
-    def _store(self, received: bytes) -> None:
-        stored_bytes = sum(len(each.received) for each in (*self._sps.values(), *self._pps.values()))
-        if stored_bytes + len(received) > MAX_STORE_BYTES:
-            return
+    def _place_of(self, received: bytes) -> tuple[dict[int, _Stored], int, int]:
+        """Return where a parameter set is stored, its id, and its SPS's; ValueError when it holds none."""
+        if nal_type(received) == NalType.SPS:
+            return self._sps, sps_id(received), sps_id(received)
+        return self._pps, pps_id(received), sps_id_of_pps(received)
+
+    def _store(self, received: bytes) -> bool:
+        """Store a parameter set in place of the one with its id; return whether it is stored."""
         try:
-            if nal_type(received) == NalType.SPS:
-                number = sps_id(received)
-                stored = self._sps[number] = _Stored(received, self._rewrite_sps(received), number)
-            else:
-                stored = self._pps[pps_id(received)] = _Stored(received, received, sps_id_of_pps(received))
+            of_kind, number, of_sps = self._place_of(received)
         except ValueError:
-            return
-        self._changed.append(stored.sent)
+            return False
+        replaced_bytes = len(of_kind[number].received) if number in of_kind else 0
+        stored_bytes = sum(len(each.received) for each in (*self._sps.values(), *self._pps.values()))
+        if stored_bytes - replaced_bytes + len(received) > MAX_STORE_BYTES:
+            return False
+        sent = self._rewrite_sps(received) if of_kind is self._sps else received
+        of_kind[number] = _Stored(received, sent, of_sps)
+        self._changed[nal_type(received), number] = sent
+        return True
 
     def _renew(self) -> None:
         """A PPS counts when its SPS is known: a decoder refuses any other. If none counts, the SPS is still to come."""

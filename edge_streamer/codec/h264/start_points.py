@@ -5,11 +5,19 @@ an SEI message. With gradual intra refresh the picture becomes whole `recovery_f
 start there all the same, since no better place comes. No slice is read. Called by sources, and by `access_unit`.
 """
 
+import re
+from typing import Final
+
 from edge_streamer.codec.h264.bits import without_emulation_prevention
 from edge_streamer.codec.h264.nal import NalType, NalUnit, nal_type, units_before_slice
 
-_RECOVERY_POINT = 6  # payloadType, D.1.1
-_CONTINUED = 0xFF  # last_payload_type_byte and last_payload_size_byte follow, 7.3.2.3.1
+MAX_SEI_MESSAGES: Final = 64
+"""So many messages of a NAL unit are looked at; a handful is usual. Four megabytes hold two million empty ones, which
+would take the server a second in each frame."""
+
+_RECOVERY_POINT: Final = 6  # payloadType, D.1.1
+_CONTINUED: Final = 0xFF  # last_payload_type_byte and last_payload_size_byte follow, 7.3.2.3.1
+_CONTINUATION: Final = re.compile(rb"\xff*")
 
 
 def is_start_point(data: bytes) -> bool:
@@ -28,7 +36,9 @@ def _holds_recovery_point(sei: NalUnit) -> bool:
     """Walk over the messages (7.3.2.3.1) up to the first recovery point; the end of one that is cut ends the walk."""
     rbsp = without_emulation_prevention(bytes(sei[1:]))
     at = 0
-    while at < len(rbsp):
+    for _ in range(MAX_SEI_MESSAGES):
+        if at >= len(rbsp):
+            break
         payload_type, at = _extended(rbsp, at)
         size_bytes, at = _extended(rbsp, at)
         if payload_type == _RECOVERY_POINT:
@@ -39,8 +49,7 @@ def _holds_recovery_point(sei: NalUnit) -> bool:
 
 def _extended(rbsp: bytes, at: int) -> tuple[int, int]:
     """Return payloadType or payloadSize, which is written in bytes of 255 and a last one, and the index behind it."""
-    end = at
-    while end < len(rbsp) and rbsp[end] == _CONTINUED:
-        end += 1
+    continued = _CONTINUATION.match(rbsp, at)
+    end = continued.end() if continued else at
     last = rbsp[end] if end < len(rbsp) else 0
     return _CONTINUED * (end - at) + last, end + 1

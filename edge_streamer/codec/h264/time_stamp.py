@@ -15,6 +15,10 @@ LOCKED: Final = 0x1F
 are reserved and set."""
 NOT_LOCKED: Final = 0x9F
 """The same with bit 7: whether the clock follows a time source is not known, or it does not."""
+JUMPED: Final = 0x40
+"""Bit 6: the time did not go on as the clock of the pictures did since the last message."""
+BACK: Final = 0x20
+"""Bit 5, with bit 6: it went back."""
 
 _HEADER: Final = bytes((NalType.SEI, 5, 28)) + IDENTIFIER  # payloadType, payloadSize
 _GUARD: Final = b"\xff"
@@ -25,12 +29,15 @@ _BEGINS_PICTURE: Final = SLICES | {14}
 """Slices, and the prefix NAL unit that must stand right before one (7.4.1.2.3, G.7.3.2.12)."""
 
 
-def time_stamp(wall_us: int, *, is_locked: bool) -> bytes:
-    """Return the SEI NAL unit for `wall_us`, UTC in microseconds, taken modulo 2^64."""
+def time_stamp(wall_us: int, *, is_locked: bool, jump_us: int = 0) -> bytes:
+    """Return the SEI NAL unit for `wall_us`, UTC in microseconds, taken modulo 2^64. `jump_us` is how far the clock was
+    set since the last message, 0 if it was not."""
     stamp = (wall_us & 0xFFFF_FFFF_FFFF_FFFF).to_bytes(8, "big")
-    status = bytes((LOCKED if is_locked else NOT_LOCKED,))
+    status = LOCKED if is_locked else NOT_LOCKED
+    if jump_us:
+        status |= JUMPED | (BACK if jump_us < 0 else 0)
     guarded = _GUARD.join((stamp[0:2], stamp[2:4], stamp[4:6], stamp[6:8]))
-    return b"".join((_HEADER, status, guarded, _TRAILING_BITS))
+    return b"".join((_HEADER, bytes((status,)), guarded, _TRAILING_BITS))
 
 
 def with_time_stamp(nal_units: Sequence[NalUnit], stamp: NalUnit) -> list[NalUnit]:

@@ -22,6 +22,10 @@ MAX_RUN_SEGMENTS: Final = 64
 MAX_RUN_BYTES: Final = 65_000
 """Under the largest UDP payload (65,507 bytes over IPv4), which bounds a send with UDP_SEGMENT too."""
 
+MAX_INTERLEAVED_IMAGES: Final = 4
+"""Images of a frame that are kept for interleaved channel numbers. Nearly all clients take 0; one that sets up sessions
+on all 256 would otherwise fill the memory with copies of the cached frames."""
+
 _INTERLEAVED_HEADER: Final = Struct("!cBH")  # RFC 2326 10.12
 
 
@@ -40,8 +44,8 @@ class PacketizedFrame:
     """The RTP packets of one access unit and the images of them that transports send.
 
     The frame owns its images. They are immutable and shared by every reader: a reader's queue holds references to
-    them, and the last reference frees them. An image is built at the first request and kept; there are at most 256
-    interleaved images, as a channel is one byte, and in practice one.
+    them, and the last reference frees them. An image is built at the first request and kept. Of the interleaved
+    images, in practice one, `MAX_INTERLEAVED_IMAGES` are kept; that of another channel is built at each request.
     """
 
     __slots__ = (
@@ -91,7 +95,9 @@ class PacketizedFrame:
         """Return all packets as `$` frames on a channel, 0 to 255 (RFC 2326 10.12); struct.error for another number."""
         image = self._interleaved.get(channel)
         if image is None:
-            image = self._interleaved[channel] = self._interleaved_image(channel)
+            image = self._interleaved_image(channel)
+            if len(self._interleaved) < MAX_INTERLEAVED_IMAGES:
+                self._interleaved[channel] = image
         return image
 
     def datagrams(self) -> tuple[DatagramRun, ...]:

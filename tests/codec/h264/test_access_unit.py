@@ -73,6 +73,14 @@ def test_a_parameter_set_that_was_not_learned_is_still_sent(unreadable: bytes, p
     assert sent([unreadable, IDR]) == prepared
 
 
+@pytest.mark.parametrize("picture", [IDR, P_SLICE])
+def test_a_parameter_set_that_another_replaces_at_once_is_not_sent(picture: bytes) -> None:
+    store = store_of(*KNOWN)
+    nal_units, _may_start = prepare_access_unit(annex_b([OTHER_PPS, PPS, picture]), store)
+    assert [nal for nal in nal_units if nal in (PPS, OTHER_PPS)] == [PPS]
+    assert store.in_force == ParameterSets((SPS,), (PPS, PPS_1))
+
+
 def test_other_pictures_have_the_parameter_sets_that_came_with_them_in_front() -> None:
     assert sent([SEI, P_SLICE, P_SLICE]) == [SEI, P_SLICE, P_SLICE]
     assert sent([SEI, PPS, P_SLICE, P_SLICE]) == [PPS, SEI, P_SLICE, P_SLICE]

@@ -146,3 +146,29 @@ class TestParameterSetStore:
     def test_any_bytes_leave_it_complete(self, nal_units: list[bytes]) -> None:
         seven_or_eight = [bytes([0x67 + nal[0] % 2]) + nal[1:] for nal in nal_units]
         assert store_of(SPS, PPS).take(seven_or_eight) is not None
+
+
+class TestChanges:
+    def test_of_a_set_that_changed_twice_the_last_form_is_due(self) -> None:
+        store = store_of(SPS, PPS)
+        store.take_changes()
+        for pps in (OTHER_PPS, PPS, OTHER_PPS):
+            store.take([pps])
+        assert store.take_changes() == [OTHER_PPS]
+        assert store.take_changes() == []
+
+    def test_changes_that_no_slice_follows_do_not_pile_up(self) -> None:
+        store = store_of(SPS, PPS, PPS_1)
+        for _ in range(100):
+            store.take([OTHER_PPS])
+            store.take([PPS])
+        assert store.take_changes() == [SPS, PPS, PPS_1]
+
+    def test_a_full_store_takes_a_set_in_place_of_another(self) -> None:
+        store = store_of(SPS, PPS)
+        for number, size_bytes in enumerate((4000, 4000, 4000, 4000, 342)):
+            store.take([bytes([0x68, 0x05, 0x20 * number + 0x18]) + b"\x55" * size_bytes])
+        in_force = store.take([OTHER_PPS])
+        assert in_force is not None
+        assert OTHER_PPS in in_force.pps
+        assert PPS not in in_force.pps

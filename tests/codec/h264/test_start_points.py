@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_streamer.codec.h264.start_points import is_start_point
+from edge_streamer.codec.h264.start_points import MAX_SEI_MESSAGES, is_start_point
 from tests.support.rtsp.h264_depacketizer import annex_b
 
 SPS, PPS, AUD = b"\x67\x42\xc0\x1f\xda\x05", b"\x68\xce\x3c\x80", b"\x09\xf0"
@@ -65,6 +65,13 @@ def test_a_picture_decides(nal_units: list[bytes], expected: bool) -> None:
 @pytest.mark.parametrize("cut", [b"\x06", b"\x06\x06", b"\x06\xff\xff", b"\x06\x06\x00\x80", b"\x06\x06\x02\xc4"])
 def test_a_message_that_is_cut_is_none(cut: bytes) -> None:
     assert not is_start_point(annex_b([cut, P_SLICE]))
+
+
+def test_as_many_messages_are_looked_at_as_the_limit_says() -> None:
+    empty = b"\x01\x00"
+    last = empty * (MAX_SEI_MESSAGES - 1) + b"\x06\x01\xc4\x80"
+    assert is_start_point(annex_b([b"\x06" + last, P_SLICE]))
+    assert not is_start_point(annex_b([b"\x06" + empty + last, P_SLICE]))
 
 
 @given(st.binary(max_size=80))

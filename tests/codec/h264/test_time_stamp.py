@@ -17,6 +17,8 @@ def test_bytes() -> None:
         b"\x06\x05\x1cMISPmicrosectime\x1f" + bytes.fromhex("0001 ff 0203 ff 0405 ff 0607") + b"\x80"
     )
     assert time_stamp(0, is_locked=False)[19] == 0x9F
+    assert time_stamp(0, is_locked=True, jump_us=1)[19] == 0x5F
+    assert time_stamp(0, is_locked=False, jump_us=-1)[19] == 0xFF
 
 
 @given(st.integers(0, 2**64 - 1), st.booleans())

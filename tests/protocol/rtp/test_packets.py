@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_streamer.protocol.rtp.packets import (
+    MAX_INTERLEAVED_IMAGES,
     MAX_PACKET_BYTES,
     MAX_RUN_BYTES,
     MAX_RUN_SEGMENTS,
@@ -75,6 +76,13 @@ class TestInterleaved:
         assert frame.interleaved(0) is frame.interleaved(0)
         assert frame.interleaved(168) is frame.interleaved(168)
         assert list(interleaved_packets(frame.interleaved(168))) == [(168, packet) for packet in frame.packets()]
+
+    def test_is_kept_for_a_few_channels(self) -> None:
+        frame = frame_of(60, 1372)
+        images = [frame.interleaved(channel) for channel in range(MAX_INTERLEAVED_IMAGES + 1)]
+        kept = [frame.interleaved(channel) is image for channel, image in enumerate(images)]
+        assert kept == [True] * MAX_INTERLEAVED_IMAGES + [False]
+        assert frame.interleaved(MAX_INTERLEAVED_IMAGES) == images[-1]
 
     @pytest.mark.parametrize("channel", [-1, 256])
     def test_a_channel_is_a_byte(self, channel: int) -> None:

@@ -81,3 +81,10 @@ def test_an_ipv6_host_of_ours_gets_its_brackets() -> None:
 
 def test_the_control_url_is_what_clients_join_from_content_base_and_sdp() -> None:
     assert parse_target("rtsp://cam/main", "").control_url(0) == "rtsp://cam/main/trackID=0"
+
+
+def test_a_url_of_stars_takes_no_longer_than_another() -> None:
+    """A pattern that steps back from each of them would take minutes here."""
+    uri = "rtsp://cam/main" + "/*" * 100_000
+    assert parse_target(uri, "").path == "main"
+    assert parse_target(uri + "x", "").path == uri.removeprefix("rtsp://cam/") + "x"
