@@ -26,6 +26,8 @@ _IP_RECVERR: Final = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: 
 REFUSED_LIMIT_S: Final = 1.0
 """ZoneMinder 1.36 (Remote, RTP/Unicast) opens its ports only after it has read the PLAY reply, so the first packets are
 refused; Linux reports a closed port at least once a second (icmp(7), icmp_ratelimit)."""
+REFUSED_PAUSE_S: Final = 30.0
+"""A stream may have few frames, each of which is refused: only after a longer pause was the port open in between."""
 UNREACHABLE_LIMIT_S: Final = 8.0
 UNREACHABLE_PAUSE_S: Final = 5.0
 """The kernel reports "no route" again after every failed address resolution, about every three seconds; a longer pause
@@ -71,8 +73,8 @@ class UdpPair:
     ) -> None:
         self._on_gone: Callable[[], None] = _ignore_end
         self._now: Callable[[], float] = float
-        self._refused = _Outage(REFUSED_LIMIT_S)
-        self._unreachable = _Outage(UNREACHABLE_LIMIT_S)
+        self._refused = _Outage(REFUSED_LIMIT_S, REFUSED_PAUSE_S)
+        self._unreachable = _Outage(UNREACHABLE_LIMIT_S, UNREACHABLE_PAUSE_S)
         self._has_warned = False
         self._registrations: tuple[Registration, ...] = ()
         self._readers: tuple[_DatagramReader, ...] = ()
@@ -159,16 +161,17 @@ class UdpPair:
 
 
 class _Outage:
-    """How long one kind of error has gone on: an error after a pause of `UNREACHABLE_PAUSE_S` begins a new outage."""
+    """How long one kind of error has gone on: an error after a longer pause than `pause_s` begins a new outage."""
 
-    def __init__(self, limit_s: float) -> None:
+    def __init__(self, limit_s: float, pause_s: float) -> None:
         self._limit_s = limit_s
+        self._pause_s = pause_s
         self._since = 0.0
         self._last_at = float("-inf")
 
     def has_lasted(self, now: float) -> bool:
         """Note an error at `now` (monotonic seconds); return whether the outage is longer than the limit."""
-        if now - self._last_at > UNREACHABLE_PAUSE_S:
+        if now - self._last_at > self._pause_s:
             self._since = now
         self._last_at = now
         return now - self._since > self._limit_s

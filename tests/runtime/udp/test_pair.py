@@ -456,6 +456,16 @@ def test_a_client_whose_port_stays_closed_is_gone(loop, clock, open_session, hos
     assert (session.gone, session.failed) == (1, 0)
 
 
+def test_a_closed_port_is_found_with_ten_seconds_between_frames(loop, clock, session):
+    session.client.close()
+    session.pair.send_runs([Run.of(1200)])
+    for _ in range(3):
+        loop.turn(0.002)
+    clock.advance(10.0)
+    session.pair.send_runs([Run.of(1200)])
+    turn_until(loop, lambda: session.gone)
+
+
 def test_a_closed_port_is_found_by_the_next_send_too(clock, session):
     session.client.close()
     for _ in range(2):
@@ -475,7 +485,7 @@ def test_a_client_that_opens_its_port_after_the_first_frame_is_none_the_worse(lo
         session.client = Client(host, ports)
         session.pair.send_runs([Run.of(1000)])
         turn_until(loop, lambda: session.client.received() == [b"A" * 1000])
-        pass_time(loop, clock, udp.UNREACHABLE_PAUSE_S + 1)
+        pass_time(loop, clock, udp.REFUSED_PAUSE_S + 1)
     assert session.gone == 0
 
 
