@@ -136,3 +136,9 @@ def test_journalctl_takes_the_catalog_in(tmp_path):
 
 def test_the_reference_is_up_to_date():
     assert PATH.read_text(encoding="utf-8") == log_reference(), "run: python -m tests.tools.log_docs"
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
+def test_an_event_is_one_row_of_the_reference(event):
+    [row] = [line for line in log_reference().splitlines() if line.startswith(f"| `{event.words}` |")]
+    assert row.endswith(f"| `{event.message_id}` |")

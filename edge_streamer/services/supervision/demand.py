@@ -16,6 +16,7 @@ class Demand:
         self._wanted_at = 0.0
         self._demanded_at: float | None = None  # the demand that the first frame answers
         self.awaited_from = 0.0
+        self._overdue_from = 0.0  # the same, or the last time when it was overdue
         self._is_given_up = False
 
     def want(self, now: float) -> None:
@@ -28,7 +29,7 @@ class Demand:
 
     def await_frames(self, now: float, *, demanded: bool) -> None:
         """Note that frames are due from `now` on; `demanded`: a viewer waits for the first one."""
-        self.awaited_from = now
+        self.awaited_from = self._overdue_from = now
         self._demanded_at = now if demanded else None
 
     def forget(self) -> None:
@@ -37,9 +38,9 @@ class Demand:
 
     def is_overdue(self, now: float, heard_at: float) -> bool:
         """Whether `give_up_after_s` has passed without a frame; if so, the time starts again, for later viewers."""
-        is_overdue = now - max(heard_at, self.awaited_from) >= self.policy.give_up_after_s
+        is_overdue = now - max(heard_at, self._overdue_from) >= self.policy.give_up_after_s
         if is_overdue:
-            self.awaited_from = now
+            self._overdue_from = now
         return is_overdue
 
     def give_up(self) -> bool:

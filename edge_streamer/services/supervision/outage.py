@@ -8,8 +8,9 @@
 
 MISSED comes with every survey that finds a picture overdue (`output.misses_picture`). At most one process encodes, and
 a process is started at the earliest `START_INTERVAL_S` after the last one, or `RETRY_S` after a failure: until then
-MISSED changes nothing, however often the source flaps. While the slate is SHOWN and the reason changes, another slate
-is encoded and takes its place; if that fails, the old one stays.
+MISSED changes nothing, however often the source flaps. While the slate is SHOWN and the reason changes, or the system's
+clock is set (a board without a battery-backed one starts in the past), another slate is encoded and takes its place; if
+that fails, the old one stays.
 
 RETURNED is the source's first frame that is sent to viewers: while the slate is SHOWN, a key frame (`media.track`).
 OFF means that nobody watches an on-demand source any more. docs/states.md is drawn from the table, and a test compares
@@ -35,6 +36,8 @@ START_INTERVAL_S: Final = 5.0
 """A source that flaps must not have a slate encoded each time."""
 RETRY_S: Final = 60.0
 """What is not installed is not installed a second later; memory may be free again after a minute."""
+MAX_DATE_ERROR_S: Final = 60.0
+"""A slate whose date is wrong by more, because the clock was set, is replaced."""
 
 
 class OutageState(StrEnum):
@@ -104,6 +107,7 @@ class Outage:
         self._process: SlateProcess | None = None
         self._start_from = 0.0  # when the next process may be started
         self._reason = ""  # what the newest slate says, or was to say
+        self._since_wall_s = 0.0  # the same
         self._failure = ""  # the last that was logged
         self._pictures: tuple[EncodedFrame, ...] = ()
         self._sent = 0  # in this outage
@@ -126,8 +130,12 @@ class Outage:
         now = self._loop.now()
         if not self._is_enabled or self._process is not None or now < self._start_from:
             return
-        if self._move(OutageEvent.MISSED) or (self.is_shown and reason != self._reason):
-            self._prepare(reason, time.time() - (now - since))
+        since_wall_s = time.time() - (now - since)
+        if self._move(OutageEvent.MISSED) or (self.is_shown and self._is_outdated(reason, since_wall_s)):
+            self._prepare(reason, since_wall_s)
+
+    def _is_outdated(self, reason: str, since_wall_s: float) -> bool:
+        return reason != self._reason or abs(since_wall_s - self._since_wall_s) > MAX_DATE_ERROR_S
 
     def on_returned(self) -> None:
         """Note that a frame of the source was sent to viewers."""
@@ -162,7 +170,7 @@ class Outage:
     # --- the process
 
     def _prepare(self, reason: str, since_wall_s: float) -> None:
-        self._reason = reason
+        self._reason, self._since_wall_s = reason, since_wall_s
         self._start_from = self._loop.now() + START_INTERVAL_S
         try:
             spec = self._spec_of(reason, since_wall_s)

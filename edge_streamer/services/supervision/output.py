@@ -132,7 +132,7 @@ class SourceOutput:
         """Return why no viewer can be served although pictures come; empty when they do not, or one can."""
         if self.unservable_since is None:
             return ""
-        return _NO_PARAMETER_SETS if self.stream.parameter_sets is None else _NO_START_POINT
+        return _NO_PARAMETER_SETS if self.stream.track.parameter_sets is None else _NO_START_POINT
 
     # --- demand
 
@@ -225,7 +225,7 @@ class SourceOutput:
         self.snapshots.ask_if_awaited()
 
     def _becomes_live(self, published: PacketizedFrame, now: float) -> bool:
-        if published.is_key_frame and self.stream.parameter_sets is not None:
+        if published.is_key_frame and self.stream.track.parameter_sets is not None:
             self.is_live, self.unservable_since = True, None
         else:
             self._note_unservable(now)

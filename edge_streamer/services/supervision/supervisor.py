@@ -135,7 +135,7 @@ class SourceSupervisor:
 
     def on_missing(self, output: SourceOutput, since: float) -> None:
         """Have viewers of `output` get a slate; called by the survey."""
-        output.outage.miss(self._runner.reason, since)
+        output.outage.miss(output.why_unservable() or self._runner.reason, since)
 
     def on_overdue(self, output: SourceOutput) -> None:
         """Give up a stream that has had no frame for too long; called by the survey. Its source is still restarted."""

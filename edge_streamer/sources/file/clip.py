@@ -9,17 +9,18 @@ clock: `source` waits and sends.
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import count, islice
+from math import ceil
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import av
 import msgspec
 
-from edge_streamer.codec.frame import MAX_ACCESS_UNIT_BYTES
+from edge_streamer.codec.frame import CLOCK_HZ, MAX_ACCESS_UNIT_BYTES
 from edge_streamer.sources.ending import SourceError
 from edge_streamer.sources.file.access_units import AccessUnit, AccessUnitReader, frames_of_fields
 from edge_streamer.sources.file.container import ALLOWED, look_into, open_container
 from edge_streamer.sources.file.findings import Findings
-from edge_streamer.sources.file.timeline import Timeline
+from edge_streamer.sources.file.timeline import MIN_PASS, Timeline
 
 if TYPE_CHECKING:  # PyAV 14 (Debian trixie) has the class, but not yet as a generic
     _Packet: TypeAlias = av.Packet[av.VideoStream]
@@ -62,7 +63,7 @@ class Clip:
             with open_container(self._path, clip_format.options) as container:
                 units = frames_of_fields(self._units(container), clip_format.frame_stamps)
                 stamped = (
-                    _counted(units, numbers)
+                    _counted(units, numbers, ceil(clip_format.rate_hz * MIN_PASS / CLOCK_HZ))
                     if clip_format.is_raw
                     else _with_decode_stamps(units, clip_format.frame_stamps)
                 )
@@ -153,11 +154,15 @@ def read_ahead(frames: Iterator[ClipFrame], count: int) -> Iterator[ClipFrame]:
         is_over = len(batch) < count
 
 
-def _counted(units: Iterable[AccessUnit], numbers: Iterator[int]) -> Iterator[AccessUnit]:
-    """Number the frames of a raw file: a stamp is a frame."""
+def _counted(units: Iterable[AccessUnit], numbers: Iterator[int], least: int) -> Iterator[AccessUnit]:
+    """Number the frames of a raw file: a stamp is a frame, and a pass has at least so many."""
+    frames = 0
     for unit in units:
+        frames += 1
         unit.decode_stamp, unit.presentation_stamp, unit.stamps_long = next(numbers), None, 1
         yield unit
+    for _ in range(frames, least):
+        next(numbers)
 
 
 def _with_decode_stamps(units: Iterable[AccessUnit], frame_stamps: int) -> Iterator[AccessUnit]:

@@ -18,6 +18,8 @@ LONG_FRAMES: Final = 4
 MIN_STEP: Final = CLOCK_HZ // 1000
 """Frames that are less than a millisecond apart have no times of their own: no camera is as fast."""
 MAX_RATE_HZ: Final = CLOCK_HZ // MIN_STEP
+MIN_PASS: Final = CLOCK_HZ // 25
+"""A pass takes no less: the file is opened for each, and a lone frame of a millisecond took a whole core for that."""
 
 _NEVER: Final = 1 << 62
 
@@ -65,7 +67,7 @@ class Timeline:
     def begin_pass(self) -> None:
         """Go on where the last frame of the pass before was over: its stamps come again."""
         if self._end > self._begin:
-            self._pass_shift = self._shift = self._pass_shift + self._end - self._begin
+            self._pass_shift = self._shift = self._pass_shift + max(self._end - self._begin, MIN_PASS)
         self._begin, self._end = _NEVER, -_NEVER
 
     def place(self, decode_stamp: int, presentation_stamp: int | None, stamps_long: int, order: Order) -> ClipTimes:

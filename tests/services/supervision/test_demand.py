@@ -294,6 +294,7 @@ def test_a_frame_is_overdue_once_in_so_long():
     assert demand.is_overdue(35.0, heard_at=15.0)
     assert not demand.is_overdue(54.9, heard_at=15.0), "it begins again"
     assert demand.is_overdue(55.0, heard_at=15.0)
+    assert demand.awaited_from == 10.0, "since then a slate says that there is no picture"
 
 
 def test_giving_up_is_new_until_a_picture_comes():

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from textwrap import dedent
 
 import pytest
@@ -300,6 +301,23 @@ def test_another_reason_makes_another_slate_and_the_old_one_stays_meanwhile(supe
     slates.text = "sys.exit(1)"
     pass_time(source.loop, clock, 2.0)
     assert shown(source)
+
+
+@pytest.mark.parametrize("step_s", [3600.0, -3600.0])
+def test_a_clock_that_is_set_makes_another_slate(supervise_small, slates, clock, monkeypatch, step_s):
+    """A board without a battery-backed clock starts in the past, and may have no camera either."""
+    source = supervise_small("os._exit(1)")
+    pass_until(source, clock, lambda: shown(source))
+    reason, since = slates[0].options.reason, source.output.demand.awaited_from
+    clock.advance(START_INTERVAL_S)
+    source.output.outage.miss(reason, since)
+    assert len(slates) == 1
+    true_time = time.time
+    monkeypatch.setattr(time, "time", lambda: true_time() + step_s)
+    source.output.outage.miss(reason, since)
+    assert len(slates) == 2
+    assert shown(source), "the old one meanwhile"
+    assert slates[1].options.since_wall_s == pytest.approx(slates[0].options.since_wall_s + step_s, abs=30.0)
 
 
 def test_a_picture_that_comes_while_the_slate_is_encoded_ends_that(supervise_small, slates, clock):

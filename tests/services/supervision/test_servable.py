@@ -2,7 +2,7 @@
 
 from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.services.supervision.life import LifeState
-from edge_streamer.services.supervision.output import UNSERVABLE_LIMIT_S
+from edge_streamer.services.supervision.output import FIRST_PICTURE_S, UNSERVABLE_LIMIT_S
 from edge_streamer.services.supervision.restarts import FIRST_BACKOFF_S, PROVEN_AFTER_S
 from edge_streamer.services.supervision.spec import StreamPolicy
 from tests.support.frames import PPS, SPS, annex_b, key_frame
@@ -108,3 +108,17 @@ def test_its_stream_is_given_up_although_frames_come(supervise, clock):
     let_frames_come(source, clock, 6.0)
     assert source.ended == ["main"]
     assert not source.status.is_up
+
+
+def test_the_slate_does_not_hide_that_parameter_sets_are_missing(supervise, clock, monkeypatch):
+    """A slate has parameter sets of its own."""
+    program = WITHOUT_SETS + f"send(READY, IDR)\n{ON_DEMAND}send(IDR)"
+    source = supervise(program, policies=(StreamPolicy(shows_slate=True),))
+    asked = []
+    monkeypatch.setattr(source.output.outage, "miss", lambda reason, since: asked.append(reason))
+    source.wait_for_frames(1)
+    let_frames_come(source, clock, FIRST_PICTURE_S + STEP_S)
+    source.stream.publish(EncodedFrame(key_frame(0).data, True, 0, is_slate=True), clock.now)
+    assert source.stream.parameter_sets is not None
+    assert asked[0] == NO_SETS
+    assert source.status.reason == NO_SETS

@@ -131,6 +131,12 @@ def test_a_lone_frame_comes_once_a_frame(mp4, tmp_path):
     assert min(decode_steps(looped(path, 20))) >= SECOND / 30
 
 
+@pytest.mark.parametrize("name", ["lone.mp4", "lone.h264"])
+def test_a_lone_frame_of_a_millisecond_does_not_open_the_file_a_thousand_times_a_second(make_clip, tmp_path, name):
+    path = make_clip(name, rate=1000, frames=1)
+    assert min(decode_steps(looped(path, 20))) >= SECOND / 25
+
+
 def test_frames_that_all_have_one_stamp_are_a_frame_apart(mp4, tmp_path):
     path = remuxed(mp4, tmp_path / "still.mkv", stamped(samples_of(mp4), [7] * 25, 0), Fraction(1, 25))
     assert min(decode_steps(looped(path, 60))) >= SECOND / 30

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge_streamer.codec.frame import CLOCK_HZ
-from edge_streamer.sources.file.timeline import LONG_FRAMES, MAX_HOLE_S, MIN_STEP, Order, Timeline
+from edge_streamer.sources.file.timeline import LONG_FRAMES, MAX_HOLE_S, MIN_PASS, MIN_STEP, Order, Timeline
 
 BASE = Fraction(1, 25)  # a stamp is a frame
 FRAME = 3600
@@ -72,6 +72,13 @@ def test_stamps_that_stand_still_are_a_frame_apart():
 def test_a_lone_frame_comes_once_in_the_time_that_it_lasts(long):
     lasts = FRAME if long else round(CLOCK_HZ / 25)
     assert steps(passes(timeline(), [0], 9, long)) == {lasts}
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+def test_a_pass_of_a_few_milliseconds_is_not_repeated_without_end(frames):
+    """Each pass opens the file."""
+    found = passes(timeline(Fraction(1, 1000), Fraction(1000)), range(frames), 5)
+    assert steps(found[::frames]) == {MIN_PASS}
 
 
 def test_a_lone_frame_that_lasts_minutes_does():
