@@ -51,7 +51,7 @@ run: $(VENV) ## start the service with a test picture (or your camera) and print
 check: $(STAMP) ## the inner loop, 90 s: lint, types, imports, every test without outside programs, coverage of protocol and codec
 	@$(PARTS) lint types imports covered quick
 
-test: $(STAMP) ## all that needs no other machine, 15 minutes: check, programs, players, browsers; root for network namespaces
+test: $(STAMP) ## all that needs no other machine, 18 minutes: check, programs, players, browsers; root for network namespaces
 	@$(PARTS) packages lint types imports covered quick programs alone namespaces
 
 labs: $(STAMP) ## the tests on other machines (root): virtual cameras and recorders in Debian roots, an emulated computer, systemd

@@ -63,7 +63,8 @@ class Track:
 
     A slate brings its own parameter sets (`slate_sets`), in band only: the source's stay, and are sent again with the
     key frame that ends the slate. Both usually have the ids 0, and an IDR may replace a set of the same id (ITU-T H.264
-    7.4.1.2.1); another id would have to be free in every encoder's stream.
+    7.4.1.2.1); another id would have to be free in every encoder's stream. A source that has no IDR ends the slate at a
+    recovery point, where FFmpeg's decoder takes the sets, too.
     """
 
     __slots__ = (
