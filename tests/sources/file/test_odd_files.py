@@ -3,7 +3,7 @@
 import hashlib
 import io
 import shlex
-import subprocess
+from contextlib import suppress
 from fractions import Fraction
 from itertools import islice, pairwise
 from pathlib import Path
@@ -75,12 +75,15 @@ def visible(plane):
 
 
 def pictures_of_ffmpeg(path):
-    """Hashes of the pictures that the ffmpeg program decodes of a file by itself."""
-    deep = ["-probesize", "50M", "-analyzeduration", "60M"]
-    shown = ["-map", "0:v:0", "-fps_mode", "passthrough", "-pix_fmt", "yuv420p", "-f", "framemd5", "-"]
-    command = ["ffmpeg", "-v", "quiet", "-nostdin", "-noautorotate", *deep, "-i", path, *shown]
-    lines = subprocess.run(command, capture_output=True, check=False, timeout=60).stdout.decode().splitlines()
-    return [line.split(",")[-1].strip() for line in lines if not line.startswith("#")]
+    """Hashes of the pictures that FFmpeg's demultiplexer and decoder make of a file by themselves."""
+    with av.open(str(path), options={"probesize": "50000000", "analyzeduration": "60000000"}) as container:
+        stream = container.streams.video[0]
+        stream.codec_context.thread_count = 1
+        found = []
+        for packet in container.demux(stream):
+            with suppress(av.InvalidDataError):  # a damaged sample
+                found += packet.decode()
+        return [hash_of(picture) for picture in found]
 
 
 # --- pacing
