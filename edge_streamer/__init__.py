@@ -19,8 +19,9 @@ protocol folder.
       supervision/    source processes. life: the table of a source's states, which decides that it is started again;
                       restarts: the back-off; runner: follows the table; process: one run of a process; supervisor:
                       feeds the streams and knows whether they are wanted; watchdog: finds a silent process; output: one
-                      stream that it feeds; outage: the table of what its viewers get while there is no picture;
-                      slate: the process that encodes it; questions: snapshots and changes; spec: what to start
+                      stream that it feeds; liveness: whether its viewers can be served; outage: the table of what they
+                      get while there is no picture; slate: the process that encodes it; questions: snapshots and
+                      changes; spec: what to start
       http/           HTTP without knowledge of any path: service, router, routes, answers, access (access control),
                       settings (`[http]`)
       api/            `/api/v1`, `/healthz`, `/metrics`; documents: their JSON; openapi: their description

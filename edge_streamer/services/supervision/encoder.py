@@ -31,6 +31,16 @@ class OutputEncoder:
         """Frames a second: as the source reports, else as requested; 0 when neither is known."""
         return self._fps or self.spec.fps
 
+    @property
+    def width(self) -> int:
+        """Picture width in pixels: as the source reports, else as requested; 0 when neither is known."""
+        return self.ready.width or self.spec.width
+
+    @property
+    def height(self) -> int:
+        """Picture height in pixels, as `width`."""
+        return self.ready.height or self.spec.height
+
     def take_ready(self, ready: SourceReady, now: float) -> None:
         """Take the source's report of its encoder."""
         self.ready = ready

@@ -1,7 +1,7 @@
 """One output of a source and the stream that it feeds: its frames, its notes, and the requests to it.
 
 `demand` tracks whether the stream is wanted, `encoder` the output's encoder, `questions` the requests that are open,
-`outage` what viewers get while there is no picture.
+`liveness` whether viewers can be served, `outage` what they get while they cannot.
 
 Held by the source's supervisor; nothing here starts or ends a process.
 """
@@ -14,7 +14,6 @@ from typing import Final
 from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.logs.limits import printable
 from edge_streamer.media.stream import Stream
-from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.protocol.source.messages import (
     SourceChanged,
     SourceCommand,
@@ -29,6 +28,7 @@ from edge_streamer.runtime.turns import TimeHistogram
 from edge_streamer.services.status import Histogram, StreamStatus
 from edge_streamer.services.supervision.demand import Demand
 from edge_streamer.services.supervision.encoder import OutputEncoder
+from edge_streamer.services.supervision.liveness import Liveness
 from edge_streamer.services.supervision.log import SourceLog
 from edge_streamer.services.supervision.notes import event_of, reason_of
 from edge_streamer.services.supervision.outage import Outage, OutageState
@@ -40,30 +40,13 @@ from edge_streamer.services.supervision.questions import (
     SourceFailure,
     StreamChange,
 )
-from edge_streamer.services.supervision.restarts import SILENCE_EXTRA_S, SILENCE_FRAMES
 from edge_streamer.services.supervision.slate import slate_spec
 from edge_streamer.services.supervision.spec import StreamPolicy
 from edge_streamer.services.supervision.times import HANDOFF_BOUNDS_S, SourceTimes, add_age
 
-UNKNOWN_FPS: Final = 1.0
-UNSERVABLE_LIMIT_S: Final = 30.0
-"""How long frames may come with which no viewer can be served: three groups of pictures of a camera that sends its
-parameter sets every 10 s."""
-_NO_PARAMETER_SETS: Final = "its frames come without SPS and PPS, so that no viewer can be served"
-_NO_START_POINT: Final = "its frames have no IDR picture and no recovery point, so that no viewer can start"
-FIRST_PICTURE_S: Final = 3.0
-"""A camera that is off needs up to three seconds for its first picture: only then is it overdue. DESCRIBE waits 5 s."""
-SETTLE_S: Final = 0.75
-"""A picture is overdue when the source has been silent for this long beyond its limit: the watchdog has ended a silent
-process by then, so the reason is known, and a process that was killed has usually been replaced."""
-
 
 class SourceOutput:
-    """`is_live`: since the process was started, a picture has come with which a viewer can be served: a start point,
-    with SPS and PPS known. `unservable_since`: when the first picture came, while none of them was such; else None.
-    `is_down`: the source has failed and does not run now. `prepared_at`: when a process that serves no viewer yet last
-    gave a picture, or reported that it waits for its first; `waited_at`: when it last reported that its next frame is
-    not due yet."""
+    """`is_down`: the source has failed and does not run now."""
 
     def __init__(
         self,
@@ -89,50 +72,18 @@ class SourceOutput:
             self._on_no_slate,
             is_enabled=policy.shows_slate,
         )
-        self.is_live = False
-        self.unservable_since: float | None = None
+        self.liveness: Final = Liveness(stream, self.encoder)
         self.is_down = False
-        self.prepared_at = 0.0
-        self.waited_at = 0.0
         self.snapshots = Snapshots(loop, number, ask)
         self.changes = Changes(loop, number, ask)
         self._ask = ask
         self._loop = loop
         self._times = times
         self._handoff = TimeHistogram(HANDOFF_BOUNDS_S)  # from the encoder to the loop
-        self._served_until = 0.0  # by the processes before the present one
         self._dropped_frames = 0
         self._discarded_buffers: Counter[str] = Counter()
         self._key_frame_at: float | None = None  # of the present process
         self._key_frame_interval_s: float | None = None
-
-    # --- silence
-
-    @property
-    def heard_at(self) -> float:
-        """When the source last sent a frame for viewers of this output, or reported that none is due."""
-        return max(self.stream.last_frame_at if self.is_live else self._served_until, self.waited_at)
-
-    def silence_limit_s(self) -> float:
-        """Return how long the output may be silent before its process counts as failed."""
-        return SILENCE_FRAMES / (self.encoder.nominal_fps or UNKNOWN_FPS) + SILENCE_EXTRA_S
-
-    def start_deadline(self) -> float | None:
-        """Return until when a process that has given pictures must have given one with which a viewer can be served, or
-        another one at all; None before its first picture."""
-        if self.unservable_since is None:
-            return None
-        return min(self.unservable_since + UNSERVABLE_LIMIT_S, self.prepared_at + self.silence_limit_s())
-
-    def is_unservable(self, now: float) -> bool:
-        """Whether pictures have come for too long with which no viewer can be served."""
-        return self.unservable_since is not None and now >= self.unservable_since + UNSERVABLE_LIMIT_S
-
-    def why_unservable(self) -> str:
-        """Return why no viewer can be served although pictures come; empty when they do not, or one can."""
-        if self.unservable_since is None:
-            return ""
-        return _NO_PARAMETER_SETS if self.stream.track.parameter_sets is None else _NO_START_POINT
 
     # --- demand
 
@@ -149,15 +100,12 @@ class SourceOutput:
 
     def is_overdue(self, now: float) -> bool:
         """Whether `give_up_after_s` has passed without a frame, and viewers get no slate."""
-        return not self.outage.is_shown and self.demand.is_overdue(now, self.heard_at)
+        return not self.outage.is_shown and self.demand.is_overdue(now, self.liveness.heard_at)
 
     def missing_since(self, now: float, *, has_failed: bool) -> float | None:
         """Return since when a picture is missing that is overdue by now; None when none is. `has_failed`: the process
         has, since it was last up."""
-        awaited_from, heard_at = self.demand.awaited_from, self.heard_at
-        if heard_at >= awaited_from:
-            return heard_at if now - heard_at > self.silence_limit_s() + SETTLE_S else None
-        return awaited_from if has_failed or now - awaited_from >= FIRST_PICTURE_S else None
+        return self.liveness.missing_since(now, self.demand.awaited_from, has_failed=has_failed)
 
     def give_up(self) -> bool:
         """Forget the stream's format and frames; return whether there may be sessions to end."""
@@ -169,17 +117,14 @@ class SourceOutput:
 
     def on_started(self) -> None:
         """Called when a process was started: its media times have another origin."""
-        self.is_live = self.is_down = False
+        self.is_down = False
         self.stream.is_down = False
         self.stream.track.announce_restart()
         self.snapshots.ask_again()
 
     def on_ended(self) -> None:
         """Called when the process has ended, or was told to end: nothing of it is taken any more."""
-        if self.is_live:
-            self._served_until = self.stream.last_frame_at
-        self.is_live = False
-        self.unservable_since = None
+        self.liveness.on_ended()
         self._key_frame_at = self._key_frame_interval_s = None
         self.stream.key_frame_requests.ask = None
 
@@ -212,9 +157,9 @@ class SourceOutput:
         if published is None:
             if self.outage.is_shown:  # it ends at a picture that a decoder can start with
                 self.stream.key_frame_requests.request(now)
-                self._note_unservable(now)
+                self.liveness.take_useless(now)
             return
-        if not (self.is_live or self._becomes_live(published, now)):
+        if not self.liveness.take(published, now):
             return
         if self.outage.state is not OutageState.CLEAR:
             self.outage.on_returned()
@@ -223,18 +168,6 @@ class SourceOutput:
         if (first_frame_s := self.demand.on_picture(now)) is not None:
             self._times.first_frame.add(first_frame_s)
         self.snapshots.ask_if_awaited()
-
-    def _becomes_live(self, published: PacketizedFrame, now: float) -> bool:
-        if published.is_key_frame and self.stream.track.parameter_sets is not None:
-            self.is_live, self.unservable_since = True, None
-        else:
-            self._note_unservable(now)
-        return self.is_live
-
-    def _note_unservable(self, now: float) -> None:
-        if not self.is_live:
-            self.unservable_since = self.unservable_since or now
-            self.prepared_at = now
 
     def _note_key_frame(self, now: float) -> None:
         if self._key_frame_at is not None:
@@ -251,10 +184,8 @@ class SourceOutput:
             case "changed":
                 changed = note.read_as(SourceChanged)
                 self.encoder.take_changed(changed, self.changes.take(changed), now)
-            case "waiting" if self.is_live:
-                self.waited_at = now
             case "waiting":
-                self.prepared_at = now
+                self.liveness.on_waiting(now)
             case "dropped":
                 self._dropped_frames += note.read_as(SourceDropped).frames
             case "discarded":
@@ -286,12 +217,12 @@ class SourceOutput:
             self._loop.post(partial(callback, SourceFailure(why_down)))
             return
         self.snapshots.request(callback)
-        if self.is_live:
+        if self.liveness.is_live:
             self.snapshots.ask_if_awaited()
 
     def change(self, change: StreamChange, callback: OnChange, why_down: str) -> None:
         """Have `callback` called with None when the change is in effect, else with the reason."""
-        refusal = self.encoder.refusal(change) if self.is_live else f"the source is not up: {why_down}"
+        refusal = self.encoder.refusal(change) if self.liveness.is_live else f"the source is not up: {why_down}"
         if refusal:
             self._loop.post(partial(callback, SourceFailure(refusal)))
         else:
@@ -302,18 +233,17 @@ class SourceOutput:
     def status(
         self, now: float, source_kind: str, *, is_wanted: bool, is_starting: bool, reason: str, restarts: dict[str, int]
     ) -> StreamStatus:
-        """Return the stream's status. The supervisor passes in what it knows of the process: whether it is wanted or
-        still starting, its restarts, and the `reason` that applies if there is no picture."""
+        """Return the stream's status; the arguments are of its process, `reason` applies if there is no picture."""
         stream, ready, last = self.stream, self.encoder.ready, self.stream.last_frame
-        is_up = self.is_live and now - self.heard_at <= self.silence_limit_s()
+        is_up = self.liveness.is_up(now)
         return StreamStatus(
             name=stream.name,
             source_kind=source_kind,
             encoder=printable(ready.encoder),
             encoder_reason=printable(ready.encoder_reason),
             camera=printable(ready.camera),
-            width=ready.width or self.encoder.spec.width,
-            height=ready.height or self.encoder.spec.height,
+            width=self.encoder.width,
+            height=self.encoder.height,
             nominal_fps=self.encoder.nominal_fps,
             bitrate_bps=self.encoder.bitrate_bps,
             can_set_bitrate=ready.can_set_bitrate,
@@ -323,7 +253,7 @@ class SourceOutput:
             is_up=is_up,
             is_wanted=is_wanted,
             is_failing=is_wanted and not is_up and not is_starting,
-            reason="" if is_up else self.why_unservable() or reason,
+            reason="" if is_up else self.liveness.why_unservable() or reason,
             viewers=stream.viewers,
             frames=stream.counters.frames,
             key_frames=stream.counters.key_frames,

@@ -156,10 +156,11 @@ class SourceRunner:
         self.reason = self._failure = reason
 
     def _on_silent(self, output: SourceOutput) -> None:
-        if output.is_unservable(self._loop.now()):
-            self.on_failed(RestartReason.UNSERVABLE, self._failure or output.why_unservable())
+        liveness = output.liveness
+        if liveness.is_unservable(self._loop.now()):
+            self.on_failed(RestartReason.UNSERVABLE, self._failure or liveness.why_unservable())
         else:
-            has_begun = output.is_live or output.unservable_since is not None
+            has_begun = liveness.is_live or liveness.unservable_since is not None
             self.on_failed(RestartReason.SILENT, self._failure or ("" if has_begun else _NO_FIRST_FRAME))
 
     def on_failed(self, reason: RestartReason, text: str) -> None:

@@ -51,7 +51,7 @@ def slate_spec(
         video = stream.track.parameter_sets.video_format
         width, height, profile = video.width, video.height, _profile_of(video)
     else:
-        width, height = encoder.ready.width or encoder.spec.width, encoder.ready.height or encoder.spec.height
+        width, height = encoder.width, encoder.height
         profile = _likely_profile(encoder, options)
     if not width or not height or width % 2 or height % 2:
         raise ValueError(f"no slate can have {width}x{height} pixels")

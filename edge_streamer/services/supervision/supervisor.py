@@ -135,7 +135,7 @@ class SourceSupervisor:
 
     def on_missing(self, output: SourceOutput, since: float) -> None:
         """Have viewers of `output` get a slate; called by the survey."""
-        output.outage.miss(output.why_unservable() or self._runner.reason, since)
+        output.outage.miss(output.liveness.why_unservable() or self._runner.reason, since)
 
     def on_overdue(self, output: SourceOutput) -> None:
         """Give up a stream that has had no frame for too long; called by the survey. Its source is still restarted."""
@@ -158,7 +158,7 @@ class SourceSupervisor:
         match message:
             case SourceFrame():
                 output.take(message.frame, self._loop.now())
-                if self._runner.state is LifeState.STARTING and output.is_live:
+                if self._runner.state is LifeState.STARTING and output.liveness.is_live:
                     self._runner.on_picture()
             case SourceSnapshot():
                 output.snapshots.take(message.jpeg)

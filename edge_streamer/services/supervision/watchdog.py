@@ -1,7 +1,7 @@
 """The watchdog of a source's process: it detects a process that gives no frames; the runner acts on that.
 
 An output is silent when its first frame has not come within `START_LIMIT_S`, or when it has missed a few frames
-(`SourceOutput.silence_limit_s`). One whose pictures no viewer can be served with has until `start_deadline`. One timer
+(`Liveness.silence_limit_s`). One whose pictures no viewer can be served with has until `start_deadline`. One timer
 is set to the next instant at which that could be true; frames do not move it, so a frame costs the watchdog nothing.
 """
 
@@ -68,7 +68,8 @@ class Watchdog:
             self.watch()
 
     def _deadline_of(self, output: SourceOutput) -> float:
-        if output.is_live:
-            return output.heard_at + output.silence_limit_s()
-        deadline = output.start_deadline()
-        return max(self._started_at, output.prepared_at) + START_LIMIT_S if deadline is None else deadline
+        liveness = output.liveness
+        if liveness.is_live:
+            return liveness.heard_at + liveness.silence_limit_s()
+        deadline = liveness.start_deadline()
+        return max(self._started_at, liveness.prepared_at) + START_LIMIT_S if deadline is None else deadline

@@ -33,7 +33,7 @@ class Camera:
         """Let time pass while the child, if it has begun and was not told to end, sends a frame each half second."""
         for _ in range(round(seconds / STEP_S)):
             self.house.clock.advance(STEP_S)
-            if self.source.output.is_live:
+            if self.source.output.liveness.is_live:
                 self.source.hear_again()
             self.house.turn(1)
 

@@ -107,9 +107,9 @@ def test_a_source_that_waits_is_not_given_up(supervise, clock):
     source.wait_for_frames(1)
     for _ in range(20):
         clock.advance(0.5)
-        heard_at = source.output.heard_at
+        heard_at = source.output.liveness.heard_at
         source.say()
-        turn_until(source.loop, lambda heard_at=heard_at: source.output.heard_at > heard_at)
+        turn_until(source.loop, lambda heard_at=heard_at: source.output.liveness.heard_at > heard_at)
     assert source.ended == []
 
 
@@ -125,7 +125,7 @@ def test_a_source_that_waits_for_its_first_frame_is_given_up_all_the_same(superv
     for _ in range(20):
         clock.advance(0.5)
         source.say()
-        turn_until(source.loop, lambda: output.prepared_at == clock.now)
+        turn_until(source.loop, lambda: output.liveness.prepared_at == clock.now)
     assert source.ended == ["main"]
     assert source.restarts == {}
 

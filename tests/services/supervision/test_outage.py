@@ -8,6 +8,7 @@ from textwrap import dedent
 import pytest
 
 from edge_streamer.protocol.source.request import FileOutput, Output
+from edge_streamer.services.supervision.liveness import FIRST_PICTURE_S, SETTLE_S, UNSERVABLE_LIMIT_S
 from edge_streamer.services.supervision.outage import (
     RETRY_S,
     START_INTERVAL_S,
@@ -15,7 +16,6 @@ from edge_streamer.services.supervision.outage import (
     OutageEvent,
     OutageState,
 )
-from edge_streamer.services.supervision.output import FIRST_PICTURE_S, SETTLE_S, UNSERVABLE_LIMIT_S
 from edge_streamer.services.supervision.questions import SourceFailure
 from edge_streamer.services.supervision.restarts import FIRST_BACKOFF_S
 from edge_streamer.services.supervision.slate import SourceSpec
@@ -400,7 +400,7 @@ def test_a_source_that_comes_back_without_a_start_point_fails_while_the_slate_is
     while clock.now < until and source.state in HEARD:
         source.say()
         clock.advance(SURVEY_INTERVAL_S)
-        turn_until(source.loop, lambda: source.output.prepared_at == clock.now or source.state not in HEARD)
+        turn_until(source.loop, lambda: source.output.liveness.prepared_at == clock.now or source.state not in HEARD)
     source.wait_for_end()
     assert source.restarts["unservable"] == 1
     assert "silent" not in source.restarts

@@ -93,7 +93,7 @@ def test_a_source_that_sends_none_in_time_has_failed(supervise, clock):
     answers = ask(source)
     for _ in range(10):
         clock.advance(SNAPSHOT_LIMIT_S / 10)
-        source.output.waited_at = clock.now
+        source.output.liveness.waited_at = clock.now
         source.loop.turn()
     assert wait_for(source, answers) == SourceFailure("the source sent no picture within 5 s", is_late=True)
 
@@ -101,7 +101,7 @@ def test_a_source_that_sends_none_in_time_has_failed(supervise, clock):
 def ask_in_vain(source: Supervised, clock) -> None:
     """Ask for a picture, and see the time for it pass."""
     answers = ask(source)
-    source.output.waited_at = clock.now + SNAPSHOT_LIMIT_S  # it is not found silent
+    source.output.liveness.waited_at = clock.now + SNAPSHOT_LIMIT_S  # it is not found silent
     pass_time(source.loop, clock, SNAPSHOT_LIMIT_S)
     assert wait_for(source, answers).is_late
 
@@ -307,7 +307,7 @@ def test_a_source_that_does_not_answer_in_time(supervise, clock):
     source = supervise(STEADY + "wait()")
     source.wait_for_frames(1)
     answers = change(source, fps=10)
-    source.output.waited_at = clock.now + CHANGE_LIMIT_S  # it is not found silent
+    source.output.liveness.waited_at = clock.now + CHANGE_LIMIT_S  # it is not found silent
     clock.advance(CHANGE_LIMIT_S)
     assert wait_for(source, answers) == SourceFailure("the source did not answer within 3 s", is_late=True)
 
@@ -320,7 +320,7 @@ def test_a_change_that_is_confirmed_late_is_kept_and_no_answer_to_the_next(super
     )
     source.wait_for_frames(1)
     answers = change(source, fps=10)
-    source.output.waited_at = clock.now + CHANGE_LIMIT_S  # it is not found silent
+    source.output.liveness.waited_at = clock.now + CHANGE_LIMIT_S  # it is not found silent
     clock.advance(CHANGE_LIMIT_S)
     assert wait_for(source, answers).is_late
     assert wait_for(source, change(source, fps=20)) == SourceFailure("another change is under way")

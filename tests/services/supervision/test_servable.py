@@ -2,7 +2,7 @@
 
 from edge_streamer.codec.frame import EncodedFrame
 from edge_streamer.services.supervision.life import LifeState
-from edge_streamer.services.supervision.output import FIRST_PICTURE_S, UNSERVABLE_LIMIT_S
+from edge_streamer.services.supervision.liveness import FIRST_PICTURE_S, UNSERVABLE_LIMIT_S
 from edge_streamer.services.supervision.restarts import FIRST_BACKOFF_S, PROVEN_AFTER_S
 from edge_streamer.services.supervision.spec import StreamPolicy
 from tests.support.frames import PPS, SPS, annex_b, key_frame

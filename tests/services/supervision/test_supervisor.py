@@ -287,9 +287,9 @@ def test_a_source_that_says_that_it_waits_is_not_silent(supervise, clock):
     source.wait_for_frames(1)
     for _ in range(8):
         clock.advance(0.5)
-        heard_at = source.output.waited_at
+        heard_at = source.output.liveness.waited_at
         source.say()
-        turn_until(source.loop, lambda heard_at=heard_at: source.output.waited_at > heard_at)
+        turn_until(source.loop, lambda heard_at=heard_at: source.output.liveness.waited_at > heard_at)
         assert source.status.is_up
     pass_time(source.loop, clock, 2.0)
     turn_until(source.loop, lambda: source.restarts)

@@ -25,6 +25,10 @@ class Output:
     def start_deadline(self) -> float | None:
         return self.must_start_by
 
+    @property
+    def liveness(self) -> "Output":
+        return self
+
     def hear(self, now: float) -> None:
         self.is_live, self.heard_at = True, now
 
