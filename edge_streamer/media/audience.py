@@ -152,4 +152,4 @@ class Audience:
 
 
 def _nothing() -> None:
-    """The callback of a stream whose late viewers nobody serves: such a stream has no viewer."""
+    """The callback of a stream without a `LateViewers`: such a stream has no viewer."""

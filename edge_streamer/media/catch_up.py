@@ -19,6 +19,13 @@ SLOWEST_PACE_BYTES_PER_S: Final = 256 << 10
 BURST_BYTES: Final = 64 << 10
 """Datagrams that may leave at once: half of what a Linux receiver's default socket buffer holds of them. A larger frame
 leaves whole, as it does for every viewer, and its excess delays the next one."""
+_PART_OF_BUDGET: Final = 4
+
+
+def room_of_queue(waiting_bytes: int, write_budget_bytes: int) -> int:
+    """Return how many bytes a late viewer with a write queue is handed now: a part of its write budget while nothing
+    waits there, so that it is never ended by what it starts with."""
+    return 0 if waiting_bytes else write_budget_bytes // _PART_OF_BUDGET
 
 
 class CatchUp:

@@ -19,7 +19,7 @@ from edge_streamer.services.rtsp.transports.unicast import UnicastFeed, open_uni
 from tests.support.frames import frame, key_frame
 from tests.support.loop import WAIT_S, turn_until
 from tests.support.rtsp.rtp import RtpPacket, interleaved_packets
-from tests.support.tcp_pair import connected_pair, read_available
+from tests.support.tcp_pair import Delegate, connected_pair, read_available
 from tests.support.udp_pair import open_udp_pair
 
 DEAD_AFTER_S = 8.0
@@ -44,18 +44,6 @@ class Session:
 
     def on_fault(self, error: Exception) -> None:
         raise error
-
-
-class Delegate:
-    def __init__(self) -> None:
-        self.reasons: list[CloseReason] = []
-
-    def on_data(self, data: bytes) -> None: ...
-
-    def on_sent_all(self) -> None: ...
-
-    def on_closed(self, reason: CloseReason) -> None:
-        self.reasons.append(reason)
 
 
 class Studio:

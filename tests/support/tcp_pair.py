@@ -5,9 +5,24 @@ from collections.abc import Callable
 from typing import Final
 
 from edge_streamer.runtime.loop import Loop
+from edge_streamer.runtime.tcp.close_reason import CloseReason
 from tests.support.loop import MAX_TURNS, WAIT_S
 
 READ_BYTES: Final = 1 << 20
+
+
+class Delegate:
+    """Keeps why its connection was closed."""
+
+    def __init__(self) -> None:
+        self.reasons: list[CloseReason] = []
+
+    def on_data(self, data: bytes) -> None: ...
+
+    def on_sent_all(self) -> None: ...
+
+    def on_closed(self, reason: CloseReason) -> None:
+        self.reasons.append(reason)
 
 
 def connected_pair(host: str = "127.0.0.1", *, receive_buffer_bytes: int = 0) -> tuple[socket.socket, socket.socket]:

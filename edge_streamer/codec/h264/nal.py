@@ -3,7 +3,7 @@
 The only module that searches for start codes. It copies nothing and reads no more of a NAL unit than its first byte.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from itertools import chain
 from typing import Final, TypeAlias
@@ -36,6 +36,8 @@ SLICES: Final = frozenset(range(NalType.SLICE, NalType.IDR_SLICE + 1))
 PARAMETER_SETS: Final = frozenset((NalType.SPS, NalType.PPS))
 
 _START_CODE: Final = b"\0\0\1"
+_LONG_START_CODE: Final = b"\0" + _START_CODE
+"""With the zero_byte that B.1.2 asks for before parameter sets and the first NAL unit of an access unit."""
 _MAX_LEADING_BYTES: Final = 8
 """A start code has three or four bytes; the zeros allowed before it (B.1) are no more than a few in practice."""
 
@@ -43,6 +45,11 @@ _MAX_LEADING_BYTES: Final = 8
 def nal_type(nal: NalUnit) -> int:
     """Return nal_unit_type, 0 to 31 (ITU-T H.264 7.3.1)."""
     return nal[0] & TYPE_MASK
+
+
+def annex_b(nal_units: Iterable[NalUnit]) -> bytes:
+    """Return the NAL units as a byte stream (B.1): each behind a start code of four bytes."""
+    return _LONG_START_CODE.join((b"", *nal_units))
 
 
 def begins_as_annex_b(data: bytes) -> bool:

@@ -139,7 +139,8 @@ class ParameterSetStore:
     def _place_of(self, received: bytes) -> tuple[dict[int, _Stored], int, int]:
         """Return where a parameter set is stored, its id, and its SPS's; ValueError when it holds none."""
         if nal_type(received) == NalType.SPS:
-            return self._sps, sps_id(received), sps_id(received)
+            number = sps_id(received)
+            return self._sps, number, number
         return self._pps, pps_id(received), sps_id_of_pps(received)
 
     def _store(self, received: bytes) -> bool:

@@ -14,6 +14,7 @@ from edge_streamer.codec.h264.nal import (
     PARAMETER_SETS,
     NalType,
     NalUnit,
+    annex_b,
     begins_as_annex_b,
     nal_type,
     units_before_slice,
@@ -25,7 +26,6 @@ _MAX_NAL_UNITS: Final = 64
 """A picture's first slice follows a handful of other NAL units; a buffer with more is garbage."""
 _MAX_ADDED_BYTES: Final = 2 * MAX_STORE_BYTES  # with start codes
 _FORBIDDEN_ZERO_BIT: Final = 0x80  # 7.4.1
-_START_CODE: Final = b"\0\0\0\1"
 
 
 class TornPictureError(Exception):
@@ -61,7 +61,7 @@ class AccessUnitReader:
         if is_key_frame and (in_force := self._parameter_sets.in_force) is not None:
             due = in_force.sps + in_force.pps
         missing = [parameter_set for parameter_set in due if parameter_set not in nal_units]
-        return AccessUnit(b"".join(_START_CODE + each for each in missing) + data, is_key_frame)
+        return AccessUnit(annex_b(missing) + data, is_key_frame)
 
 
 def _look_into(data: bytes) -> tuple[list[NalUnit], int]:

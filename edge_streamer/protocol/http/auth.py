@@ -96,6 +96,6 @@ def _names(uri: str, path: str) -> bool:
     """Return whether a `uri` that a client has hashed names the resource at `path` (RFC 7616 section 3.4.6).
 
     Behind a proxy that maps `/cam1/` to `/`, the client's path has more in front than the one that arrives here. The
-    login that somebody overheard for one path opens another only if that is its end: the page, `/healthz`, `/metrics`.
+    login that an eavesdropper has for one path opens another only if that is its end: the page, `/healthz`, `/metrics`.
     """
     return uri.partition("?")[0].endswith(path)

@@ -5,7 +5,7 @@ datagrams before PLAY (ffmpeg an empty RTP and RTCP packet, GStreamer random byt
 packets), and expect the media where these came from. Their content proves nothing, so the rules are about place and
 time:
 
-- *Only the host of the RTSP connection is heard.* TCP has proven that address, so nobody can aim a stream at a third
+- *Only the host of the RTSP connection is heard.* TCP has proven that address, so no client can aim a stream at a third
   host. The socket is connected to that host and port 0, by which the kernel drops what other hosts send.
 - *The announced port wins.* The first datagram of it settles the matter; one of another port is latched only if none
   comes from the announced port until the media begins. A viewer without a NAT, or behind one that keeps ports, so loses

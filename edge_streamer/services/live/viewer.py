@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from edge_streamer.logs.events import LiveViewBegan, LiveViewEnded, log_event
+from edge_streamer.media.catch_up import room_of_queue
 from edge_streamer.protocol.http.websocket import WebSocketClosingKind, WebSocketProtocol, text_message
 from edge_streamer.protocol.rtp.packets import PacketizedFrame
 from edge_streamer.runtime.loop import Loop
@@ -27,8 +28,6 @@ BEHIND_S: Final = 1.0
 SEND_BUFFER_S: Final = 0.5
 """Seconds of the stream that the kernel may hold besides: a skip cannot drop what is in its buffer."""
 SMALLEST_SEND_BUFFER_BYTES: Final = 16 << 10
-LATE_PART_OF_BUDGET: Final = 4
-"""A late browser is handed so small a part of its write budget at a time."""
 
 
 class LiveViewer:
@@ -80,10 +79,8 @@ class LiveViewer:
 
     @property
     def room_bytes(self) -> int:
-        """A part of the write budget while nothing waits."""
-        if self._connection.queue.waiting_bytes:
-            return 0
-        return self.live.stream.write_budget_bytes() // LATE_PART_OF_BUDGET
+        """What a late browser is handed now."""
+        return room_of_queue(self._connection.queue.waiting_bytes, self.live.stream.write_budget_bytes())
 
     def skip(self, frames: int) -> bool:
         """Go on at the start point, nearer to the live edge."""

@@ -13,7 +13,7 @@ clock is set (a board without a battery-backed one starts in the past), another 
 that fails, the old one stays.
 
 RETURNED is the source's first frame that is sent to viewers: while the slate is SHOWN, a key frame (`media.track`).
-OFF means that nobody watches an on-demand source any more. docs/states.md is drawn from the table, and a test compares
+OFF means that an on-demand source has no viewer any more. docs/states.md is drawn from the table, and a test compares
 the two.
 
 The slate is no frame of the source: it goes out on the stream's timeline, but no status, watchdog, snapshot or rate

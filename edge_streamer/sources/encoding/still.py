@@ -11,7 +11,7 @@ from typing import Final
 import av
 from av.video.frame import PictureType
 
-from edge_streamer.codec.h264.nal import TYPE_MASK, NalType, split_access_unit
+from edge_streamer.codec.h264.nal import TYPE_MASK, NalType, annex_b, split_access_unit
 from edge_streamer.protocol.source.ranges import SlateProfile
 from edge_streamer.protocol.source.request import Output
 from edge_streamer.sources.encoding.x264 import BT709, ENCODER_NAME, colour_options
@@ -19,7 +19,6 @@ from edge_streamer.sources.ending import SourceError
 
 _QUANTIZERS: Final = (34, 40, 46, 51)
 _SENT: Final = frozenset((NalType.SPS, NalType.PPS, NalType.IDR_SLICE))
-_START_CODE: Final = b"\0\0\0\1"
 _FEATURES: Final[dict[SlateProfile, str]] = {
     "baseline": "cabac=0:8x8dct=0",
     "main": "cabac=1:8x8dct=0",
@@ -75,4 +74,4 @@ def _encoded(context: av.VideoCodecContext, picture: av.VideoFrame, number: int)
     picture.pict_type = PictureType.I
     [packet] = context.encode(picture)
     units = [nal for nal in split_access_unit(bytes(packet)) if nal[0] & TYPE_MASK in _SENT]  # no SEI: x264's version
-    return b"".join(_START_CODE + bytes(nal) for nal in units)
+    return annex_b(units)

@@ -6,14 +6,22 @@ replaced them since. No clock and no file; `clip` calls it for each packet.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import av
 import msgspec
 
 from edge_streamer.codec.frame import MAX_ACCESS_UNIT_BYTES
 from edge_streamer.codec.h264.length_prefixed import split_sample
-from edge_streamer.codec.h264.nal import PARAMETER_SETS, SLICES, TYPE_MASK, NalType, NalUnit, units_before_slice
+from edge_streamer.codec.h264.nal import (
+    PARAMETER_SETS,
+    SLICES,
+    TYPE_MASK,
+    NalType,
+    NalUnit,
+    annex_b,
+    units_before_slice,
+)
 from edge_streamer.codec.h264.parameter_sets import ParameterSetStore
 from edge_streamer.codec.h264.picture_order import WITH_SLICE_HEADER, SliceHeader, is_second_field, read_slice_header
 from edge_streamer.codec.h264.sps import SliceSyntax
@@ -24,7 +32,6 @@ from edge_streamer.sources.file.timeline import Order
 if TYPE_CHECKING:  # PyAV 14 (Debian trixie) has the class, but not yet as a generic
     Packet: TypeAlias = av.Packet[av.VideoStream]
 
-_START_CODE: Final = b"\0\0\0\1"
 _IDR, _SEI, _SPS = NalType.IDR_SLICE.value, NalType.SEI.value, NalType.SPS.value
 
 
@@ -160,8 +167,3 @@ def frames_of_fields(units: Iterable[AccessUnit], frame_stamps: int) -> Iterator
             held = unit
     if held is not None:
         yield held
-
-
-def annex_b(nal_units: Iterable[NalUnit]) -> bytes:
-    """Return the NAL units, each behind a start code."""
-    return _START_CODE.join((b"", *nal_units))

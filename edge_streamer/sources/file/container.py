@@ -17,10 +17,10 @@ import av
 
 from edge_streamer.codec.frame import CLOCK_HZ
 from edge_streamer.codec.h264.length_prefixed import CONFIGURATION_VERSION, parse_configuration
-from edge_streamer.codec.h264.nal import split_access_unit
+from edge_streamer.codec.h264.nal import annex_b, split_access_unit
 from edge_streamer.codec.h264.picture_order import pictures_without_times
 from edge_streamer.sources.ending import SourceError
-from edge_streamer.sources.file.access_units import AccessUnit, AccessUnitReader, annex_b, frames_of_fields
+from edge_streamer.sources.file.access_units import AccessUnit, AccessUnitReader, frames_of_fields
 from edge_streamer.sources.file.findings import Findings
 from edge_streamer.sources.file.timeline import MAX_RATE_HZ
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_streamer.codec.h264 import nal as byte_stream
 from edge_streamer.codec.h264.nal import NalType, begins_as_annex_b, nal_headers, nal_type, split_access_unit
 from tests.support.rtsp.h264_depacketizer import annex_b
 
@@ -88,3 +89,10 @@ def test_annex_b_begins_with_a_start_code(data: bytes, is_annex_b: bool) -> None
 
 def test_nal_type_ignores_importance_and_the_forbidden_bit() -> None:
     assert [nal_type(bytes([first])) for first in (0x65, 0x25, 0xE5)] == [NalType.IDR_SLICE] * 3
+
+
+@pytest.mark.parametrize("nal_units", [[], [SPS], [SPS, PPS, IDR]])
+def test_nal_units_become_a_byte_stream(nal_units: list[bytes]) -> None:
+    data = byte_stream.annex_b(map(memoryview, nal_units))
+    assert data == annex_b(nal_units)
+    assert split_access_unit(data) == nal_units

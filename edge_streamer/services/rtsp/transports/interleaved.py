@@ -9,6 +9,7 @@ from functools import partial
 from struct import pack
 from typing import Final
 
+from edge_streamer.media.catch_up import room_of_queue
 from edge_streamer.media.stream import Stream
 from edge_streamer.media.viewer import BatchKind
 from edge_streamer.protocol.rtp.packets import PacketizedFrame
@@ -24,8 +25,6 @@ from edge_streamer.services.rtsp.wire import OpenedTransport, WireEvents
 SEND_BUFFER_S: Final = 0.5
 """Seconds of the link bitrate that the kernel may hold for one reader; what it holds counts in the backlog anyway."""
 SMALLEST_SEND_BUFFER_BYTES: Final = 16 << 10
-LATE_PART_OF_BUDGET: Final = 4
-"""A late viewer is handed so small a part of its write budget at a time."""
 
 
 class InterleavedTransport:
@@ -131,8 +130,8 @@ class TcpWire:
 
     @property
     def room_bytes(self) -> int:
-        """A part of the write budget while nothing waits: a late viewer is never ended by what it starts with."""
-        return 0 if self.channel.queue.waiting_bytes else self._write_budget_bytes() // LATE_PART_OF_BUDGET
+        """What a late viewer is handed now."""
+        return room_of_queue(self.channel.queue.waiting_bytes, self._write_budget_bytes())
 
     def skip(self, frames: int) -> bool:
         """Never: this viewer gets every frame."""

@@ -10,21 +10,9 @@ from edge_streamer.runtime.tcp.info import TcpInfo
 from edge_streamer.runtime.tcp.write_queue import WriteQueue
 from edge_streamer.services.rtsp.transports.interleaved import SkippingTcpWire, TcpWire, batch_kind
 from tests.support.rtsp.rtp import interleaved_packets
-from tests.support.tcp_pair import connected_pair, read_until
+from tests.support.tcp_pair import Delegate, connected_pair, read_until
 
 LIMIT_BYTES = 500_000
-
-
-class Delegate:
-    def __init__(self) -> None:
-        self.reasons: list[CloseReason] = []
-
-    def on_data(self, data: bytes) -> None: ...
-
-    def on_sent_all(self) -> None: ...
-
-    def on_closed(self, reason: CloseReason) -> None:
-        self.reasons.append(reason)
 
 
 class Line:
