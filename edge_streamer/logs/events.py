@@ -304,7 +304,7 @@ class SlateShown(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlateEnded(Event):
-    """The slate has ended: the picture has `returned`, nobody watches (`off`), or the source is stopped (`stop`)."""
+    """The slate has ended: the picture has `returned`, no viewer is left (`off`), or the source is stopped (`stop`)."""
 
     words = "slate ended"
     message_id = "4d86d3c9d49d4efda371078cd1c62b41"
