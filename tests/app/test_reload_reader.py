@@ -22,13 +22,13 @@ class Reading:
         self.read: Callable[[], object] = lambda: "first"
         self.may_go_on = threading.Semaphore(0)
         self.fault: Exception | None = None
-        self.threads: list[str] = []
+        self.threads: list[threading.Thread] = []
         self.applied: list[object] = []
         self.outcomes: list[ReloadOutcome] = []
         self.reloader = Reloader(loop, self._load, self._apply)
 
     def _load(self):
-        self.threads.append(threading.current_thread().name)
+        self.threads.append(threading.current_thread())
         read = self.read
         assert self.may_go_on.acquire(timeout=5)
         return read()
@@ -67,7 +67,7 @@ def test_the_loop_turns_while_it_is_read(reading):
     assert reading.applied == []
     reading.let_go_on(outcomes=1)
     assert (reading.applied, reading.outcomes) == (["first"], [APPLIED])
-    assert reading.threads == ["reload"]
+    assert [thread.name for thread in reading.threads] == ["reload"]
 
 
 def test_who_asks_meanwhile_gets_the_file_as_it_is_then(reading):
@@ -122,7 +122,7 @@ def test_a_fault_while_it_is_applied_is_told_and_counted(reading, caplog):
 def test_a_service_that_has_left_is_told_nothing(reading):
     reading.ask()
     turn_until(reading.loop, lambda: reading.threads)
-    (thread,) = [each for each in threading.enumerate() if each.name == "reload"]
+    (thread,) = reading.threads
     reading.loop.close()
     reading.may_go_on.release()
     thread.join(5)
