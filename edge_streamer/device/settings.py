@@ -44,7 +44,7 @@ _SSH_KINDS: Final = (
 )
 _ZONE: Final = re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,2}")
 _PSK: Final = re.compile(r"[0-9A-Fa-f]{64}")
-_NOT_TAKEN: Final = f'not only "{TAKEN}", which stands for one that was taken from the card before'
+_OR_TAKEN: Final = f'only "{TAKEN}" stands for one that was taken from the card before'
 
 
 def is_taken(value: object) -> bool:
@@ -67,10 +67,12 @@ def _read_name(value: object) -> str:
 
 def _read_password(value: object) -> str:
     password = _text(value)
+    if is_taken(password):
+        return password
     fewest, most = PASSWORD_CHARACTERS
     if not fewest <= len(password) <= most or not password.isprintable():
         raise ValueError("not a password")
-    return _not_taken(password)
+    return password
 
 
 def _read_ssid(value: object) -> str:
@@ -84,11 +86,13 @@ def _read_ssid(value: object) -> str:
 def _read_passphrase(value: object) -> str:
     """IEEE 802.11-2020 section J.4.1: 8 to 63 characters; routers take UTF-8 and count its bytes."""
     passphrase = _text(value)
+    if is_taken(passphrase):
+        return passphrase
     if is_psk(passphrase):
         return passphrase.lower()
     if not 8 <= len(passphrase.encode()) <= 63 or not passphrase.isprintable():
         raise ValueError("not a passphrase")
-    return _not_taken(passphrase)
+    return passphrase
 
 
 def _read_country(value: object) -> str:
@@ -175,12 +179,6 @@ def _texts(value: object, at_most: int) -> list[str]:
     return [_text(each) for each in value]
 
 
-def _not_taken(secret: str) -> str:
-    if is_taken(secret):
-        raise ValueError("stands for a secret that was taken")
-    return secret
-
-
 class WifiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`[device.wifi]`: the one wireless network that the device joins."""
 
@@ -200,7 +198,7 @@ class WifiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
                 extra={
                     "read": _read_passphrase,
                     "secret": True,
-                    "allowed": f"8 to 63 printable characters or 64 hexadecimal digits, {_NOT_TAKEN}",
+                    "allowed": f"8 to 63 printable characters or 64 hexadecimal digits; {_OR_TAKEN}",
                 },
             ),
         ]
@@ -295,8 +293,8 @@ class DeviceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 extra={
                     "read": _read_password,
                     "secret": True,
-                    "allowed": f"{PASSWORD_CHARACTERS[0]} to {PASSWORD_CHARACTERS[1]} printable characters, "
-                    f"{_NOT_TAKEN}",
+                    "allowed": f"{PASSWORD_CHARACTERS[0]} to {PASSWORD_CHARACTERS[1]} printable characters; "
+                    f"{_OR_TAKEN}",
                 },
             ),
         ]
