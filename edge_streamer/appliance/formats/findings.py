@@ -8,7 +8,6 @@ from typing import Any, Final
 
 from edge_streamer.appliance.formats.text import CardText, Secret
 
-
 _FIRST: Final = ("ssid", "address")
 """The keys that a table is named after, where its file has no such table."""
 
