@@ -36,8 +36,8 @@ protocol folder.
     media/        stream: from a source's frames to viewers; audience: fan-out, and catch_up for viewers that start with
                   cached frames; viewer: what they are; track: packets of one codec; clock, key_frames, link_rate,
                   peak_rate, budget: arithmetic; registry: stream by path; settings (`[link]`)
-    device/       this machine: board, cameras and their inventory, health, serial ports, systemd; appliance_status: what
-                  the appliance did at this boot
+    device/       this machine: board, cameras and their inventory, health, serial ports, systemd; appliance_status:
+                  what the appliance did at this boot; settings (`[device]`)
     accounts/     users and roles: users, users_file, login_failures, settings (`[auth]`)
     runtime/      the only sockets, selectors, child processes and clocks. loop; children; clock_lock: whether the
                   system's clock is synchronised; tcp/: listener, listener_group, gate (who may connect, who makes
