@@ -1,6 +1,6 @@
 """What the steps of one boot know of each other. `steps` has the steps, in their order."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from edge_streamer.appliance.card import Card
@@ -10,7 +10,9 @@ from edge_streamer.appliance.identity import default_host_name
 from edge_streamer.appliance.paths import Paths
 from edge_streamer.appliance.settings_store import Kept
 from edge_streamer.appliance.slot import Slot
+from edge_streamer.config.profiles import Profile, select_profile
 from edge_streamer.device.appliance_status import ApplianceStatus
+from edge_streamer.device.board import read_board
 
 
 @dataclass(slots=True)
@@ -24,6 +26,7 @@ class Boot:
 
     paths: Paths
     run: Run
+    sleep: Callable[[float], None]
     mount: CardMount
     slot: Slot = field(default_factory=Slot)
     serial: str = ""
@@ -33,12 +36,19 @@ class Boot:
     is_password_set: bool = False
     initial_password: str | None = None
     streams: tuple[str, ...] = ()
+    hardware: Profile | None = None
     problems: list[str] = field(default_factory=list)
 
     @property
     def host_name(self) -> str:
         """The name that people gave, else the one made of the serial number."""
         return self.kept.device_settings().name or default_host_name(self.serial)
+
+    def profile(self) -> Profile:
+        """Return the hardware profile that the service will use; ConfigError when there is none. It is read once."""
+        if self.hardware is None:
+            self.hardware = select_profile(None, read_board())
+        return self.hardware
 
     def status(self) -> ApplianceStatus:
         """Return what is known so far."""
@@ -56,6 +66,6 @@ class Boot:
         )
 
 
-def new_boot(paths: Paths, run: Run) -> Boot:
-    """Return a boot of which nothing is known yet."""
-    return Boot(paths, run, CardMount("", paths.card, run))
+def new_boot(paths: Paths, run: Run, sleep: Callable[[float], None]) -> Boot:
+    """Return a boot of which nothing is known yet; `sleep` waits for seconds."""
+    return Boot(paths, run, sleep, CardMount("", paths.card, run))

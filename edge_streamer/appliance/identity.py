@@ -4,6 +4,7 @@ None of these changes when the card is written anew, except the machine id.
 """
 
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,8 @@ from edge_streamer.appliance.durable import replace_file
 from edge_streamer.appliance.paths import Paths
 
 SUFFIX_CHARACTERS: Final = 6
+INTERFACE_TRIES: Final = 50
+INTERFACE_PAUSE_S: Final = 0.2
 _NO_SERIAL: Final = frozenset(
     {"", "0", "none", "notspecified", "notapplicable", "tobefilledbyoem", "systemserialnumber", "defaultstring"}
 )
@@ -21,12 +24,22 @@ _VIRTUAL: Final = "virtual"
 
 
 def read_serial(paths: Paths) -> str:
-    """Return the serial number of the board, else the MAC address of its first interface as twelve digits, else ""."""
-    for file in (paths.device_tree_serial, paths.dmi_serial):
-        serial = _serial_in(file)
-        if serial:
-            return serial
-    return _first_mac(paths.interfaces)
+    """Return the serial number of the board, empty where it has none."""
+    return _serial_in(paths.device_tree_serial) or _serial_in(paths.dmi_serial)
+
+
+def find_mac(paths: Paths, kept: str, sleep: Callable[[float], None]) -> str:
+    """Return the MAC address, as twelve digits, that stands for the serial number of a board that has none.
+
+    It is `kept`, the one of the boots before, as long as an interface has it or there is no interface; else the first
+    one's. The drivers of interfaces start at the same time as this program, so it waits for one; empty when none comes.
+    """
+    for _ in range(INTERFACE_TRIES):
+        found = list(_macs(paths.interfaces))
+        if found:
+            return kept if kept in found else found[0]
+        sleep(INTERFACE_PAUSE_S)
+    return kept
 
 
 def default_host_name(serial: str) -> str:
@@ -65,12 +78,11 @@ def _serial_in(file: Path) -> str:
     return serial[:64] if is_usable else ""
 
 
-def _first_mac(interfaces: Path) -> str:
-    """The first by kind and name: `eth0` and `en...` come before `wlan0`, so a Wi-Fi stick changes nothing."""
+def _macs(interfaces: Path) -> Iterator[str]:
+    """Sorted by name: `eth0` and `en...` come before `wlan0`, so a Wi-Fi stick changes nothing."""
     for interface in sorted(interfaces.glob("*")) if interfaces.is_dir() else ():
         if _VIRTUAL in interface.resolve().parts:
             continue
         address = (interface / "address").read_text().strip().replace(":", "")
         if re.fullmatch(r"[0-9a-f]{12}", address) and address != "0" * 12:
-            return address
-    return ""
+            yield address

@@ -18,7 +18,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run the program; return its exit code: 1 when a step failed, so that systemd shows a failed unit."""
     match list(arguments):
         case []:
-            return 1 if take_steps(new_boot(Paths(), run_command)) else 0
+            return 1 if take_steps(new_boot(Paths(), run_command, time.sleep)) else 0
         case ["announce"]:
             return Announcer(Paths(), run_command, time.sleep).announce()
         case _:

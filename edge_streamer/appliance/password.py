@@ -10,7 +10,7 @@ from typing import Final
 
 from edge_streamer.accounts.users import Role, UserError, Users, new_user
 from edge_streamer.accounts.users_file import change_users, read_users
-from edge_streamer.appliance.durable import read_if_there, remove_file, replace_file
+from edge_streamer.appliance.durable import read_if_there, remove_file, remove_leftover, replace_file
 from edge_streamer.appliance.paths import Paths
 
 ADMIN: Final = "admin"
@@ -32,6 +32,7 @@ def apply_password(paths: Paths, written: str | None) -> str | None:
     Without one on the card, a device that has no user yet gets one that it makes. UserError or OSError when the file of
     users cannot be changed.
     """
+    _remove_leftovers(paths.users)
     users = _usable_users(paths.users)
     if written is not None:
         if not _is_password(users, written):
@@ -69,6 +70,13 @@ def _usable_users(path: Path) -> Users:
     except UserError:
         path.rename(path.with_name(f"{path.name}.faulty"))
         return Users()
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove new files of users that a power cut kept from taking the old one's name. No log-in is possible yet, so no
+    other program is writing one."""
+    for leftover in path.parent.glob(f".{path.name}.*"):
+        remove_leftover(leftover)
 
 
 def _set_password(path: Path, password: str) -> None:

@@ -37,12 +37,13 @@ class Kept(Struct, frozen=True, kw_only=True):
     """The content of settings.json.
 
     `configuration` is the last configuration of a card that was adopted, `origin` says whether the last card's was.
-    `card_digest` is the digest of the card's files as they are once their secrets are overwritten. Two keys say what is
-    still to be done, also after a power cut: `configuration_is_due` (write it for the service) and `due` (overwrite
-    these pieces on the card).
+    `card_digest` is the digest of the card's files as they are once their secrets are overwritten. `mac` stands for the
+    serial number of a board without one. Two keys say what is still to be done, also after a power cut:
+    `configuration_is_due` (write it for the service) and `due` (overwrite these pieces on the card).
     """
 
     form: int = FORM
+    mac: str = ""
     settings: dict[str, Any] = {}
     configuration: str | None = None
     origin: ConfigurationOrigin = "default"

@@ -11,10 +11,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from edge_streamer.appliance.boot import Boot
 from edge_streamer.appliance.card_mount import CardMount
 from edge_streamer.appliance.growth import grow_data
-from edge_streamer.appliance.identity import keep_machine_id, read_serial
+from edge_streamer.appliance.identity import find_mac, keep_machine_id, read_serial
 from edge_streamer.appliance.publishing import tell_console, write_card_text, write_status
 from edge_streamer.appliance.rendering import render_files, set_host_name, set_time_zone
 from edge_streamer.appliance.settings_store import load_kept
@@ -45,6 +47,9 @@ def _find_slot(boot: Boot) -> None:
 
 def _find_serial(boot: Boot) -> None:
     boot.serial = read_serial(boot.paths)
+    if not boot.serial:
+        boot.serial = find_mac(boot.paths, boot.kept.mac, boot.sleep)
+        boot.kept = msgspec.structs.replace(boot.kept, mac=boot.serial)
 
 
 def _keep_machine_id(boot: Boot) -> None:
@@ -88,8 +93,8 @@ def _tell_console(boot: Boot) -> None:
 
 STEPS: Final[Sequence[Step]] = (
     Step("slot", _find_slot, "The partitions of the card are unknown, so nothing is read from it"),
-    Step("serial", _find_serial, "The serial number cannot be read, so the host name is edge-camera"),
     Step("settings", _load_settings, "The settings that were kept cannot be read, so the card is taken again"),
+    Step("serial", _find_serial, "The serial number cannot be read, so the host name is edge-camera"),
     Step("machine id", _keep_machine_id, "The machine id cannot be kept, so the next boot has another one"),
     Step("mount", _mount_card, "The card's first partition cannot be read, so the settings kept before apply"),
     Step("read", read_new_card, "The files on the card cannot be read, so the settings kept before apply"),

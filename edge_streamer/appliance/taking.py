@@ -29,12 +29,11 @@ from edge_streamer.appliance.card_files import (
 from edge_streamer.appliance.configuration import DEFAULT_CONFIGURATION, check_configuration
 from edge_streamer.appliance.durable import read_if_there, replace_file, replace_if_changed
 from edge_streamer.appliance.password import apply_password
-from edge_streamer.appliance.settings_store import Kept, kept_settings, save_kept
+from edge_streamer.appliance.settings_store import kept_settings, save_kept
 from edge_streamer.config.config import Config
-from edge_streamer.config.profiles import Profile, select_profile
+from edge_streamer.config.profiles import Profile
 from edge_streamer.config.toml import ConfigError
 from edge_streamer.device.appliance_status import AppliedSetting, ConfigurationOrigin, IgnoredSetting
-from edge_streamer.device.board import read_board
 
 CARD_NAME: Final = "edge-streamer.toml"
 """The file on the card that has the service's configuration."""
@@ -68,7 +67,8 @@ def keep_card(boot: Boot) -> None:
     configuration, origin, mistakes = _adopted(boot, boot.card)
     is_safe = boot.is_password_set and boot.slot.keeps_data
     due = pieces_of(boot.files, boot.card.secrets) if is_safe else ()
-    kept = Kept(
+    kept = msgspec.structs.replace(
+        boot.kept,
         settings=kept_settings(boot.card.settings_after(boot.kept.device_settings())),
         configuration=configuration,
         origin=origin,
@@ -89,7 +89,7 @@ def write_configuration(boot: Boot) -> None:
     if boot.kept.configuration_is_due and boot.kept.configuration is not None:
         replace_if_changed(file, boot.kept.configuration.encode(), CONFIGURATION_MODE)
     boot.kept = msgspec.structs.replace(boot.kept, configuration_is_due=False)
-    profile = select_profile(None, read_board())
+    profile = boot.profile()
     content = read_if_there(file)
     if content is None:
         content = DEFAULT_CONFIGURATION.encode()
@@ -126,7 +126,7 @@ def _adopted(boot: Boot, card: Card) -> tuple[str | None, ConfigurationOrigin, t
         # The card has none to adopt. Without a mistake it says nothing of the configuration, which stays as it is.
         return before, not_adopted if card.mistakes else boot.kept.origin, card.mistakes
     try:
-        _check(boot, card.configuration.encode(), CARD_NAME, select_profile(None, read_board()))
+        _check(boot, card.configuration.encode(), CARD_NAME, boot.profile())
     except ConfigError as error:
         said = str(error)
         mistake = said if said.startswith(CARD_NAME) else f"{CARD_NAME}: {said}"

@@ -29,6 +29,7 @@ class Device:
     root: Path
     data_state: str = "ok"
     commands: list[list[str]] = field(default_factory=list)
+    slept_s: list[float] = field(default_factory=list)
     addresses: tuple[str, ...] = ()
     on_command: Callable[[], None] = lambda: None
 
@@ -66,7 +67,7 @@ class Device:
     def boot(self, steps: Iterable[Step] | None = None) -> Boot:
         """Switch on and take the steps; return what they know."""
         self.power_on()
-        boot = new_boot(self.paths, self.run)
+        boot = new_boot(self.paths, self.run, self.slept_s.append)
         take_steps(boot, tuple(steps) if steps is not None else steps_of_a_folder())
         return boot
 
