@@ -137,8 +137,9 @@ def test_a_replacement_has_the_length_of_its_secret() -> None:
 
 PIECES = [
     "[device]\n", "[device.wifi]\n", 'name = "a"\n', 'password = "12345678"\n', "passphrase = '", '"""', "'''", "\\",
-    "ssid = ", "device", ".", "=", "{", "}", "[", "]", ",", "\n", "\r\n", "#", " ", "_", "ä", "\ufeff", "\0", "network={\n",
-    'psk="', f"psk={PSK}\n", "country=DE\n", "#cloud-config\n", "users:\n", "- name: x\n", "  passwd: ", HASH,
+    "ssid = ", "device", ".", "=", "{", "}", "[", "]", ",", "\n", "\r\n", "#", " ", "_", "ä", "\ufeff", "\0",
+    "network={\n", 'psk="', f"psk={PSK}\n", "country=DE\n", "#cloud-config\n", "users:\n", "- name: x\n", "  passwd: ",
+    HASH,
     "password: ", "|\n ", "- ", "&a ", "*a", "!!python/object:os.system ", "version: 2\n", "true", "1e9", "0x1",
     "wifis: {w: {access-points: {n: {password: ", 'config_version = "1.1"\n', "[user]\n", "[wlan]\n", "ssid_hex = ",
     "password_encrypted = ", "1979-05-27 07:32:00", "token = ", "ssh_authorized_keys: ", "null", "~", "network:\n",
