@@ -98,6 +98,7 @@ def test_every_way_to_write_a_table(written: str) -> None:
         ('[device]\npasword = "12345678"', f'{NAME}, line 2: device.pasword: unknown key; did you mean "password"?'),
         ('[device.wifi]\nssid = "n"\ncountry = "UK"', f'{NAME}, line 3: device.wifi.country: "UK" is not allowed'),
         ('[device.wifi]\npassphrase = "12345678"', f"{NAME}, line 1: device.wifi: missing; write ssid = ..."),
+        ('[device]\n\nwifi.passphrase = "12345678"', f"{NAME}, line 3: device.wifi: missing; write ssid = ..."),
         ('device = "x"', f"{NAME}, line 1: device: a table is allowed, written [device]"),
         ('[device]\nname = "a', f"{NAME}: not TOML: "),
         ("[device]\nname = “garden”", 'write straight quotes: " and not “'),
