@@ -23,7 +23,7 @@ _PUT_OFF_HOOK: Final = (
     'mkdir -p "$1/usr/local/sbin"; for name in ' + " ".join(_PUT_OFF) + '; do printf "#!/bin/sh\\n" '
     '> "$1/usr/local/sbin/$name"; chmod 755 "$1/usr/local/sbin/$name"; done'
 )
-_TAKE_BACK_HOOK: Final = 'for name in ' + " ".join(_PUT_OFF) + '; do rm "$1/usr/local/sbin/$name"; done'
+_TAKE_BACK_HOOK: Final = "for name in " + " ".join(_PUT_OFF) + '; do rm "$1/usr/local/sbin/$name"; done'
 # A read-only root's sources never change: `unchecked-hash` spares a look at each of them at every import, and the bytes
 # do not depend on the time of the build.
 _COMPILE_HOOK: Final = (

@@ -143,7 +143,13 @@ def _make_files(tree: Path, board: Board, output: Output, inputs: Inputs) -> Non
         file_systems.make_fat(work / "3.fat", layout.BOOT_MIB, "BOOT-B", work / "empty", name[8:], epoch_s)
         file_systems.make_ext4(work / "7.ext4", layout.DATA_MIB, "data", name[12:], epoch_s)
     with _step("disk"):
-        contents = {1: work / "1.fat", 2: work / "2.fat", 3: work / "3.fat", 5: work / "root.squashfs", 7: work / "7.ext4"}
+        contents = {
+            1: work / "1.fat",
+            2: work / "2.fat",
+            3: work / "3.fat",
+            5: work / "root.squashfs",
+            7: work / "7.ext4",
+        }
         disk.assemble(output.image, table, contents, work)
     with _step("compressing"):
         compressed = disk.compress(output.image)
@@ -158,7 +164,10 @@ def _tell(output: Output, compressed: Path, root_bytes: int, facts: dict[str, ob
     output.facts.write_text(json.dumps({**facts, "root_bytes": root_bytes, "files": files}, indent=1) + "\n")
     print(f"root file system: {root_bytes / 1e6:.0f} MB", flush=True)
     for file in files:
-        print(f"{output.folder / str(file['name'])}  {int(str(file['size_bytes'])) / 1e6:.0f} MB  sha256 {file['sha256']}", flush=True)
+        print(
+            f"{output.folder / str(file['name'])}  {int(str(file['size_bytes'])) / 1e6:.0f} MB  sha256 {file['sha256']}",
+            flush=True,
+        )
 
 
 @contextmanager
@@ -176,10 +185,14 @@ def _default_cache() -> Path:
 
 def main(arguments: Sequence[str]) -> int:
     """Return the exit code."""
-    parser = argparse.ArgumentParser(prog="python3 -m deploy.image.build", description="Build an image of the appliance.")
+    parser = argparse.ArgumentParser(
+        prog="python3 -m deploy.image.build", description="Build an image of the appliance."
+    )
     parser.add_argument("--board", choices=sorted(BOARDS), required=True)
     parser.add_argument("--output", type=Path, default=ROOT / "build/image", metavar="DIR")
-    parser.add_argument("--cache", type=Path, default=_default_cache(), metavar="DIR", help="where Debian's trees are kept")
+    parser.add_argument(
+        "--cache", type=Path, default=_default_cache(), metavar="DIR", help="where Debian's trees are kept"
+    )
     parser.add_argument("--refresh", action="store_true", help="fetch Debian's packages anew")
     given = parser.parse_args(arguments)
     board = BOARDS[given.board]
