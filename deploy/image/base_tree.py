@@ -15,7 +15,7 @@ from typing import Final
 
 from deploy.image.boards import Board
 from deploy.image.contents import COMPONENTS, PACKAGES, SUITE, path_rules
-from deploy.image.tools import BuildError, run
+from deploy.image.tools import PATH, BuildError, run
 
 _PUT_OFF: Final = ("update-initramfs", "depmod", "py3compile", "py3clean")
 """Programs that the packages' scripts call by name; the same names in /usr/local/sbin are found before them."""
@@ -79,6 +79,7 @@ def _options(board: Board) -> list[str]:
         "--variant=essential",  # without apt: the device's packages are changed by a new image only
         f"--architectures={board.architecture}",
         '--aptopt=APT::Install-Recommends "false"',
+        f'--aptopt=DPkg::Path "{PATH}"',
         "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt={rule}" for rule in path_rules()),
         f"--include={','.join((*PACKAGES, *board.packages))}",

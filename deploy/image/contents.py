@@ -51,7 +51,6 @@ _EXCLUDED: Final = (
     "/usr/share/bash-completion/*",
     "/usr/share/zsh/*",
     "/usr/share/i18n/*",
-    "/usr/share/perl5/*",
     "/usr/lib/systemd/catalog/systemd.*.catalog",
     # Names and quirks of keyboards, mice and screens. Cameras and network devices say their own names.
     "/usr/lib/udev/hwdb.d/*",
@@ -64,15 +63,6 @@ _EXCLUDED: Final = (
     "/usr/share/icons/*",
     "/usr/share/fonts/*",
     "/usr/share/X11/*",
-    "/usr/share/mime/*",
-    # Python's tests of itself, its editor and its graphics.
-    "/usr/lib/python3*/test/*",
-    "/usr/lib/python3*/idlelib/*",
-    "/usr/lib/python3*/tkinter/*",
-    "/usr/lib/python3*/turtledemo/*",
-    "/usr/lib/python3*/lib2to3/*",
-    "/usr/lib/python3*/ensurepip/*",
-    "/usr/lib/python3*/pydoc_data/*",
     # The symbols of the kernel, which only its debuggers read.
     "/boot/System.map-*",
 )
