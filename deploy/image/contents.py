@@ -63,6 +63,10 @@ _EXCLUDED: Final = (
     "/usr/share/icons/*",
     "/usr/share/fonts/*",
     "/usr/share/X11/*",
+    # numpy's tests of itself, and what compiles against it.
+    "/usr/lib/python3/dist-packages/numpy/*/tests/*",
+    "/usr/lib/python3/dist-packages/numpy/f2py/*",
+    "/usr/lib/python3/dist-packages/numpy/_core/include/*",
     # The symbols of the kernel, which only its debuggers read.
     "/boot/System.map-*",
 )
@@ -121,6 +125,27 @@ _NO_MODULES: Final = (
     "drivers/net/fddi",
     "drivers/net/hamradio",
     "drivers/net/ieee802154",
+    # Wireless cards of the past, or that only sit in laptops and access points. USB sticks and the Pi's own stay.
+    "drivers/net/wireless/ath/ath10k",
+    "drivers/net/wireless/ath/ath11k",
+    "drivers/net/wireless/ath/ath12k",
+    "drivers/net/wireless/ath/ath5k",
+    "drivers/net/wireless/ath/ath6kl",
+    "drivers/net/wireless/ath/wil6210",
+    "drivers/net/wireless/atmel",
+    "drivers/net/wireless/broadcom/b43",
+    "drivers/net/wireless/broadcom/b43legacy",
+    "drivers/net/wireless/broadcom/brcm80211/brcmsmac",
+    "drivers/net/wireless/intel/ipw2x00",
+    "drivers/net/wireless/intel/iwlegacy",
+    "drivers/net/wireless/intersil",
+    "drivers/net/wireless/marvell/libertas",
+    "drivers/net/wireless/microchip",
+    "drivers/net/wireless/quantenna",
+    "drivers/net/wireless/rsi",
+    "drivers/net/wireless/silabs",
+    "drivers/net/wireless/st",
+    "drivers/net/wireless/ti",
     "drivers/net/wwan",
     "drivers/nfc",
     "drivers/ntb",
@@ -209,6 +234,14 @@ _NO_MODULES: Final = (
     "sound/soc",
     "sound/isa",
     "sound/firewire",
+    "drivers/scsi/aic94xx",
+    "drivers/scsi/aic7xxx",
+    "arch/x86/kvm",
+    "drivers/media/rc/keymaps",
+    "net/netfilter/ipvs",
+    "net/netfilter/ipset",
+    "drivers/usb/gadget",
+    "drivers/nvme/target",
 )
 """Folders of kernel modules without use on a camera. What stays: cameras, encoders, disks, Ethernet, USB, Wi-Fi, serial
 ports, LEDs, watchdogs, sensors of temperature, sound at USB."""
