@@ -18,6 +18,7 @@ FOLDERS: Final[Mapping[str, tuple[str, ...]]] = {
     "quick": (
         "accounts",
         "app",
+        "appliance",
         "benchmarks",
         "cli",
         "config",
