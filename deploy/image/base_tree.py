@@ -15,7 +15,7 @@ from typing import Final
 
 from deploy.image.boards import Board
 from deploy.image.contents import COMPONENTS, PACKAGES, SUITE, path_rules
-from deploy.image.tools import BuildError, run
+from deploy.image.tools import PATH, BuildError, run
 
 _PUT_OFF: Final = ("update-initramfs", "depmod", "py3compile", "py3clean")
 """Programs that the packages' scripts call by name; the same names in /usr/local/sbin are found before them."""
@@ -33,7 +33,7 @@ _COMPILE_HOOK: Final = (
 _MODULES_HOOK: Final = 'for folder in "$1"/lib/modules/*; do depmod -b "$1" "${folder##*/}"; done'
 _CLEAN_HOOK: Final = (
     'rm -rf "$1"/var/cache/* "$1"/var/log/* "$1"/var/lib/apt/* "$1"/run/* "$1"/tmp/* "$1"/boot/initrd* '
-    '"$1/etc/hostname" "$1/etc/.pwd.lock" "$1"/etc/*- "$1"/var/lib/dpkg/*-old'
+    '"$1"/usr/share/mime "$1"/usr/lib/python3.*/pydoc_data "$1"/usr/lib/python3.*/ensurepip "$1/etc/hostname" "$1/etc/.pwd.lock" "$1"/etc/*- "$1"/var/lib/dpkg/*-old'
 )
 _HOOKS: Final = (
     f"--essential-hook={_PUT_OFF_HOOK}",
@@ -79,6 +79,7 @@ def _options(board: Board) -> list[str]:
         "--variant=essential",  # without apt: the device's packages are changed by a new image only
         f"--architectures={board.architecture}",
         '--aptopt=APT::Install-Recommends "false"',
+        f'--aptopt=DPkg::Path "{PATH}"',
         "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt={rule}" for rule in path_rules()),
         f"--include={','.join((*PACKAGES, *board.packages))}",

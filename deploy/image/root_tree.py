@@ -94,6 +94,6 @@ def take_boot_files(tree: Path, folder: Path) -> BootFiles:
         if len(found) != 1:
             raise BuildError(f"/boot of the tree has {len(found)} files {pattern}, and not one")
         shutil.move(found[0], target)
-    for left in (*(tree / "boot").iterdir(), *tree.glob("vmlinuz*"), *tree.glob("initrd.img*")):
+    for left in (*(tree / "boot").glob("*-*"), *tree.glob("vmlinuz*"), *tree.glob("initrd.img*")):
         left.unlink()  # the kernel's configuration, and links to what was moved
     return taken

@@ -1,5 +1,7 @@
 """`user-data` of cloud-init: what Raspberry Pi Imager writes, and what people write themselves."""
 
+import sys
+
 import pytest
 
 from edge_streamer.device.settings import DeviceSettings
@@ -140,3 +142,10 @@ def test_scripts_are_ignored(head: str) -> None:
     card = card_of({"user-data": f"{head}\nhostname: garden\n"})
     assert reasons(card) == {"": "not a #cloud-config; the device runs no scripts of the card"}
     assert card.settings == DeviceSettings()
+
+
+def test_without_pyyaml_the_file_is_said_to_be_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    card = card_of({"user-data": OF_IMAGER})
+    assert card.mistakes == ("user-data, nothing can read YAML here; install python3-yaml",)
+    assert not card.is_whole
