@@ -17,17 +17,20 @@ from typing import Any, Final
 
 from edge_streamer import __version__
 from edge_streamer.accounts.login_failures import LoginFailures
+from edge_streamer.app.device_reader import DeviceReader
 from edge_streamer.app.reload_plan import InEffect, plan_reload
 from edge_streamer.app.reload_reader import Loaded, Reloader
 from edge_streamer.app.running_sources import RunningSources
 from edge_streamer.app.settings import access_rules, authorizer_maker
 from edge_streamer.device.health import BoardSensors
+from edge_streamer.device.info import read_device_info
 from edge_streamer.device.systemd import NO_SOCKETS, Notifier, Sockets
 from edge_streamer.logs.events import ServiceStarted, ServiceStopping, log_event
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.runtime.address import ListenAddress, bracketed, in_url
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.tcp.listener_group import ListenerGroup
+from edge_streamer.services.api.device import DeviceRoutes
 from edge_streamer.services.api.openapi import ApiDescription
 from edge_streamer.services.api.reload import ControlRoutes
 from edge_streamer.services.api.sessions import SessionRoutes
@@ -66,6 +69,7 @@ class App:
         self._started_wall_s = time.time()
         self._streams = StreamRegistry()
         self._sensors = BoardSensors(loop.now)
+        self._device = DeviceReader(loop, read_device_info)
         self._login_failures = LoginFailures()
         self._rtsp = RtspService(
             loop,
@@ -99,6 +103,7 @@ class App:
             StatusRoutes(self.status, MetricsExposition(ServiceCollector(self.status)), self._loop.post),
             StreamRoutes(self.status, self._sources.source_of),
             SessionRoutes(self.status, self._rtsp.sessions.kick),
+            DeviceRoutes(self.status),
             ControlRoutes(self.reload),
             self._live,
         )
@@ -118,6 +123,7 @@ class App:
         signal.signal(signal.SIGHUP, self._on_hangup)
         self._tell_start()
         self._sources.start()
+        self._device.start()
         if self._unit is not None:
             self._unit.start()
 
@@ -258,6 +264,7 @@ class App:
             handler_faults=self._loop.faults,
             board_temperature_c=board.temperature_c,
             board_throttled=board.throttled,
+            device=self._device.info(),
         )
 
     def _unit_state(self) -> UnitState:
