@@ -24,6 +24,7 @@ from edge_streamer.app.running_sources import RunningSources
 from edge_streamer.app.settings import access_rules, authorizer_maker
 from edge_streamer.device.health import BoardSensors
 from edge_streamer.device.info import read_device_info
+from edge_streamer.device.status_led import StatusLed
 from edge_streamer.device.systemd import NO_SOCKETS, Notifier, Sockets
 from edge_streamer.logs.events import ServiceStarted, ServiceStopping, log_event
 from edge_streamer.media.registry import StreamRegistry
@@ -39,6 +40,7 @@ from edge_streamer.services.api.streams import StreamRoutes
 from edge_streamer.services.http.access import HttpAccess
 from edge_streamer.services.http.router import HttpRoutes
 from edge_streamer.services.http.service import HttpService
+from edge_streamer.services.led_reports import LedFacts, LedReporter
 from edge_streamer.services.limits import DESCRIPTORS, limits_in_effect
 from edge_streamer.services.live.routes import LiveRoutes
 from edge_streamer.services.metrics.exposition import MetricsExposition, ServiceCollector
@@ -60,7 +62,12 @@ class App:
     """Everything that runs, on one loop."""
 
     def __init__(
-        self, loop: Loop, running: InEffect, load: Callable[[], Loaded], inherited: Sockets = NO_SOCKETS
+        self,
+        loop: Loop,
+        running: InEffect,
+        load: Callable[[], Loaded],
+        inherited: Sockets = NO_SOCKETS,
+        led: StatusLed | None = None,
     ) -> None:
         config = running.config
         self._loop = loop
@@ -97,6 +104,7 @@ class App:
         self._had_terminal = _has_terminal()
         notifier = Notifier.from_environment()
         self._unit = UnitReporter(loop, notifier, self._unit_state) if notifier else None
+        self._led = LedReporter(loop, led, self._led_facts) if led else None
 
     def _http_routes(self) -> HttpRoutes:
         described = (
@@ -126,6 +134,8 @@ class App:
         self._device.start()
         if self._unit is not None:
             self._unit.start()
+        if self._led is not None:
+            self._led.start()
 
     def _tell_start(self) -> None:
         rtsp, http = (
@@ -169,6 +179,8 @@ class App:
         def finish(outcome: ReloadOutcome) -> None:
             if self._unit is not None:
                 self._unit.end_reload()
+            if self._led is not None:
+                self._led.end_reload(is_refused=bool(outcome.error))
             on_done(outcome)
 
         if self._unit is not None:
@@ -207,6 +219,8 @@ class App:
         log_event(log, ServiceStopping(signal=signal.Signals(number).name))
         if self._unit is not None:
             self._unit.leave()
+        if self._led is not None:
+            self._led.leave()
         self._rtsp.close()
         self._http.close()
         self._sources.stop()
@@ -270,6 +284,10 @@ class App:
     def _unit_state(self) -> UnitState:
         """Return what systemd is told. At the start it is asked for ten times a second: too often for all sessions."""
         return UnitState(self._sources.statuses(), self._rtsp.sessions.count, self._sources.stuck())
+
+    def _led_facts(self) -> LedFacts:
+        card = self._device.info().card
+        return LedFacts(self._sources.statuses(), has_mistakes=card is not None and bool(card.mistakes))
 
     def _limits_reached(self) -> Mapping[str, int]:
         rtsp, http = (gate.refused + gate.evicted for gate in (self._rtsp.gate, self._http.gate))

@@ -26,6 +26,7 @@ from edge_streamer.config.profiles import Profile, select_profile
 from edge_streamer.config.toml import ConfigError
 from edge_streamer.device.board import read_board
 from edge_streamer.device.cameras import find_cameras
+from edge_streamer.device.status_led import StatusLed
 from edge_streamer.device.systemd import NO_SOCKETS, Sockets, inherited_sockets
 from edge_streamer.runtime.address import ListenAddress
 
@@ -48,7 +49,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     inherited = _inherited()
     from edge_streamer.app.run import run
 
-    return run(partial(_load_all, arguments, inherited), inherited=inherited, log_level=arguments.log_level)
+    load = partial(_load_all, arguments, inherited)
+    return run(load, inherited=inherited, log_level=arguments.log_level, led=_led(arguments))
 
 
 def _load_all(arguments: argparse.Namespace, inherited: Sockets) -> tuple[Config, tuple[PlannedSource, ...]]:
@@ -96,6 +98,11 @@ def _print(text: str) -> None:
 
 def _profile(arguments: argparse.Namespace) -> Profile:
     return select_profile(arguments.profile, read_board())
+
+
+def _led(arguments: argparse.Namespace) -> StatusLed | None:
+    led = _profile(arguments).led
+    return None if led is None else StatusLed(Path(led.path))
 
 
 def _inherited() -> Sockets:
