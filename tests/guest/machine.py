@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Final
 
 from tests.guest.root import GuestFiles
+from tests.support.emulator import free_ports, running_emulator, virtio_network
 
 AGENT_PORT: Final = 9000
-GUEST_ADDRESS: Final = "10.0.2.15"  # what QEMU's user network gives, and `guest_init.sh` takes
 BOOT_DEADLINE_S: Final = 120.0
 COMMAND_DEADLINE_S: Final = 60.0
 MEMORY_MIB: Final = 1024
@@ -81,21 +81,15 @@ def running_guest(files: GuestFiles, forwarded: Sequence[int]) -> Iterator[Guest
     """Boot a guest until the block ends; AssertionError with its console when it does not come up."""
     with tempfile.TemporaryDirectory(prefix="edge-streamer-guest-") as folder:
         console = Path(folder) / "console"
-        ports = _free_ports([AGENT_PORT, *forwarded])
-        process = subprocess.Popen(_qemu(files, ports, console), stdin=subprocess.DEVNULL)
-        try:
+        ports = free_ports([AGENT_PORT, *forwarded])
+        with running_emulator(_qemu(files, ports, console)) as process:
             guest = Guest(ports, console)
             _wait_until_ready(guest, process)
             yield guest
-        finally:
-            process.kill()
-            process.wait()
 
 
 def _qemu(files: GuestFiles, ports: Mapping[int, int], console: Path) -> list[str]:
-    forwards = "".join(f",hostfwd=tcp:127.0.0.1:{here}-{GUEST_ADDRESS}:{there}" for there, here in ports.items())
     return [
-        *("setpriv", "--pdeathsig", "KILL"),  # it ends with the tests, however they end
         "qemu-system-x86_64",
         *("-accel", "tcg,thread=multi", "-M", "q35", "-cpu", "max", "-smp", "2", "-m", str(MEMORY_MIB)),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", f"file:{console}"),
@@ -106,18 +100,9 @@ def _qemu(files: GuestFiles, ports: Mapping[int, int], console: Path) -> list[st
             "-device",
             "virtio-blk-pci,drive=disk",
         ),
-        *("-netdev", f"user,id=net,restrict=on{forwards}", "-device", "virtio-net-pci,netdev=net"),
+        *virtio_network(ports),
         *("-device", "virtio-rng-pci"),
     ]
-
-
-def _free_ports(there: Sequence[int]) -> dict[int, int]:
-    """Return a free port of this machine for each of the guest's; they stay free long enough for QEMU to take them."""
-    with_sockets = {port: socket.create_server(("127.0.0.1", 0)) for port in there}
-    ports = {port: sock.getsockname()[1] for port, sock in with_sockets.items()}
-    for sock in with_sockets.values():
-        sock.close()
-    return ports
 
 
 def _wait_until_ready(guest: Guest, process: subprocess.Popen[bytes]) -> None:

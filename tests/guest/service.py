@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from tests.guest.machine import GUEST_ADDRESS, Ended, Guest
+from tests.guest.machine import Ended, Guest
 from tests.guest.waiting import wait_until
+from tests.support.emulator import GUEST_ADDRESS
 
 RTSP_PORT: Final = 8554
 HTTP_PORT: Final = 8080

@@ -1,0 +1,107 @@
+"""Debian without our own files, as mmdebstrap makes it: the slow part, kept under a name made from its recipe.
+
+A tree of another architecture is configured by emulated programs, ten times slower than this machine's own. What takes
+long there and is the same on any machine is put off until the end, done once, or done by this machine: byte-compiling
+Python (once), the index of kernel modules (this machine's depmod), the initramfs (`initial_file_system`).
+"""
+
+import fcntl
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from deploy.image.boards import Board
+from deploy.image.contents import COMPONENTS, PACKAGES, SUITE, path_rules
+from deploy.image.tools import BuildError, run
+
+_PUT_OFF: Final = ("update-initramfs", "depmod", "py3compile", "py3clean")
+"""Programs that the packages' scripts call by name; the same names in /usr/local/sbin are found before them."""
+_PUT_OFF_HOOK: Final = (
+    'mkdir -p "$1/usr/local/sbin"; for name in ' + " ".join(_PUT_OFF) + '; do printf "#!/bin/sh\\n" '
+    '> "$1/usr/local/sbin/$name"; chmod 755 "$1/usr/local/sbin/$name"; done'
+)
+_TAKE_BACK_HOOK: Final = 'for name in ' + " ".join(_PUT_OFF) + '; do rm "$1/usr/local/sbin/$name"; done'
+# A read-only root's sources never change: `unchecked-hash` spares a look at each of them at every import, and the bytes
+# do not depend on the time of the build.
+_COMPILE_HOOK: Final = (
+    'chroot "$1" python3 -m compileall -q -f -j 2 --invalidation-mode unchecked-hash '
+    "/usr/lib/python3 /usr/lib/python3.[0-9]*"
+)
+_MODULES_HOOK: Final = 'for folder in "$1"/lib/modules/*; do depmod -b "$1" "${folder##*/}"; done'
+_CLEAN_HOOK: Final = (
+    'rm -rf "$1"/var/cache/* "$1"/var/log/* "$1"/var/lib/apt/* "$1"/run/* "$1"/tmp/* "$1"/boot/initrd* '
+    '"$1/etc/hostname" "$1/etc/.pwd.lock" "$1"/etc/*- "$1"/var/lib/dpkg/*-old'
+)
+_HOOKS: Final = (
+    f"--essential-hook={_PUT_OFF_HOOK}",
+    f"--customize-hook={_TAKE_BACK_HOOK}",
+    f"--customize-hook={_COMPILE_HOOK}",
+    f"--customize-hook={_MODULES_HOOK}",
+    f"--customize-hook={_CLEAN_HOOK}",
+)
+
+
+_INDEX_FIELDS: Final = "$(ORIGIN)|$(LABEL)|$(REPO_URI)"
+
+
+def base_tree(board: Board, cache: Path, *, refresh: bool) -> Path:
+    """Return the archive (tar, zstd) of the board's Debian, made anew when there is none or `refresh` is set."""
+    options = _options(board)
+    digest = hashlib.sha256("\0".join(options).encode()).hexdigest()[:12]
+    archive = cache / f"{board.name}-{digest}.tar.zst"
+    with locked(archive.with_suffix(".lock")):
+        if refresh or not archive.exists():
+            partial = cache / f"partial-{archive.name}"
+            run("mmdebstrap", *options, SUITE, partial, *_sources(), environment={"SOURCE_DATE_EPOCH": "0"})
+            partial.rename(archive)  # a file of the right name is complete
+    return archive
+
+
+def age_days(archive: Path) -> float:
+    """Return how long ago the packages were fetched."""
+    return (time.time() - archive.stat().st_mtime) / 86400
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Let one build at a time; the file stays, because removing it would let two in."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _options(board: Board) -> list[str]:
+    """Return everything that decides what the tree holds, except the state of Debian's archive."""
+    return [
+        "--variant=essential",  # without apt: the device's packages are changed by a new image only
+        f"--architectures={board.architecture}",
+        '--aptopt=APT::Install-Recommends "false"',
+        "--dpkgopt=force-unsafe-io",
+        *(f"--dpkgopt={rule}" for rule in path_rules()),
+        f"--include={','.join((*PACKAGES, *board.packages))}",
+        *_HOOKS,
+    ]
+
+
+def _sources() -> list[str]:
+    """Return apt's lines for Debian and its security updates, at the addresses that this machine's apt has for them."""
+    mirrors = mirrors_in(run("apt-get", "indextargets", "--format", _INDEX_FIELDS, "Created-By: Packages"))
+    if "Debian" not in mirrors:
+        raise BuildError("apt knows no Debian mirror: run apt-get update, or build on a Debian machine")
+    lines = [f"deb {mirrors['Debian']} {suite} {COMPONENTS}" for suite in (SUITE, f"{SUITE}-updates")]
+    if "Debian-Security" in mirrors:
+        lines.append(f"deb {mirrors['Debian-Security']} {SUITE}-security {COMPONENTS}")
+    return lines
+
+
+def mirrors_in(index_targets: str) -> dict[str, str]:
+    """Return label -> address of the archives of Debian that apt lists, the first of each label."""
+    found: dict[str, str] = {}
+    for line in index_targets.splitlines():
+        origin, label, address = line.split("|", 2)
+        if origin == "Debian":
+            found.setdefault(label, address)
+    return found

@@ -1,0 +1,196 @@
+"""`python3 -m deploy.image.build --board BOARD`: an image of the appliance, from Debian's packages and this checkout.
+
+It makes, in the folder of `--output`:
+
+    edge-streamer-BOARD-VERSION.img       what is written to a card or a disk
+    edge-streamer-BOARD-VERSION.img.xz    the same, for downloads
+    edge-streamer-BOARD-VERSION.json      sizes and checksums of both, and what the image was made of
+    edge-streamer-BOARD-VERSION.boot/     kernel, initramfs and command line, for an emulator that starts a kernel itself
+
+Root or not: a user needs subordinate user numbers (/etc/subuid), which Debian gives to new users. A kept Debian is used
+again (`--cache`) until what it is made from changes or `--refresh` fetches today's packages.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from deploy.image import base_tree, disk, file_systems, layout, root_tree
+from deploy.image.boards import BOARDS, Board
+from deploy.image.inputs import ROOT, Inputs, digest_of_folders, identity, read_inputs
+from deploy.image.tools import BuildError, require, run
+
+_PROGRAMS: Final = (
+    *("apt-get", "chroot", "depmod", "dpkg-deb", "mcopy", "mke2fs", "mkfs.vfat", "mksquashfs", "mmdebstrap", "sfdisk"),
+    *("tar", "unshare", "xz", "zstd"),
+)
+_EMULATED: Final = {"arm64": "qemu-aarch64", "amd64": "qemu-x86_64"}
+"""Architecture -> the name by which Linux runs its programs on another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The files of one image."""
+
+    folder: Path
+    stem: str
+
+    @property
+    def image(self) -> Path:
+        """The disk."""
+        return self.folder / f"{self.stem}.img"
+
+    @property
+    def facts(self) -> Path:
+        """Sizes and checksums."""
+        return self.folder / f"{self.stem}.json"
+
+    @property
+    def boot(self) -> Path:
+        """Kernel, initramfs and command line."""
+        return self.folder / f"{self.stem}.boot"
+
+    @property
+    def work(self) -> Path:
+        """What is removed when the image is complete."""
+        return self.folder / f"{self.stem}.work"
+
+
+def output_of(board: Board, folder: Path, inputs: Inputs) -> Output:
+    """Return where an image of the board lies."""
+    return Output(folder, f"edge-streamer-{board.name}-{inputs.version}")
+
+
+def build(board: Board, output: Output, inputs: Inputs, cache: Path, *, refresh: bool) -> None:
+    """Make all files of an image; BuildError says what is missing or does not fit."""
+    check_machine(board)
+    cache.mkdir(parents=True, exist_ok=True)
+    output.work.mkdir(parents=True, exist_ok=True)
+    tree = output.work / "root"
+    try:
+        with _step("Debian"):
+            archive = base_tree.base_tree(board, cache, refresh=refresh)
+        if (days := base_tree.age_days(archive)) > 1:
+            print(f"   its packages are {days:.0f} days old; --refresh fetches today's", flush=True)
+        _fill_tree(tree, archive, board, inputs)
+        _make_files(tree, board, output, inputs)
+    finally:
+        root_tree.remove(tree)
+    shutil.rmtree(output.work)
+
+
+def check_machine(board: Board) -> None:
+    """BuildError when this machine lacks a program, or cannot run those of the board."""
+    require(_PROGRAMS if os.geteuid() == 0 else (*_PROGRAMS, "newuidmap"))
+    own = run("dpkg", "--print-architecture").strip()
+    if board.architecture != own and not Path("/proc/sys/fs/binfmt_misc", _EMULATED[board.architecture]).exists():
+        raise BuildError(
+            f"this machine ({own}) does not run programs of {board.architecture}: apt install qemu-user-static "
+            "binfmt-support; in a container also: mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc && "
+            f"update-binfmts --enable {_EMULATED[board.architecture]}"
+        )
+
+
+def _fill_tree(tree: Path, archive: Path, board: Board, inputs: Inputs) -> None:
+    with _step("unpacking it"):
+        root_tree.unpack(archive, tree)
+    with _step("our own files"):
+        root_tree.lay_over(tree, root_tree.OVERLAY)
+        root_tree.settle(tree)
+        root_tree.write_facts(tree, facts_of_image(board, inputs))
+    with _step("initramfs"):
+        root_tree.make_initramfs(tree, board, inputs.epoch_s)
+
+
+def facts_of_image(board: Board, inputs: Inputs) -> dict[str, object]:
+    """Return what the device says of its image."""
+    return {
+        "form": 1,
+        "board": board.name,
+        "architecture": board.architecture,
+        "version": inputs.version,
+        "commit": inputs.commit,
+        "build_time": inputs.build_time,
+    }
+
+
+def _make_files(tree: Path, board: Board, output: Output, inputs: Inputs) -> None:
+    name = identity(board.name.encode(), inputs.commit.encode(), digest_of_folders([root_tree.OVERLAY]))
+    work, table = output.work, layout.partitions(board.boot_partition_type)
+    boot = output.boot
+    shutil.rmtree(boot, ignore_errors=True)
+    root_tree.take_boot_files(tree, boot)
+    command_line = layout.root_command_line(board.consoles, "a")
+    (boot / "cmdline.txt").write_text(command_line + "\n")
+    with _step("root file system"):
+        file_systems.make_squashfs(work / "root.squashfs", tree, inputs.epoch_s)
+    with _step("boot partitions"):
+        shutil.copytree(boot, work / "boot")
+        board.fill_boot_partition(tree, work / "boot", command_line)
+        (work / "config").mkdir()
+        (work / "empty").mkdir()
+        epoch_s = inputs.epoch_s
+        file_systems.make_fat(work / "1.fat", layout.CONFIG_MIB, "CONFIG", work / "config", name, epoch_s)
+        file_systems.make_fat(work / "2.fat", layout.BOOT_MIB, "BOOT-A", work / "boot", name[4:], epoch_s)
+        file_systems.make_fat(work / "3.fat", layout.BOOT_MIB, "BOOT-B", work / "empty", name[8:], epoch_s)
+        file_systems.make_ext4(work / "7.ext4", layout.DATA_MIB, "data", name[12:], epoch_s)
+    with _step("disk"):
+        contents = {1: work / "1.fat", 2: work / "2.fat", 3: work / "3.fat", 5: work / "root.squashfs", 7: work / "7.ext4"}
+        disk.assemble(output.image, table, contents, work)
+    with _step("compressing"):
+        compressed = disk.compress(output.image)
+    _tell(output, compressed, (work / "root.squashfs").stat().st_size, facts_of_image(board, inputs))
+
+
+def _tell(output: Output, compressed: Path, root_bytes: int, facts: dict[str, object]) -> None:
+    files = [
+        {"name": file.name, "size_bytes": file.stat().st_size, "sha256": disk.sha256_of(file)}
+        for file in (output.image, compressed)
+    ]
+    output.facts.write_text(json.dumps({**facts, "root_bytes": root_bytes, "files": files}, indent=1) + "\n")
+    print(f"root file system: {root_bytes / 1e6:.0f} MB", flush=True)
+    for file in files:
+        print(f"{output.folder / str(file['name'])}  {int(str(file['size_bytes'])) / 1e6:.0f} MB  sha256 {file['sha256']}", flush=True)
+
+
+@contextmanager
+def _step(what: str) -> Iterator[None]:
+    """Say what is done, and how long it took."""
+    print(f"-- {what}", end=" ", flush=True)
+    began_s = time.monotonic()
+    yield
+    print(f"({time.monotonic() - began_s:.0f} s)", flush=True)
+
+
+def _default_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edge_streamer/image"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Return the exit code."""
+    parser = argparse.ArgumentParser(prog="python3 -m deploy.image.build", description="Build an image of the appliance.")
+    parser.add_argument("--board", choices=sorted(BOARDS), required=True)
+    parser.add_argument("--output", type=Path, default=ROOT / "build/image", metavar="DIR")
+    parser.add_argument("--cache", type=Path, default=_default_cache(), metavar="DIR", help="where Debian's trees are kept")
+    parser.add_argument("--refresh", action="store_true", help="fetch Debian's packages anew")
+    given = parser.parse_args(arguments)
+    board = BOARDS[given.board]
+    try:
+        inputs = read_inputs()
+        build(board, output_of(board, given.output.resolve(), inputs), inputs, given.cache, refresh=given.refresh)
+    except BuildError as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
