@@ -1,4 +1,4 @@
-"""The status LED on a device image: what udev and the unit do agrees with the profiles and with the service's patterns."""
+"""The status LED on a device image: udev and the unit agree with the profiles and with the patterns of the service."""
 
 import os
 import re
