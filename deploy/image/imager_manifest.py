@@ -1,9 +1,9 @@
-"""The manifest with which Raspberry Pi Imager offers an image of ours, and asks for the name and the Wi-Fi before it writes.
+"""The manifest with which Raspberry Pi Imager offers an image and asks for name and Wi-Fi before it writes.
 
-Imager 2 asks nothing for a plain image file, since it cannot know what the image reads; a manifest says it. `init_format`
-is `cloudinit`: Imager writes `user-data` and `network-config` on the first partition, which the device reads
-(docs/install.md). Imager 1 knows this format as well, while it takes any that it does not know (`cloudinit-rpi`,
-`rpi-preseed`) for `systemd` and then writes what nobody reads.
+Imager 2 asks nothing for a plain image file, since it cannot know what the image reads; a manifest tells it.
+`init_format` is `cloudinit`: Imager writes `user-data` and `network-config` on the first partition, which the device
+reads (docs/install.md). Imager 1 knows this format as well; any that it does not know (`cloudinit-rpi`, `rpi-preseed`)
+it takes for `systemd`, and then writes what no program reads.
 
 Format: rpi-imager, `doc/json-schema/os-list-schema.json` and `doc/os_customisation_formats.md`.
 """

@@ -5,26 +5,27 @@ There are two recipes, told apart by where the kernel comes from:
 - `DEBIAN`: Debian's kernel and `raspi-firmware`. It has no driver of a CSI camera and of the H.264 encoder, so its
   pictures come from USB cameras or the test pattern. It has no driver of the SD controller of a Raspberry Pi 5 and of a
   Compute Module 5 (`CONFIG_MMC_SDHCI_BRCMSTB` is not set in 6.12), so these do not start from it.
-- `VENDOR`: Raspberry Pi's kernels, firmware, libcamera and picamera2, from their archive (`rpi_archive`). All boards, all
-  cameras.
+- `VENDOR`: Raspberry Pi's kernels, firmware, libcamera and picamera2, from their archive (`rpi_archive`): for all
+  boards and cameras.
 
 How a board starts decides where the files lie:
 
 - The ROM of a Zero 2 W or a Pi 3 reads `bootcode.bin` from the first FAT partition. `bootcode.bin` reads `autoboot.txt`
-  there, and loads `start.elf` from the partition that this names. So `bootcode.bin` exists once, and is not updated with
-  a slot; `start.elf` is.
-- A Pi 4 or a Compute Module 4 has `bootcode.bin` in its EEPROM, which reads `autoboot.txt` of the first partition and
-  loads `start4.elf`, and a Pi 5 or Compute Module 5 has `start.elf` there too: it reads `config.txt` and the kernel.
+  there, and loads `start.elf` from the partition that this names. So `bootcode.bin` exists once and belongs to no slot;
+  `start.elf` belongs to a slot.
+- A Pi 4 or a Compute Module 4 has its bootloader in an EEPROM: it reads `autoboot.txt` of the first partition and loads
+  `start4.elf` of the slot. A Pi 5's or a Compute Module 5's is firmware as well: it needs no `start.elf`.
 
 The partition table is an MBR: with a GPT, boards were seen that do not start or that restart for ever when
 `autoboot.txt` is there (rpi-eeprom issues 654, 818 and 854, firmware issue 1733).
 
 Nothing here runs a program: the builder installs the packages and copies what `config_files` and `boot_files` return.
-Sources: Raspberry Pi's documentation, `config_txt/autoboot.adoc`, `config_txt/boot.adoc`, `config_txt/conditional.adoc`,
-`raspberry-pi/bootflow-legacy.adoc`, `raspberry-pi/bootflow-eeprom.adoc`; Debian's hook `z50-raspi-firmware`.
+Sources: Raspberry Pi's documentation, `autoboot.adoc`, `boot.adoc` and `conditional.adoc` of `config_txt`,
+`bootflow-legacy.adoc` and `bootflow-eeprom.adoc` of `raspberry-pi`; noobs issue 390 for what `bootcode.bin` does;
+Debian's hook `z50-raspi-firmware`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -49,9 +50,8 @@ BOOT_MODULES: Final = (
     "nvme",
 )
 """Modules that the initramfs needs on these boards beside those of the file systems."""
-_FIRMWARE: Final = "usr/lib/raspi-firmware"
 _OF_EVERY_SLOT: Final = ("start.elf", "fixup.dat", "start4.elf", "fixup4.dat")
-"""Zero 2 W and Pi 3; Pi 4. The variants with a suffix are for the old camera stack (x), debugging (db), no video (cd)."""
+"""For a Zero 2 W or Pi 3, and a Pi 4. Others are for the old camera stack (_x), debugging (_db), no video (_cd)."""
 
 Contents = Mapping[str, Path | bytes]
 """Path on a FAT partition -> the file to copy, or its bytes."""
@@ -176,10 +176,7 @@ def autoboot_txt(slot: str) -> bytes:
 
 def config_files(tree: Path) -> Contents:
     """Return what the first FAT partition holds for the bootloaders; MissingFileError."""
-    return {
-        "autoboot.txt": autoboot_txt("a"),
-        "bootcode.bin": _file(tree, f"{_FIRMWARE}/bootcode.bin", "raspi-firmware"),
-    }
+    return {"autoboot.txt": autoboot_txt("a"), "bootcode.bin": _firmware_file(tree, "bootcode.bin")}
 
 
 def boot_files(tree: Path, recipe: Recipe, command_line: str) -> Contents:
@@ -188,34 +185,29 @@ def boot_files(tree: Path, recipe: Recipe, command_line: str) -> Contents:
         "config.txt": recipe.config.encode(),
         "cmdline.txt": f"{command_line}\n".encode(),
     }
-    for name in _OF_EVERY_SLOT:
-        contents[name] = _file(tree, f"{_FIRMWARE}/{name}", "raspi-firmware")
-    releases = [_release(tree, kernel) for kernel in recipe.kernels]
-    versions = {
-        release.removesuffix(kernel.release_ends) for release, kernel in zip(releases, recipe.kernels, strict=True)
-    }
-    if len(versions) > 1:
-        raise MissingFileError(
-            f"the kernels are of different versions, {', '.join(releases)}: overlays fit one of them"
-        )
-    for release, kernel in zip(releases, recipe.kernels, strict=True):
-        contents[kernel.file] = _file(tree, f"boot/vmlinuz-{release}", "the kernel")
+    contents |= {name: _firmware_file(tree, name) for name in _OF_EVERY_SLOT}
+    releases = _releases(tree, recipe)
+    for kernel, release in releases.items():
+        contents[kernel.file] = _file(tree, f"boot/vmlinuz-{release}", "the kernel's package")
         contents[kernel.initramfs] = _file(tree, f"boot/initrd.img-{release}", "update-initramfs")
         contents |= _device_trees(tree, release, kernel)
     if recipe.has_overlays:
-        contents |= _overlays(tree, releases[0])
+        contents |= _overlays(tree, releases[recipe.kernels[0]])
     return dict(sorted(contents.items()))
 
 
-def _release(tree: Path, kernel: Kernel) -> str:
-    """Return what `uname -r` will say."""
-    found = sorted(
-        path.name.removeprefix("vmlinuz-") for path in (tree / "boot").glob(f"vmlinuz-*{kernel.release_ends}")
-    )
+def _releases(tree: Path, recipe: Recipe) -> Mapping[Kernel, str]:
+    """Return what `uname -r` will say of each kernel."""
+    found = {kernel: _release(tree, kernel.release_ends) for kernel in recipe.kernels}
+    if len({release.removesuffix(kernel.release_ends) for kernel, release in found.items()}) > 1:
+        raise MissingFileError(f"{', '.join(found.values())}: kernels of one version are expected, as overlays fit one")
+    return found
+
+
+def _release(tree: Path, ends: str) -> str:
+    found = sorted(path.name.removeprefix("vmlinuz-") for path in (tree / "boot").glob(f"vmlinuz-*{ends}"))
     if len(found) != 1:
-        raise MissingFileError(
-            f"boot/vmlinuz-*{kernel.release_ends}: one kernel is expected, there are {found or 'none'}"
-        )
+        raise MissingFileError(f"boot/vmlinuz-*{ends}: one kernel is expected, found {', '.join(found) or 'none'}")
     return found[0]
 
 
@@ -225,28 +217,26 @@ def _device_trees(tree: Path, release: str, kernel: Kernel) -> Contents:
     for pattern in kernel.device_trees:
         found = sorted(folder.glob(pattern))
         if not found:
-            raise MissingFileError(f"{folder.relative_to(tree)}/{pattern}: no device tree in the kernel's package")
+            raise MissingFileError(
+                f"{folder.relative_to(tree)}/{pattern}: the kernel's package has no such device tree"
+            )
         contents |= {path.name: path for path in found}
     return contents
 
 
 def _overlays(tree: Path, release: str) -> Contents:
-    """Return the overlays; without `README` the firmware would not take them for a slot's own."""
+    """Return the overlays; without `README` the firmware would not take them for the slot's own."""
     folder = tree / "usr/lib" / f"linux-image-{release}" / "overlays"
-    found = {f"overlays/{path.name}": path for path in _overlay_files(folder)}
-    for name in ("overlays/README", "overlays/overlay_map.dtb"):
-        if name not in found:
-            raise MissingFileError(f"{folder.relative_to(tree)} of the kernel's package has no {Path(name).name}")
-    return found
+    files = [*folder.glob("*.dtbo"), folder / "README", folder / "overlay_map.dtb"]
+    return {f"overlays/{path.name}": _file(tree, str(path.relative_to(tree)), "the kernel's package") for path in files}
 
 
-def _overlay_files(folder: Path) -> Iterator[Path]:
-    for pattern in ("*.dtbo", "*.dtb", "README"):
-        yield from sorted(folder.glob(pattern))
+def _firmware_file(tree: Path, name: str) -> Path:
+    return _file(tree, f"usr/lib/raspi-firmware/{name}", "raspi-firmware")
 
 
-def _file(tree: Path, path: str, package: str) -> Path:
+def _file(tree: Path, path: str, comes_from: str) -> Path:
     found = tree / path
     if not found.is_file():
-        raise MissingFileError(f"{path} is not in the tree; it comes from {package}")
+        raise MissingFileError(f"{path} is not in the tree; it comes from {comes_from}")
     return found

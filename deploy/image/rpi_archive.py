@@ -5,9 +5,9 @@ The option is the address of the archive, or a whole line of apt's `sources.list
     RPI_ARCHIVE=https://HOST/debian RPI_ARCHIVE_KEYRING=/path/to/raspberrypi-archive-keyring.pgp
     RPI_ARCHIVE='deb [trusted=yes] copy:/srv/mirror trixie main'
 
-Only the packages of `TAKEN` come from there. Everything else stays Debian's, also where the archive has a newer version,
-so that an image is Debian plus a list that can be read. The names of `TAKEN` win over Debian's whatever the versions say:
-`raspi-firmware`, `firmware-brcm80211` and libcamera exist in both, and the kernels need the archive's.
+Only the packages of `TAKEN` come from there. Everything else stays Debian's, also where the archive has a newer
+version, so that an image is Debian plus a list that can be read. The packages of `TAKEN` win over Debian's whatever the
+versions are: `raspi-firmware`, `firmware-brcm80211` and libcamera exist in both, and the kernels need the archive's.
 """
 
 import re

@@ -182,7 +182,9 @@ def _dependencies(packages: list[Package], subject: Subject) -> list[Mapping[str
         for provided in package.provides:
             names.setdefault(provided, purl(package, subject.distribution))
     names |= {package.name: purl(package, subject.distribution) for package in packages}
-    needed = [{"ref": "image", "dependsOn": sorted({names[package.name] for package in packages})}]
+    needed: list[Mapping[str, object]] = [
+        {"ref": "image", "dependsOn": sorted({names[package.name] for package in packages})}
+    ]
     for package in packages:
         found = {next((names[name] for name in choice if name in names), None) for choice in package.depends}
         own = names[package.name]
