@@ -27,7 +27,7 @@ FOLDERS = $(shell $(BIN)/python -m tests.folders $(1))
 TOGETHER := --numprocesses $(or $(PROCESSES),$(shell expr 2 \* $$(nproc))) --dist loadfile
 
 .PHONY: help run check test labs lint format types imports covered quick programs alone namespaces roots test-camera \
-        test-guest test-recorders test-systemd trixie fuzz bench instructions hotpath reliability docs dashboards packages clean
+        test-guest test-recorders test-systemd trixie fuzz bench instructions hotpath reliability docs dashboards packages deb clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -144,7 +144,11 @@ docs: $(STAMP) ## write the generated parts of docs/ anew
 	$(BIN)/python -m tests.tools.configuration_docs
 	$(BIN)/python -m tests.tools.metrics_docs
 	$(BIN)/python -m tests.tools.log_docs
+	$(BIN)/python -m tests.tools.man_pages
 	$(BIN)/python -m benchmarks.pages
+
+deb: ## build the Debian package into build/ (dpkg alone is needed)
+	@$(PYTHON) -m deploy.debian.build --output build
 
 dashboards: $(STAMP) ## write deploy/grafana/*.json anew
 	$(BIN)/python -m deploy.grafana.make_dashboards

@@ -104,6 +104,7 @@ def _fill_tree(tree: Path, archive: Path, board: Board, inputs: Inputs) -> None:
         root_tree.unpack(archive, tree)
     with _step("our own files"):
         root_tree.lay_over(tree, root_tree.OVERLAY)
+        root_tree.settle(tree)
         root_tree.write_facts(tree, facts_of_image(board, inputs))
     with _step("initramfs"):
         root_tree.make_initramfs(tree, board, inputs.epoch_s)

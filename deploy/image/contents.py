@@ -21,9 +21,11 @@ PACKAGES: Final = (
     # The network: addresses, names, time, Wi-Fi, what is let in.
     "systemd-resolved",
     "systemd-timesyncd",
+    "tzdata",
     "iproute2",
     "wpasupplicant",
     "wireless-regdb",
+    "iw",  # turns power saving off
     "nftables",
     "openssh-server",
     # The data partition is checked in the initramfs, grown at the first boot; the FAT partition is checked and written.

@@ -59,6 +59,15 @@ def lay_over(tree: Path, overlay: Path) -> None:
             target.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
 
 
+def settle(tree: Path) -> None:
+    """Enable what the overlay's preset lists and disable all else; take out what belongs to one device only."""
+    run_inside(tree, "systemctl", "preset-all")
+    for key in (tree / "etc/ssh").glob("ssh_host_*"):  # a package's script has made them; each device makes its own
+        key.unlink()
+    # Empty, and not missing: systemd then takes an id for this boot, and does not think that it is the first of all.
+    (tree / "etc/machine-id").write_text("")
+
+
 def write_facts(tree: Path, facts: Mapping[str, object]) -> None:
     """Write what the device says of its image."""
     file = tree / FACTS

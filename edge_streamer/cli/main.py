@@ -35,7 +35,7 @@ LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command in `argv` (the process's own if None) and return its exit code."""
-    arguments = _parser().parse_args(argv)
+    arguments = command_line_parser().parse_args(argv)
     try:
         return int(arguments.command(arguments))
     except (ConfigError, UserError) as error:
@@ -111,7 +111,8 @@ def _plan(config: Config, profile: Profile) -> tuple[PlannedSource, ...]:
     return sources
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands, which the manual page is written from as well."""
     parser = argparse.ArgumentParser(prog="edge-streamer", description="Serve a camera's H.264 to many RTSP viewers.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 

@@ -24,18 +24,18 @@ def add_user_commands(commands: "argparse._SubParsersAction[argparse.ArgumentPar
     actions = user.add_subparsers(required=True, metavar="ACTION")
 
     add = actions.add_parser("add", help="add a user; the password is asked for, or read from standard input")
-    add.add_argument("name", metavar="NAME")
+    add.add_argument("name", metavar="NAME", help="the user's name")
     add.add_argument(
         "--role", choices=[str(role) for role in Role], default=str(Role.VIEWER), help="what it may do (viewer)"
     )
     add.set_defaults(command=_add)
 
     passwd = actions.add_parser("passwd", help="give a user a new password")
-    passwd.add_argument("name", metavar="NAME")
+    passwd.add_argument("name", metavar="NAME", help="the user's name")
     passwd.set_defaults(command=_passwd)
 
     remove = actions.add_parser("remove", help="remove a user")
-    remove.add_argument("name", metavar="NAME")
+    remove.add_argument("name", metavar="NAME", help="the user's name")
     remove.set_defaults(command=_remove)
 
     listing = actions.add_parser("list", help="list users and roles")
