@@ -8,6 +8,8 @@ protocol folder.
                   feeds which streams, and whether `auto` becomes a camera or the test pattern; settings: configuration
                   -> services; reload_plan, reload_reader, running_sources, changeover: a changed configuration while
                   the service runs
+    appliance/    a program of its own, `python -m edge_streamer.appliance`, at every boot of a device image: takes the
+                  files that people put on the card, makes the password, writes what the rest of the system reads
     config/       text -> one frozen Config. config: its tables, most of them the `settings` of the folder that uses
                   them, and streams, cameras; load: files, profile and command line; checks: rules that involve two
                   tables; auth: the users of a file; encoder_limits; profiles: boards; toml: one-line errors
@@ -34,7 +36,8 @@ protocol folder.
     media/        stream: from a source's frames to viewers; audience: fan-out, and catch_up for viewers that start with
                   cached frames; viewer: what they are; track: packets of one codec; clock, key_frames, link_rate,
                   peak_rate, budget: arithmetic; registry: stream by path; settings (`[link]`)
-    device/       this machine: board, cameras and their inventory, health, serial ports, systemd
+    device/       this machine: board, cameras and their inventory, health, serial ports, systemd; appliance_status:
+                  what the appliance did at this boot; settings (`[device]`)
     accounts/     users and roles: users, users_file, login_failures, settings (`[auth]`)
     runtime/      the only sockets, selectors, child processes and clocks. loop; children; clock_lock: whether the
                   system's clock is synchronised; tcp/: listener, listener_group, gate (who may connect, who makes
@@ -56,7 +59,8 @@ protocol folder.
 A folder of this list imports folders further down, never up; folders in parentheses do not import each other.
 `pyproject.toml` has this as import-linter's contracts:
 
-    cli > app > config > services > (media | device | accounts) > (runtime | sources) > protocol > (codec | logs)
+    cli > app > appliance > config > services > (media | device | accounts) > (runtime | sources) > protocol >
+        (codec | logs)
 
 - `protocol` and `codec` have no socket, clock, thread, process or file. `protocol.rtsp`, `.rtp` and `.http` do not
   import each other; all may use `sdp` and `digest`.
