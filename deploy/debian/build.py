@@ -2,21 +2,24 @@
 
     python3 -m deploy.debian.build --output DIR [--version VERSION]
 
-The package is a staged tree and three scripts, and `dpkg-deb` packs them: debhelper places units of systemd differently
+The package has the files that git knows, with the changes that they have here, or, in a tree without its history, all
+files. It is a staged tree and three scripts, and `dpkg-deb` packs them: debhelper places units of systemd differently
 in Debian 12 and 13, and here both make one package. Only the standard library and dpkg are needed.
 """
 
 import argparse
 import gzip
+import io
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
 
@@ -61,7 +64,11 @@ _COMPRESSED: Final[Mapping[str, str]] = {
     "docs/man/edge-streamer.toml.5": "usr/share/man/man5/edge-streamer.toml.5.gz",
 }
 _SCRIPTS: Final = ("postinst", "prerm", "postrm")
-_NOT_PACKED: Final = ("__pycache__", "*.pyc", "man", "decisions", "*.test.yml", "*.py")
+_CACHES: Final = ("__pycache__", "*.pyc")
+_NOT_EXAMPLES: Final = (*_CACHES, ".*", "man", "decisions", "*.test.yml", "*.py")
+"""Names that are left out of documentation and examples."""
+# A checkout that belongs to another user than the one who builds, root for example, is trusted: nothing in it is run.
+_GIT: Final = ("git", "-c", f"safe.directory={CHECKOUT}", "-C", str(CHECKOUT))
 
 
 def version() -> str:
@@ -79,11 +86,8 @@ def source_date_s() -> int:
     In seconds since 1970 (reproducible-builds.org, SOURCE_DATE_EPOCH)."""
     if given := os.environ.get("SOURCE_DATE_EPOCH"):
         return int(given)
-    asked = ("git", "-C", str(CHECKOUT), "log", "-1", "--format=%ct")
-    try:
-        return int(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)
-    except (OSError, subprocess.CalledProcessError):  # a tree without its history
-        return int((CHECKOUT / "CHANGELOG.md").stat().st_mtime)
+    committed = _said_by_git("log", "-1", "--format=%ct")
+    return int(committed) if committed else int((CHECKOUT / "CHANGELOG.md").stat().st_mtime)
 
 
 def build(output: Path, package_version: str = "") -> Path:
@@ -103,9 +107,8 @@ def build(output: Path, package_version: str = "") -> Path:
 
 def _stage(tree: Path, package_version: str) -> None:
     for source, target in _TREES.items():
-        excluded = _NOT_PACKED[:2] if source == "edge_streamer" else _NOT_PACKED
-        ignored = shutil.ignore_patterns(*excluded)
-        shutil.copytree(CHECKOUT / source, tree / target, ignore=ignored, dirs_exist_ok=True)
+        for path in _files_below(source, _CACHES if source == "edge_streamer" else _NOT_EXAMPLES):
+            shutil.copyfile(CHECKOUT / source / path, _with_folder(tree / target / path))
     for source, target in _FILES.items():
         shutil.copyfile(CHECKOUT / source, _with_folder(tree / target))
     for source, target in _COMPRESSED.items():
@@ -115,6 +118,24 @@ def _stage(tree: Path, package_version: str) -> None:
     program.write_text(_PROGRAM)
     # The unit and the alerts name this folder.
     (tree / "usr/share/doc/edge_streamer").symlink_to(PACKAGE)
+
+
+def _files_below(folder: str, excluded: tuple[str, ...]) -> Iterator[Path]:
+    """Yield the files of that folder of the checkout, relative to it, but none with a part that is `excluded`."""
+    known = _said_by_git("ls-files", "-z", "--", folder).split("\0")[:-1]
+    paths = [CHECKOUT / name for name in known] or (CHECKOUT / folder).rglob("*")
+    for path in paths:
+        below = path.relative_to(CHECKOUT / folder)
+        if path.is_file() and not any(fnmatch(part, pattern) for part in below.parts for pattern in excluded):
+            yield below
+
+
+def _said_by_git(*command: str) -> str:
+    """Return what git prints about the checkout; nothing where there is no git, or no history."""
+    try:
+        return subprocess.run((*_GIT, *command), capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 def _write_control(tree: Path, package_version: str) -> None:
@@ -139,7 +160,11 @@ def _debian_changelog(package_version: str) -> str:
 
 
 def _write_compressed(path: Path, content: bytes) -> None:
-    path.write_bytes(gzip.compress(content, 9, mtime=0))
+    compressed = io.BytesIO()
+    # Not gzip.compress(): what it writes as the operating system depends on the version of Python.
+    with gzip.GzipFile("", "wb", 9, compressed, mtime=0) as file:
+        file.write(content)
+    path.write_bytes(compressed.getvalue())
 
 
 def _same_modes_and_times(tree: Path) -> None:

@@ -3,12 +3,14 @@
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import edge_streamer
 from deploy.debian.build import CHECKOUT, build, version
+from tests.support.checkout import copy_of_checkout
 
 OTHER_UMASK = 0o077
 
@@ -42,6 +44,37 @@ def test_same_checkout_makes_the_same_bytes(package, tmp_path):
     assert again.read_bytes() == package.read_bytes()
 
 
+def test_only_what_git_knows_is_packed_whoever_owns_the_checkout(tmp_path):
+    checkout = copy_of_checkout(tmp_path / "checkout")
+    git = ("git", "-C", str(checkout), "-c", "user.name=tests", "-c", "user.email=tests@localhost")
+    said_by(*git, "init", "--quiet")
+    said_by(*git, "add", ".")
+    said_by(*git, "commit", "--quiet", "--message=all")
+    (checkout / "edge_streamer" / "unknown.py").touch()
+    for path in (checkout, checkout / ".git"):
+        os.chown(path, *((12345, 12345) if os.geteuid() == 0 else (-1, -1)))
+    assert files_in(built_in(checkout)) == files_in(build(tmp_path))
+
+
+def test_tree_without_its_history_is_packed_whole(tmp_path):
+    checkout = copy_of_checkout(tmp_path / "checkout")
+    cache = checkout / "edge_streamer" / "__pycache__"
+    cache.mkdir()
+    (cache / "app.cpython-311.pyc").touch()
+    assert files_in(built_in(checkout)) == files_in(build(tmp_path))
+
+
+def built_in(checkout: Path) -> Path:
+    """Build as `make deb` does, in that folder."""
+    command = ("sh", "-c", 'cd "$0" && exec "$1" -m deploy.debian.build --output build', str(checkout), sys.executable)
+    return checkout / said_by(*command).strip()
+
+
+def files_in(package: Path) -> list[str]:
+    listed = said_by("dpkg-deb", "--contents", str(package)).splitlines()
+    return sorted(line.split()[5] for line in listed)
+
+
 def test_depends_on_every_run_time_dependency(package):
     depends = said_by("dpkg-deb", "--field", str(package), "Depends")
     project = (CHECKOUT / "pyproject.toml").read_text()
@@ -56,7 +89,8 @@ def test_every_unit_and_module_is_in_it(package):
     for unit in (*CHECKOUT.glob("systemd/*.service"), *CHECKOUT.glob("systemd/*.socket")):
         assert f"./usr/lib/systemd/system/{unit.name}\n" in listed
     for module in CHECKOUT.glob("edge_streamer/**/*.py"):
-        assert f"./usr/lib/python3/dist-packages/{module.relative_to(CHECKOUT)}\n" in listed
+        place = f"./usr/lib/python3/dist-packages/{module.relative_to(CHECKOUT)}\n"
+        assert place in listed, "git add it"
     assert "__pycache__" not in listed
 
 

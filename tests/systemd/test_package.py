@@ -9,13 +9,15 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import pytest
 
-from deploy.debian.build import build, version
+from deploy.debian.build import build, source_date_s, version
+from tests.support.checkout import copy_of_checkout
 from tests.support.debian_root import run
-from tests.support.netns.namespaces import SERVER_ADDRESS, laboratory
+from tests.support.netns.namespaces import SERVER_ADDRESS, Laboratory, ReaderPort, laboratory
 from tests.systemd.conftest import ANYBODY, CONFIG_PATH, UNIT, Installed
 from tests.systemd.machine import booted_machine
 from tests.systemd.root import built_root
@@ -23,6 +25,7 @@ from tests.systemd.root import built_root
 FORMER: Final = "0.0.1"
 PACKAGES: Final = "/root/packages"
 USERS: Final = "/etc/edge_streamer/users"
+CHECKOUT_INSIDE: Final = "/root/checkout"
 PORTS: Final = (554, 80)
 RECONNECTED_WITHIN_S: Final = 5.0
 """What the project promises of an upgrade."""
@@ -36,19 +39,40 @@ Description: stands for Debian's package
 
 
 @pytest.fixture(scope="module")
-def packaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+def lab() -> Iterator[Laboratory]:
+    with laboratory() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def passer_by(lab: Laboratory) -> ReaderPort:
+    """A place with an address of its own: the limits for each address do not add its connections to a viewer's."""
+    return lab.add_reader()
+
+
+@pytest.fixture(scope="module")
+def packaged(lab: Laboratory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     """A machine with the packages in a folder and none of them installed."""
     tree = tmp_path_factory.mktemp("tree")
     folder = tree / PACKAGES.lstrip("/")
     build(folder)
-    build(folder, FORMER)
+    with_another_conffile(build(folder, FORMER), tmp_path_factory.mktemp("former"))
+    copy_of_checkout(tree / CHECKOUT_INSIDE.lstrip("/"))
     stand_in = tmp_path_factory.mktemp("python3-av")
     (stand_in / "DEBIAN").mkdir()
     (stand_in / "DEBIAN/control").write_text(_CONTROL)
     run("dpkg-deb", "--build", str(stand_in), str(folder / "python3-av.deb"))
-    with laboratory() as network, booted_machine(built_root(print), tree, network.server) as machine:
+    with booted_machine(built_root(print), tree, lab.server) as machine:
         machine.run("dpkg", "--install", f"{PACKAGES}/python3-av.deb")
-        yield Installed(machine, network.add_reader())
+        yield Installed(machine, lab.add_reader())
+
+
+def with_another_conffile(package: Path, folder: Path) -> None:
+    """Make it a package whose configuration file is not today's: dpkg then has to decide."""
+    run("dpkg-deb", "--raw-extract", str(package), str(folder))
+    with (folder / CONFIG_PATH.lstrip("/")).open("a") as file:
+        file.write("# of the former version\n")
+    run("dpkg-deb", "--build", str(folder), str(package))
 
 
 @pytest.fixture
@@ -59,9 +83,9 @@ def removed(packaged: Installed) -> Installed:
 
 
 def install(installed: Installed, package_version: str = "") -> str:
-    return installed.machine.run(
-        "dpkg", "--install", f"{PACKAGES}/edge-streamer_{package_version or version()}_all.deb"
-    )
+    """Install it as apt does where nobody can be asked: a configuration file that somebody changed is kept."""
+    package = f"{PACKAGES}/edge-streamer_{package_version or version()}_all.deb"
+    return installed.machine.run("dpkg", "--force-confdef", "--force-confold", "--install", package)
 
 
 def add_user(installed: Installed) -> None:
@@ -101,12 +125,12 @@ def test_the_packages_files_are_in_their_places(removed: Installed) -> None:
 
 
 @contextmanager
-def connecting(installed: Installed, refused: list[str]) -> Iterator[None]:
+def connecting(place: ReaderPort, refused: list[str]) -> Iterator[None]:
     """Connect to every port the whole time; `refused` gets what failed."""
     is_over = threading.Event()
 
     def connect() -> None:
-        with installed.viewer.namespace.entered():
+        with place.namespace.entered():
             while not is_over.is_set():
                 for port in PORTS:
                     try:
@@ -124,13 +148,15 @@ def connecting(installed: Installed, refused: list[str]) -> Iterator[None]:
         thread.join()
 
 
-def test_an_upgrade_keeps_the_ports_open_and_viewers_are_back_within_five_seconds(removed: Installed) -> None:
+def test_an_upgrade_keeps_the_ports_open_and_viewers_are_back_within_five_seconds(
+    removed: Installed, passer_by: ReaderPort
+) -> None:
     install(removed, FORMER)
     removed.machine.write(CONFIG_PATH, f"# ours\n{ANYBODY}")
     add_user(removed)
     removed.machine.run("systemctl", "start", UNIT)
     before, refused = removed.pid, list[str]()
-    with connecting(removed, refused), removed.watch() as reader:
+    with connecting(passer_by, refused), removed.watch() as reader:
         reader.start()
         assert next(reader.packets(seconds=5))
         upgrade = threading.Thread(target=install, args=(removed,))
@@ -144,7 +170,18 @@ def test_an_upgrade_keeps_the_ports_open_and_viewers_are_back_within_five_second
     assert refused == []
     assert removed.pid != before
     assert removed.machine.run("cat", CONFIG_PATH).startswith("# ours\n")
+    assert "# The configuration of edge_streamer" in removed.machine.run("cat", f"{CONFIG_PATH}.dpkg-dist"), (
+        "today's lies beside it"
+    )
     assert removed.machine.run("dpkg-query", "--show", "-f=${Version}", "edge-streamer") == version()
+
+
+def test_an_upgrade_brings_a_configuration_file_that_nobody_changed(removed: Installed) -> None:
+    install(removed, FORMER)
+    assert "# of the former version" in removed.machine.run("cat", CONFIG_PATH)
+    install(removed)
+    assert "# of the former version" not in removed.machine.run("cat", CONFIG_PATH)
+    assert state_of(removed, UNIT) == "inactive", "still without a user, it could not start"
 
 
 def test_an_upgrade_leaves_a_disabled_service_alone(removed: Installed) -> None:
@@ -173,7 +210,15 @@ def test_purging_leaves_nothing(removed: Installed) -> None:
     install(removed)
     add_user(removed)
     removed.machine.run("dpkg", "--purge", "edge-streamer")
-    left = removed.machine.run(
-        "find", "/etc", "/usr", "/var/lib/systemd", "-name", "edge?streamer*", "-not", "-path", "/etc/machine-id"
-    )
+    left = removed.machine.run("find", "/etc", "/usr", "/var/lib/systemd", "-name", "edge?streamer*")
     assert left == ""
+
+
+def test_debian_13_makes_the_same_bytes_as_this_machine(packaged: Installed) -> None:
+    builder = (
+        f"cd {CHECKOUT_INSIDE} && SOURCE_DATE_EPOCH={source_date_s()} python3 -m deploy.debian.build --output /tmp"
+    )
+    package = packaged.machine.run("sh", "-c", builder).strip()
+    ours = Path(PACKAGES) / Path(package).name
+    theirs, here = (packaged.machine.run("sha256sum", str(path)).split()[0] for path in (package, ours))
+    assert theirs == here
