@@ -15,6 +15,7 @@ from typing import Final
 
 from deploy.image.boards import Board
 from deploy.image.contents import COMPONENTS, PACKAGES, SUITE, path_rules
+from deploy.image.rpi_archive import mmdebstrap_options, preferences
 from deploy.image.tools import PATH, BuildError, run
 
 _PUT_OFF: Final = ("update-initramfs", "depmod", "py3compile", "py3clean")
@@ -23,7 +24,7 @@ _PUT_OFF_HOOK: Final = (
     'mkdir -p "$1/usr/local/sbin"; for name in ' + " ".join(_PUT_OFF) + '; do printf "#!/bin/sh\\n" '
     '> "$1/usr/local/sbin/$name"; chmod 755 "$1/usr/local/sbin/$name"; done'
 )
-_TAKE_BACK_HOOK: Final = 'for name in ' + " ".join(_PUT_OFF) + '; do rm "$1/usr/local/sbin/$name"; done'
+_TAKE_BACK_HOOK: Final = "for name in " + " ".join(_PUT_OFF) + '; do rm "$1/usr/local/sbin/$name"; done'
 # A read-only root's sources never change: `unchecked-hash` spares a look at each of them at every import, and the bytes
 # do not depend on the time of the build.
 _COMPILE_HOOK: Final = (
@@ -49,13 +50,18 @@ _INDEX_FIELDS: Final = "$(ORIGIN)|$(LABEL)|$(REPO_URI)"
 
 def base_tree(board: Board, cache: Path, *, refresh: bool) -> Path:
     """Return the archive (tar, zstd) of the board's Debian, made anew when there is none or `refresh` is set."""
-    options = _options(board)
-    digest = hashlib.sha256("\0".join(options).encode()).hexdigest()[:12]
+    options, extra = _options(board), _extra_sources(board)
+    digest = hashlib.sha256("\0".join([*options, *extra, preferences() if extra else ""]).encode()).hexdigest()[:12]
     archive = cache / f"{board.name}-{digest}.tar.zst"
     with locked(archive.with_suffix(".lock")):
         if refresh or not archive.exists():
             partial = cache / f"partial-{archive.name}"
-            run("mmdebstrap", *options, SUITE, partial, *_sources(), environment={"SOURCE_DATE_EPOCH": "0"})
+            if extra:
+                pins = cache / f"{board.name}.preferences"
+                pins.write_text(preferences())
+                options += mmdebstrap_options(pins)
+            sources = [*_sources(), *extra]
+            run("mmdebstrap", *options, SUITE, partial, *sources, environment={"SOURCE_DATE_EPOCH": "0"})
             partial.rename(archive)  # a file of the right name is complete
     return archive
 
@@ -85,6 +91,11 @@ def _options(board: Board) -> list[str]:
         f"--include={','.join((*PACKAGES, *board.packages))}",
         *_HOOKS,
     ]
+
+
+def _extra_sources(board: Board) -> list[str]:
+    """Return apt's lines for what is not Debian's, from which only pinned packages come."""
+    return [] if board.archive is None else [board.archive.source]
 
 
 def _sources() -> list[str]:
