@@ -8,7 +8,7 @@ Python (once), the index of kernel modules (this machine's depmod), the initramf
 import fcntl
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -56,14 +56,19 @@ def base_tree(board: Board, cache: Path, *, refresh: bool) -> Path:
     with locked(archive.with_suffix(".lock")):
         if refresh or not archive.exists():
             partial = cache / f"partial-{archive.name}"
-            if extra:
-                pins = cache / f"{board.name}.preferences"
-                pins.write_text(preferences())
-                options += mmdebstrap_options(pins)
-            sources = [*_sources(), *extra]
-            run("mmdebstrap", *options, SUITE, partial, *sources, environment={"SOURCE_DATE_EPOCH": "0"})
+            fetch(board, partial, cache, options)
             partial.rename(archive)  # a file of the right name is complete
     return archive
+
+
+def fetch(board: Board, target: Path, cache: Path, options: Sequence[str]) -> None:
+    """Have mmdebstrap make `target` from Debian and, for the packages that the pins name, the board's archive."""
+    extra = _extra_sources(board)
+    pins = cache / f"{board.name}.pref"  # apt passes over files with another ending
+    pins.write_text(preferences() if extra else "")
+    pinned = mmdebstrap_options(pins) if extra else []
+    sources = [*_sources(), *extra]
+    run("mmdebstrap", *options, *pinned, SUITE, target, *sources, environment={"SOURCE_DATE_EPOCH": "0"})
 
 
 def age_days(archive: Path) -> float:
