@@ -10,8 +10,8 @@ import pytest
 from deploy.image.imager_manifest import MODELS, BuiltImage, manifest
 from deploy.image.made_file import MadeFile
 
-# What doc/json-schema/os-list-schema.json and doc/schema-notes.md of rpi-imager require of an entry with a `url`, and of
-# the models of a list that is opened by itself.
+# What doc/json-schema/os-list-schema.json and doc/schema-notes.md of rpi-imager require of an entry with a `url`, and
+# of the models of a list that is opened by itself.
 TEXT = {"type": "string", "minLength": 1}
 URL = {"type": "string", "pattern": r"^(https?|file)://.*\.xz$"}
 SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
