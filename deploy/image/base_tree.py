@@ -7,6 +7,7 @@ Python (once), the index of kernel modules (this machine's depmod), the initramf
 
 import fcntl
 import hashlib
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,8 +45,7 @@ _HOOKS: Final = (
     f"--customize-hook={_MODULES_HOOK}",
     f"--customize-hook={_CLEAN_HOOK}",
 )
-
-
+_CODE_NAMES: Final = ("bookworm", "trixie", "forky", "sid", "stable", "testing", "unstable")
 _INDEX_FIELDS: Final = "$(ORIGIN)|$(LABEL)|$(REPO_URI)"
 
 
@@ -107,8 +107,10 @@ def _extra_sources(board: Board) -> list[str]:
 def _sources() -> list[str]:
     """Return apt's lines for Debian and its security updates, at the addresses that this machine's apt has for them."""
     mirrors = mirrors_in(run("apt-get", "indextargets", "--format", _INDEX_FIELDS, "Created-By: Packages"))
+    if "Debian" not in mirrors:  # apt does not know who signed what it has not fetched yet
+        mirrors = mirrors_in_uris(run("apt-get", "update", "--print-uris"))
     if "Debian" not in mirrors:
-        raise BuildError("apt knows no Debian mirror: run apt-get update, or build on a Debian machine")
+        raise BuildError("apt knows no Debian mirror: the build needs a Debian machine, or its lines in /etc/apt")
     lines = [f"deb {mirrors['Debian']} {suite} {COMPONENTS}" for suite in (SUITE, f"{SUITE}-updates")]
     if "Debian-Security" in mirrors:
         lines.append(f"deb {mirrors['Debian-Security']} {SUITE}-security {COMPONENTS}")
@@ -122,4 +124,13 @@ def mirrors_in(index_targets: str) -> dict[str, str]:
         origin, label, address = line.split("|", 2)
         if origin == "Debian":
             found.setdefault(label, address)
+    return found
+
+
+def mirrors_in_uris(printed: str) -> dict[str, str]:
+    """Return the same from `apt-get update --print-uris`, by the names of the folders: they are all that it prints."""
+    found: dict[str, str] = {}
+    for address, suite in re.findall(r"^'(\S+?/)dists/([a-z]+(?:-security)?)/InRelease'", printed, re.MULTILINE):
+        if suite.removesuffix("-security") in _CODE_NAMES:
+            found.setdefault("Debian-Security" if suite.endswith("-security") else "Debian", address)
     return found

@@ -84,8 +84,8 @@ def output_of(board: Board, folder: Path, inputs: Inputs) -> Output:
     return Output(folder, f"edge-streamer-{board.name}-{inputs.version}")
 
 
-def build(board: Board, output: Output, inputs: Inputs, cache: Path, *, refresh: bool) -> None:
-    """Make all files of an image; BuildError says what is missing or does not fit."""
+def build(board: Board, output: Output, inputs: Inputs, cache: Path, *, refresh: bool, download: bool = True) -> None:
+    """Make all files of an image, the compressed ones only with `download`; BuildError says what is missing or does not fit."""
     check_machine(board)
     cache.mkdir(parents=True, exist_ok=True)
     output.work.mkdir(parents=True, exist_ok=True)
@@ -96,7 +96,7 @@ def build(board: Board, output: Output, inputs: Inputs, cache: Path, *, refresh:
         if (days := base_tree.age_days(archive)) > 1:
             print(f"   its packages are {days:.0f} days old; --refresh fetches today's", flush=True)
         _fill_tree(tree, output.work, archive, board, inputs)
-        _make_files(tree, board, output, inputs)
+        _make_files(tree, board, output, inputs, download=download)
     finally:
         root_tree.remove(tree)
     shutil.rmtree(output.work)
@@ -142,7 +142,7 @@ def facts_of_image(board: Board, inputs: Inputs) -> dict[str, object]:
     }
 
 
-def _make_files(tree: Path, board: Board, output: Output, inputs: Inputs) -> None:
+def _make_files(tree: Path, board: Board, output: Output, inputs: Inputs, *, download: bool) -> None:
     name = identity(board.name.encode(), inputs.commit.encode(), digest_of_folders([root_tree.OVERLAY]))
     work, table = output.work, layout.partitions(board.boot_partition_type)
     boot = output.boot
@@ -176,12 +176,14 @@ def _make_files(tree: Path, board: Board, output: Output, inputs: Inputs) -> Non
             7: work / "7.ext4",
         }
         disk.assemble(output.image, table, contents, work)
-    with _step("compressing"):
-        compressed = disk.compress(output.image)
-    made = [MadeFile(file.name, file.stat().st_size, disk.sha256_of(file)) for file in (output.image, compressed)]
-    if board.name == "rpi":
+    files = [output.image]
+    if download:
+        with _step("compressing"):
+            files.append(disk.compress(output.image))
+    made = [MadeFile(file.name, file.stat().st_size, disk.sha256_of(file)) for file in files]
+    if board.name == "rpi" and download:
         built = imager_manifest.BuiltImage(
-            inputs.version, compressed, made[1], made[0], inputs.build_time[:10], board.archive is not None
+            inputs.version, files[1], made[1], made[0], inputs.build_time[:10], board.archive is not None
         )
         output.manifest.write_text(imager_manifest.manifest(built))
     _tell(output, made, (work / "root.squashfs").stat().st_size, facts_of_image(board, inputs))
@@ -229,6 +231,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--cache", type=Path, default=_default_cache(), metavar="DIR", help="where Debian's trees are kept"
     )
+    parser.add_argument("--no-download", action="store_true", help="do not compress it, which takes a minute")
     parser.add_argument("--refresh", action="store_true", help="fetch Debian's packages anew")
     parser.add_argument("--rpi-archive", metavar="SOURCE", help="rpi: Raspberry Pi's package archive, for its cameras")
     parser.add_argument("--rpi-archive-keyring", type=Path, metavar="FILE", help="the keys of that archive")
@@ -236,7 +239,8 @@ def main(arguments: Sequence[str]) -> int:
     try:
         board = _board(given.board, given.rpi_archive, given.rpi_archive_keyring)
         inputs = read_inputs()
-        build(board, output_of(board, given.output.resolve(), inputs), inputs, given.cache, refresh=given.refresh)
+        output = output_of(board, given.output.resolve(), inputs)
+        build(board, output, inputs, given.cache, refresh=given.refresh, download=not given.no_download)
     except BuildError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1

@@ -43,7 +43,7 @@ def run(
 ) -> str:
     """Return what a program prints; BuildError with the end of its complaint when it fails."""
     words = [str(word) for word in command]
-    done = subprocess.run(  # noqa: S603 - a fixed command of this folder
+    done = subprocess.run(
         words,
         stdin=stdin or subprocess.DEVNULL,
         stdout=stdout or subprocess.PIPE,
