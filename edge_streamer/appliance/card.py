@@ -97,6 +97,19 @@ class Card:
             values["wifi"] = _with_passphrase_of(previous.wifi, self.settings.wifi)
         return DeviceSettings(**values)
 
+    def lost_secrets(self, previous: DeviceSettings) -> tuple[str, ...]:
+        """Return a mistake, as `mistakes` has them, for a passphrase that was taken but is not among `previous`: the
+        card was in another device, or the network has another name now."""
+        wifi = self.settings.wifi
+        if wifi is None or "wifi.passphrase" not in self.taken:
+            return ()
+        if previous.wifi and previous.wifi.ssid == wifi.ssid:
+            return ()
+        return (
+            f"Wi-Fi {write_value(wifi.ssid)}: its passphrase was taken from this card by another device, or for "
+            "another network; write it again",
+        )
+
 
 def redacted(content: bytes, spans: Iterable[SecretSpan]) -> bytes:
     """Return a file's content, of the same length, without the secrets at `spans`."""

@@ -33,10 +33,14 @@ def read_edge_streamer_toml(file: CardText) -> Findings:
 def _take_table(findings: Findings, scanner: TomlScanner, device: Mapping[str, Any]) -> None:
     for key, value in device.items():
         findings.values[key] = value
-        findings.places[key] = Place(f"device.{key}", scanner.line_of(("device", key)))
-        for inner in value if isinstance(value, dict) else ():
+        inner_keys = list(value) if isinstance(value, dict) else []
+        for inner in inner_keys:
             line = scanner.line_of(("device", key, inner))
             findings.places[f"{key}.{inner}"] = Place(f"device.{key}.{inner}", line)
+        # A table that is written as `wifi.ssid = ...` has no line of its own.
+        lines = [findings.places[f"{key}.{inner}"].line for inner in inner_keys]
+        line = scanner.line_of(("device", key)) or min(lines, default=0)
+        findings.places[key] = Place(f"device.{key}", line)
 
 
 def _hint(text: str) -> str:
