@@ -38,7 +38,7 @@ protocol folder.
                   peak_rate, budget: arithmetic; registry: stream by path; settings (`[link]`)
     device/       this machine: board, cameras and their inventory, health, serial ports, systemd, the status LED; info:
                   what it is, from identity, storage, small_files and appliance_status (what the appliance did at this
-                  boot)
+                  boot); settings (`[device]`)
     accounts/     users and roles: users, users_file, login_failures, settings (`[auth]`)
     runtime/      the only sockets, selectors, child processes and clocks. loop; children; clock_lock: whether the
                   system's clock is synchronised; tcp/: listener, listener_group, gate (who may connect, who makes

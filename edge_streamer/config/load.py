@@ -15,6 +15,7 @@ from edge_streamer.config.auth import load_users, path_of_users, read_auth
 from edge_streamer.config.cameras import read_cameras
 from edge_streamer.config.checks import check_inherited, check_listeners, check_multicast, check_reachability
 from edge_streamer.config.config import SECTIONS, Config
+from edge_streamer.config.device import read_device
 from edge_streamer.config.encoder_limits import check_encoders
 from edge_streamer.config.profiles import Profile
 from edge_streamer.config.streams import DEFAULT_STREAMS, AutoStream, CameraStream, StreamConfig, read_streams
@@ -57,6 +58,7 @@ def build_config(tables: Mapping[str, Any], *, profile: Profile | None, override
         link=read_struct(tables.get("link", {}), LinkSettings, "link"),
         auth=auth,
         multicast=read_struct(tables.get("multicast", {}), MulticastSettings, "multicast"),
+        device=read_device(tables.get("device", {})),
         streams=streams,
         cameras=read_cameras(tables.get("cameras", {}), _used_cameras(streams.values())),
         users=load_users(auth),

@@ -3,9 +3,10 @@
 It reads keys, types and ranges from the struct's annotations and does not know what a key means. All of `config` calls
 it, and docs/configuration.md is written from the same annotations.
 
-A struct's field carries `Annotated[..., msgspec.Meta(description=..., ge=..., le=...)]`. Two entries of
+A struct's field carries `Annotated[..., msgspec.Meta(description=..., ge=..., le=...)]`. Entries of
 `Meta(extra=...)` say what annotations cannot: `allowed` (the words for it) and `read` (a function that returns the
-field's value for a TOML value, or raises ValueError). `services.marks` has the other entries.
+field's value for a TOML value, or raises ValueError). With `secret` no message shows the value. `services.marks` has
+the other entries.
 """
 
 import difflib
@@ -190,7 +191,8 @@ def _read_value(value: object, hint: Any, field: inspect.Field, path: str) -> ob
     try:
         return read(value) if read else msgspec.convert(value, hint)
     except (ValueError, msgspec.ValidationError):  # before msgspec 0.20 it is no ValueError: Debian 13 has 0.19
-        raise ConfigError(f"{path}: {shown(value)} is not allowed; allowed: {allowed(field, value)}") from None
+        found = "this value" if extra_of(field).get("secret") else shown(value)
+        raise ConfigError(f"{path}: {found} is not allowed; allowed: {allowed(field, value)}") from None
 
 
 def _range(number: inspect.IntType | inspect.FloatType, kind: str) -> str:

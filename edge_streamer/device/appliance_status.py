@@ -41,8 +41,8 @@ class ApplianceStatus(Struct, frozen=True, kw_only=True):
     """One boot of the device image.
 
     `slot` is "a" or "b", `data_state` what the initramfs found ("ok", "repaired", "recreated", "memory"); both are
-    empty where no initramfs of the image ran. `mistakes` are sentences: a mistake in a file of the card, or a step of
-    this boot that failed.
+    empty where no initramfs of the image ran. `streams` are the names that stand in URLs. `mistakes` are sentences: a
+    mistake in a file of the card, or a step of this boot that failed.
     """
 
     form: int = FORM
@@ -50,6 +50,7 @@ class ApplianceStatus(Struct, frozen=True, kw_only=True):
     serial: str
     slot: str
     data_state: str
+    streams: tuple[str, ...] = ()
     applied: tuple[AppliedSetting, ...] = ()
     ignored: tuple[IgnoredSetting, ...] = ()
     mistakes: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ A mark is an entry of `msgspec.Meta(extra=...)` and stands with the field's desc
     limit         "counted": a client that would exceed it is refused, and the refusal is counted under the key;
                   "shown": the status shows it as a limit; an excess is counted as something else
 
-`config.toml` reads two more entries, `allowed` and `read`.
+`config.toml` reads three more entries, `allowed`, `read` and `secret`.
 """
 
 from collections.abc import Mapping

@@ -46,7 +46,13 @@ ARM64: Final = Computer(
     "ttyS0",
     ("-device", "pci-serial,chardev=shell"),
 )
-AMD64: Final = Computer("qemu-system-x86_64", ("-M", "q35", "-cpu", "max"), "ttyS1", ("-serial", "chardev:shell"))
+AMD64: Final = Computer(
+    "qemu-system-x86_64",
+    # Without the devices that the kernel would look into for seconds.
+    ("-M", "q35,sata=off,smbus=off,i8042=off,vmport=off", "-cpu", "max"),
+    "ttyS1",
+    ("-serial", "chardev:shell"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +160,10 @@ def running_device(
     processors: int = 2,
     recording: Path | None = None,
     parameters: Sequence[str] = (),
+    write_protected: bool = False,
 ) -> Iterator[Device]:
     """Switch a device on until the block ends. `disk` is raw and is written to, and so is `recording`, if given, with
-    every write (`power_cut`); `parameters` are more for the kernel."""
+    every write (`power_cut`); `parameters` are more for the kernel. A worn card is `write_protected`."""
     with tempfile.TemporaryDirectory(prefix="edge-streamer-device-") as name:
         folder = Path(name)
         ports = free_ports(DEVICE_PORTS)
@@ -169,7 +176,7 @@ def running_device(
             *("-serial", f"file:{folder / 'console'}"),
             *("-chardev", f"socket,id=shell,path={folder / 'shell'},server=on,wait=off", *computer.shell_options),
             *boot.options(" ".join(debug)),
-            *_disk_options(disk, recording),
+            *_disk_options(disk, recording, write_protected=write_protected),
             *virtio_network(ports),
             *("-device", "virtio-rng-pci"),
         ]
@@ -181,11 +188,12 @@ def running_device(
                 device.shell.close()
 
 
-def _disk_options(disk: Path, recording: Path | None) -> list[str]:
+def _disk_options(disk: Path, recording: Path | None, *, write_protected: bool) -> list[str]:
     """Return the options for a card that takes its time to write: its guest must flush what is to survive."""
     # What this machine has not yet written when it crashes itself is of no interest.
     file = {"driver": "file", "filename": str(disk), "cache.no-flush": "on"}
-    node = _flat({"driver": "raw", "node-name": "disk", "file": file})
+    protection = {"read-only": "on"} if write_protected else {}
+    node = _flat({"driver": "raw", "node-name": "disk", **protection, "file": file})
     if recording is not None:
         recording.touch()
         log = {"driver": "file", "filename": str(recording), "cache.no-flush": "on"}
