@@ -1,4 +1,4 @@
-"""Our own files onto a board's Debian: the package, the overlay, the initramfs; what the root file system then holds."""
+"""Our own files onto a board's Debian: the package, the overlay, the initramfs, the facts of the image."""
 
 import json
 import shutil
