@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from edge_streamer.appliance.status_text import status_text
-from edge_streamer.device.appliance_status import AppliedSetting, ApplianceStatus, IgnoredSetting
+from edge_streamer.device.appliance_status import ApplianceStatus, AppliedSetting, IgnoredSetting
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "install.md"
 PASSWORD: Final = "k7mx-9qtr-w4hd"
