@@ -8,7 +8,7 @@ VENV := .venv/.for-running
 SYSTEM_SITE = $(PYTHON) -c 'import importlib.util as u; print("--system-site-packages" if u.find_spec("picamera2") else "")'
 STAMP := .venv/.for-developing
 PACKAGES := ffmpeg iproute2 nftables prometheus gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good \
-            gstreamer1.0-plugins-bad gstreamer1.0-libav gstreamer1.0-rtsp chromium chromium-driver nginx-light
+            gstreamer1.0-plugins-bad gstreamer1.0-libav gstreamer1.0-rtsp chromium chromium-driver nginx-light lintian
 PEER_PACKAGES := mmdebstrap gir1.2-gst-rtsp-server-1.0 python3-gi python3-venv
 # As the peers are the distribution's builds, so is the Python: an appliance has that one, and one that was built without
 # profile-guided optimization takes a sixth more CPU.
@@ -143,6 +143,7 @@ docs: $(STAMP) ## write the generated parts of docs/ anew
 	$(BIN)/python -m tests.tools.generated_docs
 	$(BIN)/python -m tests.tools.configuration_docs
 	$(BIN)/python -m tests.tools.metrics_docs
+	$(BIN)/python -m tests.tools.install_docs
 	$(BIN)/python -m tests.tools.log_docs
 	$(BIN)/python -m tests.tools.man_pages
 	$(BIN)/python -m benchmarks.pages

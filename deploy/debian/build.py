@@ -87,7 +87,7 @@ def source_date_s() -> int:
 
 
 def build(output: Path, package_version: str = "") -> Path:
-    """Write the package into the folder `output` and return its path; SystemExit says what dpkg-deb complained about."""
+    """Write the package into the folder `output` and return its path; SystemExit with dpkg-deb's complaint."""
     package_version = package_version or version()
     output.mkdir(parents=True, exist_ok=True)
     package = output / f"{PACKAGE}_{package_version}_all.deb"

@@ -27,7 +27,7 @@ PACKAGE_OF: Final[Mapping[str, str]] = {
     "zstd": "zstd",
 }
 """Program -> the package of Debian 12 and 13 that has it."""
-_LAST_LINES: Final = 40
+_LAST_LINES: Final = 400
 
 
 class BuildError(Exception):

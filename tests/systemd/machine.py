@@ -8,6 +8,7 @@ namespace of the laboratory, so it has every port for itself and is reached thro
 (Debian's systemd-container; root), in a mount namespace of its own with the cgroup hierarchy that systemd wants.
 """
 
+import itertools
 import json
 import os
 import shlex
@@ -27,6 +28,7 @@ BOOT_DEADLINE_S: Final = 30.0
 COMMAND_TIMEOUT_S: Final = 30.0
 POWER_OFF_DEADLINE_S: Final = 15.0
 _POLL_S: Final = 0.05
+_NUMBERS: Final = itertools.count()
 _WITH_OWN_MOUNTS: Final = ("unshare", "--mount", "sh", "-ec")
 _PATH: Final = "PATH=/usr/sbin:/usr/bin"
 _BOOT: Final = """\
@@ -134,7 +136,7 @@ def booted_machine(root: Path, tree: Path, namespace: Namespace) -> Iterator[Mac
     with tempfile.TemporaryDirectory(prefix="edge_streamer-machine-") as folder:
         memory, log = Path(folder) / "memory", Path(folder) / "console"
         memory.mkdir()
-        name, network = f"es{os.getpid()}", f"/run/netns/{namespace.name}"
+        name, network = f"es{os.getpid()}-{next(_NUMBERS)}", f"/run/netns/{namespace.name}"
         script = _BOOT.format(root=root, tree=tree, memory=memory, name=name, network=network, cgroups=_CGROUPS)
         with log.open("wb") as sink:
             process = subprocess.Popen(

@@ -1,7 +1,8 @@
 """The manual pages of the Debian package: edge-streamer(1) from the command line's parser, edge-streamer.toml(5) from
 the structs that the configuration is made of.
 
-`tests/docs/test_man_pages.py` fails when `docs/man` has anything else. Regenerate with `python -m tests.tools.man_pages`.
+`tests/docs/test_man_pages.py` fails when `docs/man` has anything else. Regenerate with
+`python -m tests.tools.man_pages`.
 """
 
 import argparse
