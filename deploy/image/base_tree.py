@@ -2,7 +2,7 @@
 
 A tree of another architecture is configured by emulated programs, ten times slower than this machine's own. What takes
 long there and is the same on any machine is put off until the end, done once, or done by this machine: byte-compiling
-Python (once), the index of kernel modules (this machine's depmod), the initramfs (`initial_file_system`).
+Python (once), the index of kernel modules (this machine's depmod), the initramfs (`root_tree`).
 """
 
 import fcntl
@@ -34,7 +34,8 @@ _COMPILE_HOOK: Final = (
 _MODULES_HOOK: Final = 'for folder in "$1"/lib/modules/*; do depmod -b "$1" "${folder##*/}"; done'
 _CLEAN_HOOK: Final = (
     'rm -rf "$1"/var/cache/* "$1"/var/log/* "$1"/var/lib/apt/* "$1"/run/* "$1"/tmp/* "$1"/boot/initrd* '
-    '"$1"/usr/share/mime "$1"/usr/lib/python3.*/pydoc_data "$1"/usr/lib/python3.*/ensurepip "$1/etc/hostname" "$1/etc/.pwd.lock" "$1"/etc/*- "$1"/var/lib/dpkg/*-old'
+    '"$1"/usr/share/mime "$1"/usr/lib/python3.*/pydoc_data "$1"/usr/lib/python3.*/ensurepip "$1/etc/hostname" '
+    '"$1/etc/.pwd.lock" "$1"/etc/*- "$1"/var/lib/dpkg/*-old'
 )
 _HOOKS: Final = (
     f"--essential-hook={_PUT_OFF_HOOK}",

@@ -95,7 +95,7 @@ def build(board: Board, output: Output, inputs: Inputs, cache: Path, *, refresh:
             archive = base_tree.base_tree(board, cache, refresh=refresh)
         if (days := base_tree.age_days(archive)) > 1:
             print(f"   its packages are {days:.0f} days old; --refresh fetches today's", flush=True)
-        _fill_tree(tree, archive, board, inputs)
+        _fill_tree(tree, output.work, archive, board, inputs)
         _make_files(tree, board, output, inputs)
     finally:
         root_tree.remove(tree)
@@ -106,7 +106,10 @@ def check_machine(board: Board) -> None:
     """BuildError when this machine lacks a program, or cannot run those of the board."""
     require(_PROGRAMS if os.geteuid() == 0 else (*_PROGRAMS, "newuidmap"))
     own = run("dpkg", "--print-architecture").strip()
-    if board.architecture != own and not Path("/proc/sys/fs/binfmt_misc", _EMULATED[board.architecture]).exists():
+    if board.architecture == own:
+        return
+    require(["arch-test"])  # mmdebstrap asks it
+    if not Path("/proc/sys/fs/binfmt_misc", _EMULATED[board.architecture]).exists():
         raise BuildError(
             f"this machine ({own}) does not run programs of {board.architecture}: apt install qemu-user-static "
             "binfmt-support; in a container also: mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc && "
@@ -114,10 +117,12 @@ def check_machine(board: Board) -> None:
         )
 
 
-def _fill_tree(tree: Path, archive: Path, board: Board, inputs: Inputs) -> None:
+def _fill_tree(tree: Path, work: Path, archive: Path, board: Board, inputs: Inputs) -> None:
     with _step("unpacking it"):
         root_tree.unpack(archive, tree)
     with _step("our own files"):
+        run(sys.executable, "-m", "deploy.debian.build", "--output", work)
+        root_tree.install_package(tree, next(work.glob("*.deb")), inputs.epoch_s)
         root_tree.lay_over(tree, root_tree.OVERLAY)
         root_tree.settle(tree)
         root_tree.write_facts(tree, facts_of_image(board, inputs))
@@ -150,7 +155,7 @@ def _make_files(tree: Path, board: Board, output: Output, inputs: Inputs) -> Non
     (boot / "cmdline.txt").write_text(command_line + "\n")
     shutil.copytree(boot, work / "boot")
     board.fill_boot_partition(tree, work / "boot", command_line)
-    (work / "config").mkdir()
+    shutil.copytree(root_tree.HERE / "config_partition", work / "config")
     board.fill_config_partition(tree, work / "config")
     root_tree.leave_out(tree, ONLY_AT_BOOT)
     with _step("root file system"):

@@ -11,6 +11,7 @@ PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """Also where a user's own path ends before `sbin`; and the path inside of a tree."""
 PACKAGE_OF: Final[Mapping[str, str]] = {
     "apt-get": "apt",
+    "arch-test": "arch-test",
     "chroot": "coreutils",
     "depmod": "kmod",
     "dpkg-deb": "dpkg",
