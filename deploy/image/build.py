@@ -7,7 +7,7 @@ It makes, in the folder of `--output`:
     edge-streamer-BOARD-VERSION.json      sizes and checksums of both, and what the image was made of
     edge-streamer-BOARD-VERSION.cdx.json  the bill of materials: every package, CycloneDX
     edge-streamer-rpi-VERSION.rpi-imager-manifest   with which Raspberry Pi Imager offers the image
-    edge-streamer-BOARD-VERSION.boot/     kernel, initramfs and command line, for an emulator that starts a kernel itself
+    edge-streamer-BOARD-VERSION.boot/     kernel, initramfs, command line: for an emulator that starts a kernel itself
 
 Root or not: a user needs subordinate user numbers (/etc/subuid), which Debian gives to new users. A kept Debian is used
 again (`--cache`) until what it is made from changes or `--refresh` fetches today's packages.
@@ -85,7 +85,7 @@ def output_of(board: Board, folder: Path, inputs: Inputs) -> Output:
 
 
 def build(board: Board, output: Output, inputs: Inputs, cache: Path, *, refresh: bool, download: bool = True) -> None:
-    """Make all files of an image, the compressed ones only with `download`; BuildError says what is missing or does not fit."""
+    """Make an image's files, the compressed one only for `download`; BuildError says what is missing or too large."""
     check_machine(board)
     cache.mkdir(parents=True, exist_ok=True)
     output.work.mkdir(parents=True, exist_ok=True)

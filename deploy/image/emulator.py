@@ -1,7 +1,7 @@
 """`python3 -m deploy.image.emulator --board BOARD`: the image in QEMU, for whoever has no board.
 
-The firmware starts it (UEFI), as on a machine. It runs on a copy of the image that is kept, `BOARD.disk` beside it, grown
-to 4 GB as a card is larger than its image: so what the device wrote is there at the next start, and the first boot is
+The firmware starts it (UEFI), as on a machine. It runs on a copy of the image, `BOARD.disk` beside it,
+which is kept and is grown to 4 GB as a card is larger than its image: so what the device wrote is there at the next start, and the first boot is
 seen again after `--fresh` or a new image. The terminal is the serial console; Ctrl-C ends QEMU, which for the device is
 a power cut.
 """

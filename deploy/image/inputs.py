@@ -1,4 +1,4 @@
-"""What an image is made of, as values: version, commit, the time that all files carry, and identities made from these."""
+"""What an image is made of, as values: version, commit, the time of all files, and identities made from these."""
 
 import hashlib
 import os
