@@ -10,7 +10,6 @@ from tests.image.disk import copied_disk
 from tests.image.machine import ARM64, running_device
 
 MEMORY_MIB = 512
-PROCESSORS = 2
 PROBE_DEADLINE_S = 180.0
 BOARDS = {
     "raspberrypi-zero-2-w": ("Raspberry Pi Zero 2 W Rev 1.0", "raspberrypi,model-zero-2-w"),
@@ -21,10 +20,9 @@ BOARDS = {
 @pytest.mark.parametrize("profile", BOARDS)
 def test_it_takes_the_profile_of_the_board(qemu: BuiltImage, profile: str, tmp_path: Path) -> None:
     model, compatible = BOARDS[profile]
-    tree = device_tree(tmp_path, model, compatible, memory_mib=MEMORY_MIB, processors=PROCESSORS)
+    tree = device_tree(tmp_path, model, compatible, memory_mib=MEMORY_MIB)
     disk = copied_disk(qemu.disk, tmp_path / "disk")
-    options = {"memory_mib": MEMORY_MIB, "processors": PROCESSORS}
-    with running_device(ARM64, qemu.boot(tree), disk.path, **options) as device:
+    with running_device(ARM64, qemu.boot(tree), disk.path, memory_mib=MEMORY_MIB) as device:
         device.connect()
         assert profile in device.shell.run("edge-streamer probe | grep ^profile", PROBE_DEADLINE_S)
         assert model in device.shell.run("edge-streamer info | grep ^model", PROBE_DEADLINE_S)

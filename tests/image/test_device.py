@@ -22,7 +22,6 @@ from tests.image.visitor import RefusedError, Visitor
 DISK_BYTES: Final = 2 << 30
 MEMORY_MIB: Final = 512
 SMALL_MEMORY_MIB: Final = 256
-PROCESSORS: Final = 2
 PACKET_DEADLINE_S: Final = 600.0
 RESTART_DEADLINE_S: Final = 240.0
 WRITING_S: Final = 180
@@ -59,8 +58,7 @@ def disk(qemu: BuiltImage, tmp_path_factory: pytest.TempPathFactory) -> Disk:
 
 @pytest.fixture(scope="module")
 def started(qemu: BuiltImage, disk: Disk) -> Iterator[Started]:
-    options = {"memory_mib": MEMORY_MIB, "processors": PROCESSORS}
-    with running_device(ARM64, qemu.boot(), disk.path, **options) as device:
+    with running_device(ARM64, qemu.boot(), disk.path, memory_mib=MEMORY_MIB) as device:
         visitor = Visitor(device, "admin", WANTED.password)
         device.connect()
         first_packet_s = visitor.wait_for_packet(PACKET_DEADLINE_S)
@@ -142,8 +140,7 @@ def test_it_hardly_writes_to_the_card_while_it_streams(started: Started) -> None
 def test_a_second_boot_changes_nothing(qemu: BuiltImage, started: Started) -> None:
     started.device.power_off()
     before = kept(started.disk)
-    options = {"memory_mib": SMALL_MEMORY_MIB, "processors": PROCESSORS}
-    with running_device(ARM64, qemu.boot(), started.disk.path, **options) as device:
+    with running_device(ARM64, qemu.boot(), started.disk.path, memory_mib=SMALL_MEMORY_MIB) as device:
         device.connect()
         Visitor(device, "admin", WANTED.password).wait_for_packet(PACKET_DEADLINE_S)
         assert device.boot() == "running", device.shell.run("systemctl --failed --no-legend --no-pager")

@@ -17,7 +17,6 @@ from tests.image.disk import copied_disk
 from tests.image.machine import ARM64, Device, running_device
 
 MEMORY_MIB: Final = 512
-PROCESSORS: Final = 2
 LED: Final = "/sys/class/leds/ACT"
 CONFIGURATION: Final = "/etc/edge_streamer/edge_streamer.toml"
 BLINK_DEADLINE_S: Final = 90.0
@@ -34,7 +33,7 @@ bitrate_bps = 50000
 def tree_with_led(folder: Path) -> Path:
     """Return the device tree of QEMU's machine, changed into that of a Raspberry Pi 4 with its green LED."""
     names = ("Raspberry Pi 4 Model B Rev 1.4", "raspberrypi,4-model-b")
-    made = device_tree(folder, *names, memory_mib=MEMORY_MIB, processors=PROCESSORS)
+    made = device_tree(folder, *names, memory_mib=MEMORY_MIB)
     tree = str(made)
     (gpio,) = [node for node in run("fdtget", "-l", tree, "/").split() if node.startswith("pl061@")]
     controller = run("fdtget", "-t", "x", tree, f"/{gpio}", "phandle").strip()
@@ -51,7 +50,7 @@ def device(qemu: BuiltImage, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     disk = copied_disk(qemu.disk, folder / "disk")
     disk.card.write("edge-streamer.toml", STREAM)
     boot = qemu.boot(tree_with_led(folder))
-    with running_device(ARM64, boot, disk.path, memory_mib=MEMORY_MIB, processors=PROCESSORS) as device:
+    with running_device(ARM64, boot, disk.path, memory_mib=MEMORY_MIB) as device:
         assert device.boot() == "running", device.shell.run("systemctl --failed --no-pager --no-legend")
         yield device
 
