@@ -143,6 +143,7 @@ docs: $(STAMP) ## write the generated parts of docs/ anew
 	$(BIN)/python -m tests.tools.generated_docs
 	$(BIN)/python -m tests.tools.configuration_docs
 	$(BIN)/python -m tests.tools.metrics_docs
+	$(BIN)/python -m tests.tools.install_docs
 	$(BIN)/python -m tests.tools.log_docs
 	$(BIN)/python -m tests.tools.man_pages
 	$(BIN)/python -m benchmarks.pages

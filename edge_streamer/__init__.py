@@ -3,13 +3,14 @@
 This is the map: the purpose of each folder, and the files that decide something. Read it, then `app/app.py`, then one
 protocol folder.
 
-    cli/          the `edge-streamer` command: main (serve, check), probe, users
+    cli/          the `edge-streamer` command: main (serve, check), probe, info, users
     app/          the composition root. app: all parts on one loop; run: start and exit code; source_plan: which process
                   feeds which streams, and whether `auto` becomes a camera or the test pattern; settings: configuration
-                  -> services; reload_plan, reload_reader, running_sources, changeover: a changed configuration while
-                  the service runs
+                  -> services; device_reader: what this device is, read off the loop; reload_plan, reload_reader,
+                  running_sources, changeover: a changed configuration while the service runs
     appliance/    a program of its own, `python -m edge_streamer.appliance`, at every boot of a device image: takes the
-                  files that people put on the card, makes the password, writes what the rest of the system reads
+                  files that people put on the card, makes the password, writes what the rest of the system reads;
+                  formats/: a file for each format that these files may have
     config/       text -> one frozen Config. config: its tables, most of them the `settings` of the folder that uses
                   them, and streams, cameras; load: files, profile and command line; checks: rules that involve two
                   tables; auth: the users of a file; encoder_limits; profiles: boards; toml: one-line errors
@@ -28,16 +29,22 @@ protocol folder.
                       settings (`[http]`)
       api/            `/api/v1`, `/healthz`, `/metrics`; documents: their JSON; openapi: their description
       web/, live/     the page; its live pictures over WebSocket
-      metrics/        table: every metric; exposition, text: how a scrape is written
+      metrics/        table, device: every metric; exposition, text: how a scrape is written
       late_viewers  the timer of viewers that start with cached frames
       marks, limits   marks on a configuration key (it waits for a restart, it is a limit); the list of limits
       status          the state of everything, as values: API, metrics and logs are made from it
-      unit_reports    what systemd is told
+      unit_reports, led_reports  what systemd is told; what the status LED shows
     media/        stream: from a source's frames to viewers; audience: fan-out, and catch_up for viewers that start with
                   cached frames; viewer: what they are; track: packets of one codec; clock, key_frames, link_rate,
                   peak_rate, budget: arithmetic; registry: stream by path; settings (`[link]`)
+<<<<<<< HEAD
     device/       this machine: board, cameras and their inventory, health, serial ports, systemd; appliance_status:
                   what the appliance did at this boot; settings (`[device]`)
+=======
+    device/       this machine: board, cameras and their inventory, health, serial ports, systemd, the status LED; info:
+                  what it is, from identity, storage, small_files and appliance_status (what the appliance did at this
+                  boot)
+>>>>>>> info
     accounts/     users and roles: users, users_file, login_failures, settings (`[auth]`)
     runtime/      the only sockets, selectors, child processes and clocks. loop; children; clock_lock: whether the
                   system's clock is synchronised; tcp/: listener, listener_group, gate (who may connect, who makes

@@ -49,7 +49,7 @@ def fleet() -> dashboard.Dashboard:
     board = new_dashboard(
         "Edge streamer: fleet", "edge-streamer-fleet", "All cameras: which is up, who watches, who was lost and why."
     ).with_variable(several("instance", "Instance", 'label_values(up{job=~"$job"}, instance)'))
-    for panel in (*_totals(), _cameras(), *_over_time()):
+    for panel in (*_totals(), _cameras(), _devices(), *_over_time()):
         board.with_panel(panel)
     return board
 
@@ -104,6 +104,45 @@ def _cameras() -> Panel:
         columns,
         link=_CAMERA_URL,
     )
+
+
+def _devices() -> Panel:
+    labels = {
+        "instance": "Camera", "model": "Model", "serial": "Serial number", "version": "Version", "image": "Image",
+        "slot": "Slot", "kernel": "Kernel",
+    }  # fmt: skip
+    info = metric("device_info")
+    uptime = (
+        f"{metric('device_uptime_seconds')} * on (job, instance) group_left (model, serial, version, image, slot, "
+        f"kernel) {info}"
+    )
+    free = f"{metric('storage_free_bytes')} / {metric('storage_size_bytes')}"
+    columns = [
+        Column("Switched on for", f"max by (job, {', '.join(labels)}) ({uptime})", units.Seconds),
+        Column("Storage used", f"1 - max by (job, instance) ({free})", units.PercentUnit, warn_from=0.8, bad_from=0.95),
+        Column("Storage life used", _by_camera("storage_life_used_ratio"), units.PercentUnit, 0.8, 1.0),
+        Column(
+            "Clock", _by_camera("clock_synchronised"), words=(("0", "not synchronised", "red"), ("1", "ok", "green"))
+        ),
+        Column(
+            "Password",
+            _by_camera("device_initial_password"),
+            words=(("0", "own", "green"), ("1", "the device's first", "yellow")),
+        ),
+        Column("Mistakes on the card", _by_camera("device_settings_mistakes"), bad_from=1),
+    ]
+    return rows_by(
+        "Devices",
+        "What each camera is and what runs on it. Slot and image are of device images; the life time of its storage is "
+        "told by eMMC modules only.",
+        labels,
+        columns,
+        link=_CAMERA_URL,
+    )
+
+
+def _by_camera(name: str) -> str:
+    return f"max by (job, instance) ({metric(name)})"
 
 
 def _ended(title: str, reasons: tuple[str, ...]) -> Column:

@@ -8,13 +8,14 @@ Python (once), the index of kernel modules (this machine's depmod), the initramf
 import fcntl
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from deploy.image.boards import Board
 from deploy.image.contents import COMPONENTS, PACKAGES, SUITE, path_rules
+from deploy.image.rpi_archive import mmdebstrap_options, preferences
 from deploy.image.tools import PATH, BuildError, run
 
 _PUT_OFF: Final = ("update-initramfs", "depmod", "py3compile", "py3clean")
@@ -49,15 +50,25 @@ _INDEX_FIELDS: Final = "$(ORIGIN)|$(LABEL)|$(REPO_URI)"
 
 def base_tree(board: Board, cache: Path, *, refresh: bool) -> Path:
     """Return the archive (tar, zstd) of the board's Debian, made anew when there is none or `refresh` is set."""
-    options = _options(board)
-    digest = hashlib.sha256("\0".join(options).encode()).hexdigest()[:12]
+    options, extra = _options(board), _extra_sources(board)
+    digest = hashlib.sha256("\0".join([*options, *extra, preferences() if extra else ""]).encode()).hexdigest()[:12]
     archive = cache / f"{board.name}-{digest}.tar.zst"
     with locked(archive.with_suffix(".lock")):
         if refresh or not archive.exists():
             partial = cache / f"partial-{archive.name}"
-            run("mmdebstrap", *options, SUITE, partial, *_sources(), environment={"SOURCE_DATE_EPOCH": "0"})
+            fetch(board, partial, cache, options)
             partial.rename(archive)  # a file of the right name is complete
     return archive
+
+
+def fetch(board: Board, target: Path, cache: Path, options: Sequence[str]) -> None:
+    """Have mmdebstrap make `target` from Debian and, for the packages that the pins name, the board's archive."""
+    extra = _extra_sources(board)
+    pins = cache / f"{board.name}.pref"  # apt passes over files with another ending
+    pins.write_text(preferences() if extra else "")
+    pinned = mmdebstrap_options(pins) if extra else []
+    sources = [*_sources(), *extra]
+    run("mmdebstrap", *options, *pinned, SUITE, target, *sources, environment={"SOURCE_DATE_EPOCH": "0"})
 
 
 def age_days(archive: Path) -> float:
@@ -85,6 +96,11 @@ def _options(board: Board) -> list[str]:
         f"--include={','.join((*PACKAGES, *board.packages))}",
         *_HOOKS,
     ]
+
+
+def _extra_sources(board: Board) -> list[str]:
+    """Return apt's lines for what is not Debian's, from which only pinned packages come."""
+    return [] if board.archive is None else [board.archive.source]
 
 
 def _sources() -> list[str]:

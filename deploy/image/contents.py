@@ -42,6 +42,7 @@ PACKAGES: Final = (
     "python3-serial",
     "python3-systemd",
     "python3-wsproto",
+    "python3-yaml",  # user-data and network-config on the card
 )
 
 _EXCLUDED: Final = (

@@ -17,17 +17,21 @@ from typing import Any, Final
 
 from edge_streamer import __version__
 from edge_streamer.accounts.login_failures import LoginFailures
+from edge_streamer.app.device_reader import DeviceReader
 from edge_streamer.app.reload_plan import InEffect, plan_reload
 from edge_streamer.app.reload_reader import Loaded, Reloader
 from edge_streamer.app.running_sources import RunningSources
 from edge_streamer.app.settings import access_rules, authorizer_maker
 from edge_streamer.device.health import BoardSensors
+from edge_streamer.device.info import read_device_info
+from edge_streamer.device.status_led import StatusLed
 from edge_streamer.device.systemd import NO_SOCKETS, Notifier, Sockets
 from edge_streamer.logs.events import ServiceStarted, ServiceStopping, log_event
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.runtime.address import ListenAddress, bracketed, in_url
 from edge_streamer.runtime.loop import Loop
 from edge_streamer.runtime.tcp.listener_group import ListenerGroup
+from edge_streamer.services.api.device import DeviceRoutes
 from edge_streamer.services.api.openapi import ApiDescription
 from edge_streamer.services.api.reload import ControlRoutes
 from edge_streamer.services.api.sessions import SessionRoutes
@@ -36,6 +40,7 @@ from edge_streamer.services.api.streams import StreamRoutes
 from edge_streamer.services.http.access import HttpAccess
 from edge_streamer.services.http.router import HttpRoutes
 from edge_streamer.services.http.service import HttpService
+from edge_streamer.services.led_reports import LedFacts, LedReporter
 from edge_streamer.services.limits import DESCRIPTORS, limits_in_effect
 from edge_streamer.services.live.routes import LiveRoutes
 from edge_streamer.services.metrics.exposition import MetricsExposition, ServiceCollector
@@ -57,7 +62,12 @@ class App:
     """Everything that runs, on one loop."""
 
     def __init__(
-        self, loop: Loop, running: InEffect, load: Callable[[], Loaded], inherited: Sockets = NO_SOCKETS
+        self,
+        loop: Loop,
+        running: InEffect,
+        load: Callable[[], Loaded],
+        inherited: Sockets = NO_SOCKETS,
+        led: StatusLed | None = None,
     ) -> None:
         config = running.config
         self._loop = loop
@@ -66,6 +76,7 @@ class App:
         self._started_wall_s = time.time()
         self._streams = StreamRegistry()
         self._sensors = BoardSensors(loop.now)
+        self._device = DeviceReader(loop, read_device_info)
         self._login_failures = LoginFailures()
         self._rtsp = RtspService(
             loop,
@@ -93,12 +104,14 @@ class App:
         self._had_terminal = _has_terminal()
         notifier = Notifier.from_environment()
         self._unit = UnitReporter(loop, notifier, self._unit_state) if notifier else None
+        self._led = LedReporter(loop, led, self._led_facts) if led else None
 
     def _http_routes(self) -> HttpRoutes:
         described = (
             StatusRoutes(self.status, MetricsExposition(ServiceCollector(self.status)), self._loop.post),
             StreamRoutes(self.status, self._sources.source_of),
             SessionRoutes(self.status, self._rtsp.sessions.kick),
+            DeviceRoutes(self.status),
             ControlRoutes(self.reload),
             self._live,
         )
@@ -118,8 +131,11 @@ class App:
         signal.signal(signal.SIGHUP, self._on_hangup)
         self._tell_start()
         self._sources.start()
+        self._device.start()
         if self._unit is not None:
             self._unit.start()
+        if self._led is not None:
+            self._led.start()
 
     def _tell_start(self) -> None:
         rtsp, http = (
@@ -163,6 +179,8 @@ class App:
         def finish(outcome: ReloadOutcome) -> None:
             if self._unit is not None:
                 self._unit.end_reload()
+            if self._led is not None:
+                self._led.end_reload(is_refused=bool(outcome.error))
             on_done(outcome)
 
         if self._unit is not None:
@@ -201,6 +219,8 @@ class App:
         log_event(log, ServiceStopping(signal=signal.Signals(number).name))
         if self._unit is not None:
             self._unit.leave()
+        if self._led is not None:
+            self._led.leave()
         self._rtsp.close()
         self._http.close()
         self._sources.stop()
@@ -258,11 +278,16 @@ class App:
             handler_faults=self._loop.faults,
             board_temperature_c=board.temperature_c,
             board_throttled=board.throttled,
+            device=self._device.info(),
         )
 
     def _unit_state(self) -> UnitState:
         """Return what systemd is told. At the start it is asked for ten times a second: too often for all sessions."""
         return UnitState(self._sources.statuses(), self._rtsp.sessions.count, self._sources.stuck())
+
+    def _led_facts(self) -> LedFacts:
+        card = self._device.info().card
+        return LedFacts(self._sources.statuses(), has_mistakes=card is not None and bool(card.mistakes))
 
     def _limits_reached(self) -> Mapping[str, int]:
         rtsp, http = (gate.refused + gate.evicted for gate in (self._rtsp.gate, self._http.gate))

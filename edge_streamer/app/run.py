@@ -18,6 +18,7 @@ from edge_streamer.app.reload_plan import InEffect
 from edge_streamer.app.reload_reader import Loaded
 from edge_streamer.config.config import Config
 from edge_streamer.device.settings import DeviceSettings
+from edge_streamer.device.status_led import StatusLed
 from edge_streamer.device.systemd import NO_SOCKETS, Sockets
 from edge_streamer.logs.journal import new_log_handler
 from edge_streamer.runtime.loop import Loop
@@ -31,18 +32,24 @@ GC_THRESHOLD: Final = (20_000, 50, 100)
 objects, would add 4 % to the CPU time of one viewer."""
 
 
-def run(load: Callable[[], Loaded], *, inherited: Sockets = NO_SOCKETS, log_level: str = "info") -> int:
+def run(
+    load: Callable[[], Loaded],
+    *,
+    inherited: Sockets = NO_SOCKETS,
+    log_level: str = "info",
+    led: StatusLed | None = None,
+) -> int:
     """Serve what `load` reads, now and at each reload, until SIGTERM or SIGINT; return the exit code.
 
     ConfigError when the configuration has a mistake at the start. A service listens on the sockets that `inherited`
-    (from systemd) has under its name, if any, and not on its configured addresses.
+    (from systemd) has under its name, if any, and not on its configured addresses. Its state is shown on `led`.
     """
     config, sources = load()
     _set_up_logging(log_level)
     for warning in warnings_at_start(config):
         log.warning("%s", warning)
     loop = Loop()
-    app = App(loop, InEffect.from_start(config, sources), load, inherited)
+    app = App(loop, InEffect.from_start(config, sources), load, inherited, led)
     try:
         app.start()
     except OSError as error:

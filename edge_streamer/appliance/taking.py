@@ -80,7 +80,7 @@ def keep_card(boot: Boot) -> None:
         card_digest=digest_of(blanked(boot.files, due)) if is_safe else "",
         applied=tuple(AppliedSetting(file=each.file, key=each.key, text=each.text) for each in boot.card.applied),
         ignored=tuple(IgnoredSetting(file=each.file, key=each.key, reason=each.reason) for each in boot.card.ignored),
-        mistakes=mistakes,
+        mistakes=(*mistakes, *boot.card.lost_secrets(boot.kept.device_settings())),
         configuration_is_due=origin == "card" or boot.kept.configuration_is_due,
         due=due,
     )

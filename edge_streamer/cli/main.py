@@ -1,10 +1,10 @@
-"""The command line: argv -> Config -> `app.run.run()`, `check`, `probe` and `user`; exit codes.
+"""The command line: argv -> Config -> `app.run.run()`, `check`, `probe`, `info` and `user`; exit codes.
 
     0  done, or the service ended as it was told to
     1  the service could not run (`app.run` says why)
     2  the command line or the configuration is wrong: one line on standard error says what and what to do
 
-Only `serve` imports `app.run`, so that `check` and `probe` work on a machine where the service could not start.
+Only `serve` imports `app.run`, so that the others work on a machine where the service could not start.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from edge_streamer import __version__
 from edge_streamer.accounts.users import UserError
 from edge_streamer.app.source_plan import PlannedSource, plan_sources
 from edge_streamer.cli.users import add_user_commands
@@ -25,6 +26,7 @@ from edge_streamer.config.profiles import Profile, select_profile
 from edge_streamer.config.toml import ConfigError
 from edge_streamer.device.board import read_board
 from edge_streamer.device.cameras import find_cameras
+from edge_streamer.device.status_led import StatusLed
 from edge_streamer.device.systemd import NO_SOCKETS, Sockets, inherited_sockets
 from edge_streamer.runtime.address import ListenAddress
 
@@ -47,7 +49,8 @@ def _serve(arguments: argparse.Namespace) -> int:
     inherited = _inherited()
     from edge_streamer.app.run import run
 
-    return run(partial(_load_all, arguments, inherited), inherited=inherited, log_level=arguments.log_level)
+    load = partial(_load_all, arguments, inherited)
+    return run(load, inherited=inherited, log_level=arguments.log_level, led=_led(arguments))
 
 
 def _load_all(arguments: argparse.Namespace, inherited: Sockets) -> tuple[Config, tuple[PlannedSource, ...]]:
@@ -75,6 +78,15 @@ def _probe(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def _info(arguments: argparse.Namespace) -> int:
+    from edge_streamer.cli.info import to_text
+    from edge_streamer.device.info import read_device_info
+
+    info = read_device_info()
+    _print(f"{info.to_json() if arguments.json else to_text(info)}\n")
+    return EXIT_OK
+
+
 def _print(text: str) -> None:
     """Write to standard output; a reader that closes the pipe early (`| head`) is no error."""
     try:
@@ -86,6 +98,11 @@ def _print(text: str) -> None:
 
 def _profile(arguments: argparse.Namespace) -> Profile:
     return select_profile(arguments.profile, read_board())
+
+
+def _led(arguments: argparse.Namespace) -> StatusLed | None:
+    led = _profile(arguments).led
+    return None if led is None else StatusLed(Path(led.path))
 
 
 def _inherited() -> Sockets:
@@ -114,6 +131,7 @@ def _plan(config: Config, profile: Profile) -> tuple[PlannedSource, ...]:
 def command_line_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands, which the manual page is written from as well."""
     parser = argparse.ArgumentParser(prog="edge-streamer", description="Serve a camera's H.264 to many RTSP viewers.")
+    parser.add_argument("--version", action="version", version=f"edge-streamer {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     serve = commands.add_parser("serve", help="run the service", description="Run the service.")
@@ -130,6 +148,10 @@ def command_line_parser() -> argparse.ArgumentParser:
     probe = commands.add_parser("probe", help="print the board, its devices and what would run")
     probe.add_argument("--json", action="store_true", help="print JSON")
     probe.set_defaults(command=_probe)
+
+    info = commands.add_parser("info", help="print model, serial number, version, slot, storage and clock")
+    info.add_argument("--json", action="store_true", help="print JSON")
+    info.set_defaults(command=_info)
 
     add_user_commands(commands)
     return parser

@@ -15,10 +15,16 @@ _TIMEX_BYTES: Final = 256
 """More than struct timex has on any system: 208 bytes on 64-bit ones, 128 on 32-bit ones."""
 
 
-def is_synchronised() -> bool:
-    """Ask the kernel; False as well where it does not answer (a sandbox that forbids the call)."""
+def clock_state() -> bool | None:
+    """Ask the kernel whether the clock is synchronised; None where it does not answer (a sandbox forbids the call)."""
     only_read = ctypes.create_string_buffer(_TIMEX_BYTES)  # modes 0 changes nothing
-    return 0 <= int(ctypes.CDLL(None).adjtimex(only_read)) < _TIME_ERROR
+    state = int(ctypes.CDLL(None).adjtimex(only_read))
+    return state < _TIME_ERROR if state >= 0 else None
+
+
+def is_synchronised() -> bool:
+    """Ask the kernel; False as well where it does not answer."""
+    return clock_state() is True
 
 
 class ClockLock:

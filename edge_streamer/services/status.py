@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from edge_streamer.device.info import DeviceInfo
 from edge_streamer.runtime.turns import TimeHistogram
 
 
@@ -168,6 +169,7 @@ class ServiceStatus:
     handler_faults: int = 0
     board_temperature_c: float | None = None
     board_throttled: Mapping[str, bool] = field(default_factory=dict)  # cause -> whether it is so now
+    device: DeviceInfo = field(default_factory=DeviceInfo)
 
 
 TakeStatus: TypeAlias = Callable[[], ServiceStatus]

@@ -16,6 +16,7 @@ from edge_streamer.cli import main as cli
 from edge_streamer.cli.main import main
 from edge_streamer.config.config import Config
 from edge_streamer.device.cameras import FoundCamera
+from edge_streamer.device.status_led import StatusLed
 from edge_streamer.device.systemd import Sockets
 from edge_streamer.runtime.address import ListenAddress
 
@@ -26,11 +27,17 @@ class RecordedApp(ModuleType):
     exit_code = 0
 
     def run(
-        self, load: Callable[[], tuple[Config, Sequence[PlannedSource]]], *, inherited: Sockets, log_level: str
+        self,
+        load: Callable[[], tuple[Config, Sequence[PlannedSource]]],
+        *,
+        inherited: Sockets,
+        log_level: str,
+        led: StatusLed | None,
     ) -> int:
         self.config, self.sources = load()
         self.inherited = inherited
         self.log_level = log_level
+        self.led = led
         return self.exit_code
 
 
@@ -52,6 +59,12 @@ def test_serve_without_arguments_runs_the_defaults(app: RecordedApp) -> None:
     assert list(app.config.streams) == ["main", "sub"]
     assert app.config.rtsp.listen == (ListenAddress("127.0.0.1", 8554),)
     assert app.log_level == "info"
+
+
+@pytest.mark.parametrize(("profile", "has_led"), [("raspberrypi-4", True), ("generic", False)])
+def test_serve_shows_its_state_on_the_boards_led(app: RecordedApp, profile, has_led) -> None:
+    assert main(["serve", "--profile", profile]) == 0
+    assert (app.led is not None) == has_led
 
 
 @pytest.fixture

@@ -47,6 +47,7 @@ PROFILE_OF: Final = {
     "rock-5a": "rk3588",
     "robotics-rb5": "qrb5165",
     "robotics-rb1": "qrb2210",
+    "qemu-virt": "qemu-virt",
 }
 
 

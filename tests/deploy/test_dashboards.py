@@ -188,5 +188,5 @@ def test_the_columns_of_the_fleet_have_every_end_reason_once():
 def test_a_click_on_a_camera_opens_it():
     overrides = [found for panel in panels("fleet.json") for found in panel["fieldConfig"]["overrides"]]
     links = [value for found in overrides for value in found["properties"] if value["id"] == "links"]
-    (link,) = links
-    assert link["value"][0]["url"].startswith(f"/d/{dashboard('camera.json')['uid']}?")
+    assert len(links) == 2  # of both tables: the streams, and the devices
+    assert all(link["value"][0]["url"].startswith(f"/d/{dashboard('camera.json')['uid']}?") for link in links)

@@ -36,6 +36,9 @@ GRAFANA = {"$__rate_interval": "10s", "$__range": "5m", "$job": JOB, "$instance"
 ABSENT_HERE = {
     "edge_streamer_soc_temperature_celsius": "a machine in a computing centre has no sensor of its processor",
     "edge_streamer_soc_throttled": "only the firmware of a Raspberry Pi tells",
+    "edge_streamer_storage_life_used_ratio": "only an eMMC module tells",
+    "edge_streamer_device_initial_password": "only the boot of a device image tells",
+    "edge_streamer_device_settings_mistakes": "only the boot of a device image tells",
 }
 DEADLINE_S = 40.0
 RECORDED = {rule["record"]: rule["expr"] for rule in rules("rules.yml")}

@@ -17,6 +17,7 @@ from edge_streamer.protocol.rtsp.faults import STATUS_OF_KIND
 from edge_streamer.protocol.rtsp.server.methods import METHODS
 from edge_streamer.protocol.source.messages import DiscardReason
 from edge_streamer.services.limits import COUNTED_LIMITS
+from edge_streamer.services.metrics.device import DEVICE_FAMILIES
 from edge_streamer.services.metrics.families import (
     MAX_EXPORTED_SESSIONS,
     MetricFamily,
@@ -380,7 +381,7 @@ _BOARD: Final = (
     ),
 )
 
-STATUS_FAMILIES: Final = (*_BUILD, *_SOURCES, *_RTSP, *_TOTALS, *_SESSIONS, *_LOOP, *_BOARD)
+STATUS_FAMILIES: Final = (*_BUILD, *_SOURCES, *_RTSP, *_TOTALS, *_SESSIONS, *_LOOP, *_BOARD, *DEVICE_FAMILIES)
 """Every family that a `ServiceStatus` fills."""
 FAMILIES: Final[tuple[MetricFamily, ...]] = (*STATUS_FAMILIES, COLLECTOR_SECONDS, COLLECTOR_ERRORS)
 """Every family under `PREFIX`."""

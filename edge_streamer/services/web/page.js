@@ -1,11 +1,13 @@
 // The page: polls the API every two seconds while it is visible, and hands the answers to the cards and the table.
 
 import { addressOf } from "./address.js";
+import { noticesOf, showDevice } from "./device_card.js";
 import { SessionTable } from "./session_table.js";
 import { StreamCard } from "./stream_card.js";
 import { copyOf, count, duration, fill, latency } from "./text.js";
 
 const POLL_EVERY_MS = 2000;
+const DEVICE_EVERY_MS = 30_000; // the service reads it no more often
 const ANSWER_WITHIN_MS = 8000;
 const URLS = JSON.parse(document.body.dataset.urls);
 const MEANINGS = {
@@ -28,6 +30,7 @@ const MEANINGS = {
 const cards = new Map();
 const table = new SessionTable(document.querySelector("tbody"), kick);
 let timer = 0;
+let deviceAskedAt = -Infinity;
 
 /** Send a request and return the response; Error with the text of the server's problem when it refuses. */
 async function send(path, method = "GET") {
@@ -46,11 +49,21 @@ async function poll() {
   try {
     const [status, sessions] = await Promise.all([ask("api/v1/status"), ask("api/v1/sessions")]);
     show(status, sessions);
+    await pollDevice();
   } catch (error) {
     showHealth("No answer", "bad", error.message);
   }
   clearTimeout(timer);
   if (!document.hidden) timer = setTimeout(poll, POLL_EVERY_MS);
+}
+
+async function pollDevice() {
+  const now = performance.now();
+  if (now - deviceAskedAt < DEVICE_EVERY_MS) return;
+  const device = await ask("api/v1/device");
+  if (device.kernel !== null) deviceAskedAt = now; // null: the service has only just been started
+  showDevice(document.getElementById("device"), device);
+  showNotices(noticesOf(device));
 }
 
 async function kick(session, who) {
@@ -128,6 +141,18 @@ function showHealth(text, tone, why = "") {
   pill.title = why;
   document.body.dataset.answers = text !== "No answer";
   fill(document, { health: text });
+}
+
+function showNotices(notices) {
+  const list = document.getElementById("notices");
+  if (notices.join("\n") === list.innerText) return; // a screen reader would say them again
+  list.replaceChildren(
+    ...notices.map((notice) => {
+      const row = document.createElement("li");
+      row.textContent = notice;
+      return row;
+    }),
+  );
 }
 
 function announce(text) {

@@ -13,6 +13,7 @@ from edge_streamer import services
 from edge_streamer.media.registry import StreamRegistry
 from edge_streamer.protocol.http.messages import HttpRequest
 from edge_streamer.runtime.loop import Loop
+from edge_streamer.services.api.device import DeviceRoutes
 from edge_streamer.services.api.openapi import ApiDescription
 from edge_streamer.services.api.reload import ControlRoutes
 from edge_streamer.services.api.sessions import SessionRoutes
@@ -41,6 +42,7 @@ def described(loop: Loop) -> list[Finder]:
         StatusRoutes(a_status, MetricsExposition(ServiceCollector(a_status)), lambda call: call()),
         StreamRoutes(a_status, {"x": Mock()}.get),
         SessionRoutes(a_status, lambda _id: True),
+        DeviceRoutes(a_status),
         ControlRoutes(lambda _on_done: None),
         LiveRoutes(loop, StreamRegistry(), a_status),
     ]
