@@ -27,7 +27,7 @@ FOLDERS = $(shell $(BIN)/python -m tests.folders $(1))
 TOGETHER := --numprocesses $(or $(PROCESSES),$(shell expr 2 \* $$(nproc))) --dist loadfile
 
 .PHONY: help run check test labs lint format types imports covered quick programs alone namespaces roots test-camera \
-        test-guest test-recorders test-systemd trixie fuzz bench instructions hotpath reliability docs dashboards packages deb clean
+        test-guest test-recorders test-systemd trixie fuzz bench instructions hotpath reliability docs dashboards packages deb image boot clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -150,6 +150,15 @@ docs: $(STAMP) ## write the generated parts of docs/ anew
 
 deb: ## build the Debian package into build/ (dpkg alone is needed)
 	@$(PYTHON) -m deploy.debian.build --output build
+
+image: ## build the device image into build/image: BOARD=rpi, pc or qemu; RPI_ARCHIVE='deb ...' for a Pi's own cameras
+	@$(if $(BOARD),,echo 'which board? make image BOARD=rpi (or pc, or qemu)'; exit 1;) \
+	  $(PYTHON) -m deploy.image.build --board $(BOARD) $(if $(RPI_ARCHIVE),--rpi-archive '$(RPI_ARCHIVE)') \
+	    $(if $(RPI_ARCHIVE_KEYRING),--rpi-archive-keyring '$(RPI_ARCHIVE_KEYRING)') $(ARGS)
+
+boot: ## start the image in QEMU (BOARD=qemu or pc), its ports at RTSP_PORT=18554 and HTTP_PORT=18080; Ctrl-C ends it
+	@$(PYTHON) -m deploy.image.emulator --board $(or $(BOARD),qemu) --rtsp-port $(or $(RTSP_PORT),18554) \
+	  --http-port $(or $(HTTP_PORT),18080) $(ARGS)
 
 dashboards: $(STAMP) ## write deploy/grafana/*.json anew
 	$(BIN)/python -m deploy.grafana.make_dashboards

@@ -37,14 +37,9 @@ protocol folder.
     media/        stream: from a source's frames to viewers; audience: fan-out, and catch_up for viewers that start with
                   cached frames; viewer: what they are; track: packets of one codec; clock, key_frames, link_rate,
                   peak_rate, budget: arithmetic; registry: stream by path; settings (`[link]`)
-<<<<<<< HEAD
-    device/       this machine: board, cameras and their inventory, health, serial ports, systemd; appliance_status:
-                  what the appliance did at this boot; settings (`[device]`)
-=======
     device/       this machine: board, cameras and their inventory, health, serial ports, systemd, the status LED; info:
                   what it is, from identity, storage, small_files and appliance_status (what the appliance did at this
-                  boot)
->>>>>>> info
+                  boot); settings (`[device]`)
     accounts/     users and roles: users, users_file, login_failures, settings (`[auth]`)
     runtime/      the only sockets, selectors, child processes and clocks. loop; children; clock_lock: whether the
                   system's clock is synchronised; tcp/: listener, listener_group, gate (who may connect, who makes

@@ -2,11 +2,12 @@
 
 A tree of another architecture is configured by emulated programs, ten times slower than this machine's own. What takes
 long there and is the same on any machine is put off until the end, done once, or done by this machine: byte-compiling
-Python (once), the index of kernel modules (this machine's depmod), the initramfs (`initial_file_system`).
+Python (once), the index of kernel modules (this machine's depmod), the initramfs (`root_tree`).
 """
 
 import fcntl
 import hashlib
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -34,7 +35,8 @@ _COMPILE_HOOK: Final = (
 _MODULES_HOOK: Final = 'for folder in "$1"/lib/modules/*; do depmod -b "$1" "${folder##*/}"; done'
 _CLEAN_HOOK: Final = (
     'rm -rf "$1"/var/cache/* "$1"/var/log/* "$1"/var/lib/apt/* "$1"/run/* "$1"/tmp/* "$1"/boot/initrd* '
-    '"$1"/usr/share/mime "$1"/usr/lib/python3.*/pydoc_data "$1"/usr/lib/python3.*/ensurepip "$1/etc/hostname" "$1/etc/.pwd.lock" "$1"/etc/*- "$1"/var/lib/dpkg/*-old'
+    '"$1"/usr/share/mime "$1"/usr/lib/python3.*/pydoc_data "$1"/usr/lib/python3.*/ensurepip "$1/etc/hostname" '
+    '"$1/etc/.pwd.lock" "$1"/etc/*- "$1"/var/lib/dpkg/*-old'
 )
 _HOOKS: Final = (
     f"--essential-hook={_PUT_OFF_HOOK}",
@@ -43,8 +45,7 @@ _HOOKS: Final = (
     f"--customize-hook={_MODULES_HOOK}",
     f"--customize-hook={_CLEAN_HOOK}",
 )
-
-
+_CODE_NAMES: Final = ("bookworm", "trixie", "forky", "sid", "stable", "testing", "unstable")
 _INDEX_FIELDS: Final = "$(ORIGIN)|$(LABEL)|$(REPO_URI)"
 
 
@@ -106,8 +107,10 @@ def _extra_sources(board: Board) -> list[str]:
 def _sources() -> list[str]:
     """Return apt's lines for Debian and its security updates, at the addresses that this machine's apt has for them."""
     mirrors = mirrors_in(run("apt-get", "indextargets", "--format", _INDEX_FIELDS, "Created-By: Packages"))
+    if "Debian" not in mirrors:  # apt does not know who signed what it has not fetched yet
+        mirrors = mirrors_in_uris(run("apt-get", "update", "--print-uris"))
     if "Debian" not in mirrors:
-        raise BuildError("apt knows no Debian mirror: run apt-get update, or build on a Debian machine")
+        raise BuildError("apt knows no Debian mirror: the build needs a Debian machine, or its lines in /etc/apt")
     lines = [f"deb {mirrors['Debian']} {suite} {COMPONENTS}" for suite in (SUITE, f"{SUITE}-updates")]
     if "Debian-Security" in mirrors:
         lines.append(f"deb {mirrors['Debian-Security']} {SUITE}-security {COMPONENTS}")
@@ -121,4 +124,13 @@ def mirrors_in(index_targets: str) -> dict[str, str]:
         origin, label, address = line.split("|", 2)
         if origin == "Debian":
             found.setdefault(label, address)
+    return found
+
+
+def mirrors_in_uris(printed: str) -> dict[str, str]:
+    """Return the same from `apt-get update --print-uris`, by the names of the folders: they are all that it prints."""
+    found: dict[str, str] = {}
+    for address, suite in re.findall(r"^'(\S+?/)dists/([a-z]+(?:-security)?)/InRelease'", printed, re.MULTILINE):
+        if suite.removesuffix("-security") in _CODE_NAMES:
+            found.setdefault("Debian-Security" if suite.endswith("-security") else "Debian", address)
     return found

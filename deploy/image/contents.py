@@ -33,7 +33,8 @@ PACKAGES: Final = (
     "dosfstools",
     "fdisk",
     "util-linux-extra",
-    # What our own package depends on.
+    # What our own package depends on and recommends.
+    "procps",
     "python3",
     "python3-av",
     "python3-h11",

@@ -1,4 +1,4 @@
-"""Our own files onto a board's Debian: the package, the overlay, the initramfs; what the root file system then holds."""
+"""Our own files onto a board's Debian: the package, the overlay, the initramfs, the facts of the image."""
 
 import json
 import shutil
@@ -34,6 +34,7 @@ def install_package(tree: Path, package: Path, epoch_s: int) -> None:
     shutil.copyfile(package, tree / package.name)
     run_inside(tree, "dpkg", "--install", f"/{package.name}", environment={"SOURCE_DATE_EPOCH": str(epoch_s)})
     (tree / package.name).unlink()
+    run_as_root("rm", "-f", tree / "var/log/dpkg.log")  # it has the time of the build, and no reader on a device
 
 
 def lay_over(tree: Path, overlay: Path) -> None:

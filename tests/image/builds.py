@@ -47,7 +47,7 @@ class BuiltImage:
         return DirectBoot(folder / "vmlinuz", folder / "initrd.img", parameters, device_tree)
 
     def _only(self, suffix: str) -> Path:
-        (found,) = self.folder.glob(f"edge-streamer-{self.board}-*.{suffix}")
+        (found,) = self.folder.glob(f"edge-streamer-{self.board}-*[0-9].{suffix}")  # not the .cdx.json
         return found
 
 

@@ -16,8 +16,9 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-COMMAND_DEADLINE_S: Final = 60.0
-_RETRY_S: Final = 0.5
+COMMAND_DEADLINE_S: Final = 180.0
+_RETRY_S: Final = 5.0
+_SEND_DEADLINE_S: Final = 10.0
 _READ_BYTES: Final = 65536
 _LONGEST_LINE_BYTES: Final = 4000  # of a terminal in canonical mode: N_TTY_BUF_SIZE is 4096
 
@@ -41,18 +42,22 @@ class Shell:
 
     def connect(self, deadline_s: float) -> None:
         """Return when the shell answers."""
-        deadline = time.monotonic() + deadline_s
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.connect(str(self._path))
-        while True:
-            mark = f"shell-{next(self._marks)}"
-            # A dash has no editor; quotes keep the echo of this line from being taken for its answer.
-            self._send(f"\nstty -echo -onlcr; exec env PS1= PS2= ENV= sh\necho {mark[:3]}''{mark[3:]}\n")
-            if self._received_within(mark, _RETRY_S) is not None:
-                break
+        # Its prompt comes first: until the shell reads, what is sent would only fill QEMU's socket.
+        deadline = time.monotonic() + deadline_s
+        if self._received_within(".", deadline_s) is None:
+            raise TimeoutError(f"there is no shell after {deadline_s} s")
+        while not self._is_plain():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"no shell answers on {self._path.name}: {self._received[-500:]!r}")
-        self.run("true")
+                raise TimeoutError(f"the shell does not answer: {self._received[-500:]!r}")
+
+    def _is_plain(self) -> bool:
+        """Have a shell without an editor and a prompt take its place, and return whether it answers."""
+        mark = next(self._marks)
+        # The quotes keep the echo of this line from being taken for the answer.
+        self._send(f"\nstty -echo -onlcr; exec env PS1= PS2= ENV= sh\necho plain''-{mark}\n")
+        return self._received_within(rf"plain-{mark}\n", _RETRY_S) is not None
 
     def close(self) -> None:
         """Leave it; a second call does nothing."""
@@ -78,6 +83,7 @@ class Shell:
 
     def _send(self, text: str) -> None:
         assert self._socket is not None, "the shell was not connected"
+        self._socket.settimeout(_SEND_DEADLINE_S)
         self._socket.sendall(text.encode())
 
     def _received_within(self, pattern: str, timeout_s: float) -> tuple[str, str] | None:

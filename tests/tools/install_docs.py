@@ -9,6 +9,7 @@ from typing import Final
 
 from edge_streamer.appliance.status_text import status_text
 from edge_streamer.device.appliance_status import ApplianceStatus, AppliedSetting, IgnoredSetting
+from edge_streamer.device.status_led import BLINKS, LedState
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "install.md"
 PASSWORD: Final = "k7mx-9qtr-w4hd"
@@ -34,6 +35,20 @@ _WITH_A_MISTAKE: Final = ApplianceStatus(
     has_initial_password=False,
     configuration="last_good",
 )
+_MEANINGS: Final[Mapping[LedState, str]] = {
+    LedState.STARTING: "starting: the board starts, or a stream has no picture yet",
+    LedState.STREAMING: "streaming: every stream that is wanted has pictures",
+    LedState.FAULT: "a fault: a stream is down, or the settings have a mistake; step 5 tells where it is said",
+}
+
+
+def _led_table() -> str:
+    """Return a row for each pattern; what is not in it, the LED does not show."""
+    rows = (
+        f"| {BLINKS[state].on_ms} ms on, {BLINKS[state].off_ms} ms off | {meaning} |"
+        for state, meaning in _MEANINGS.items()
+    )
+    return "\n".join(["| the LED | means |", "|---|---|", *rows])
 
 
 def _fenced(text: str) -> str:
@@ -41,6 +56,7 @@ def _fenced(text: str) -> str:
 
 
 BLOCKS: Final[Mapping[str, Callable[[], str]]] = {
+    "blink patterns": _led_table,
     "first status": lambda: _fenced(status_text(_NEW, ["192.168.1.23"], PASSWORD)),
     "status with a mistake": lambda: _fenced(status_text(_WITH_A_MISTAKE, ["192.168.1.23"], None)),
 }
