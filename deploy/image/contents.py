@@ -33,7 +33,8 @@ PACKAGES: Final = (
     "dosfstools",
     "fdisk",
     "util-linux-extra",
-    # What our own package depends on.
+    # What our own package depends on and recommends.
+    "procps",
     "python3",
     "python3-av",
     "python3-h11",
@@ -42,6 +43,7 @@ PACKAGES: Final = (
     "python3-serial",
     "python3-systemd",
     "python3-wsproto",
+    "python3-yaml",  # user-data and network-config on the card
 )
 
 _EXCLUDED: Final = (

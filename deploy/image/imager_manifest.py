@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from deploy.image.made_file import MadeFile
+
 FILE_ENDS: Final = ".rpi-imager-manifest"
 """Imager 2 opens a file of this name at a double click."""
 INIT_FORMAT: Final = "cloudinit"
@@ -43,10 +45,9 @@ class BuiltImage:
     version: str
     compressed: Path
     """The file that Imager reads: `.img.xz`, which every version of it can."""
-    compressed_bytes: int
-    compressed_sha256: str
-    raw_bytes: int
-    raw_sha256: str
+    download: MadeFile
+    """The same."""
+    raw: MadeFile
     released: str
     """YYYY-MM-DD, of SOURCE_DATE_EPOCH."""
     has_vendor_kernel: bool
@@ -62,10 +63,10 @@ def manifest(image: BuiltImage, url: str | None = None) -> str:
         "description": f"A camera for recorders: RTSP, a page, metrics; {camera}",
         "icon": "icons/use_custom.png",
         "url": url or image.compressed.resolve().as_uri(),
-        "extract_size": image.raw_bytes,
-        "extract_sha256": image.raw_sha256,
-        "image_download_size": image.compressed_bytes,
-        "image_download_sha256": image.compressed_sha256,
+        "extract_size": image.raw.size_bytes,
+        "extract_sha256": image.raw.sha256,
+        "image_download_size": image.download.size_bytes,
+        "image_download_sha256": image.download.sha256,
         "release_date": image.released,
         "init_format": INIT_FORMAT,
         "devices": [model.tag for model in models],

@@ -19,16 +19,20 @@ How a board starts decides where the files lie:
 The partition table is an MBR: with a GPT, boards were seen that do not start or that restart for ever when
 `autoboot.txt` is there (rpi-eeprom issues 654, 818 and 854, firmware issue 1733).
 
-Nothing here runs a program: the builder installs the packages and copies what `config_files` and `boot_files` return.
+The builder installs the packages; `config_files` and `boot_files` say which of their files go where.
 Sources: Raspberry Pi's documentation, `autoboot.adoc`, `boot.adoc` and `conditional.adoc` of `config_txt`,
 `bootflow-legacy.adoc` and `bootflow-eeprom.adoc` of `raspberry-pi`; noobs issue 390 for what `bootcode.bin` does;
 Debian's hook `z50-raspi-firmware`.
 """
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+from deploy.image.kernels import Kernel, releases
+from deploy.image.tools import BuildError
 
 AUTOBOOT_MAX_BYTES: Final = 512
 """What the bootloaders read of `autoboot.txt`: one sector, so that one write of a sector changes the slot."""
@@ -57,28 +61,13 @@ Contents = Mapping[str, Path | bytes]
 """Path on a FAT partition -> the file to copy, or its bytes."""
 
 
-class MissingFileError(Exception):
-    """The tree does not hold what the recipe promises: the text says which file, and of which package."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kernel:
-    """A kernel of a recipe, and its names on a boot partition."""
-
-    release_ends: str
-    """How `uname -r` ends: there is one such kernel in the tree."""
-    file: str
-    initramfs: str
-    device_trees: tuple[str, ...]
-    """Globs in the kernel's folder of device trees."""
-
-
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """What is installed beside the packages of every board, and how it is started."""
 
     packages: tuple[str, ...]
-    kernels: tuple[Kernel, ...]
+    kernels: Mapping[Kernel, tuple[str, ...]]
+    """Each with the patterns of its device trees."""
     consoles: tuple[str, ...]
     """`console=` parameters; `/dev/console` is the last one."""
     config: str
@@ -97,9 +86,7 @@ disable_splash=1
 
 DEBIAN: Final = Recipe(
     packages=("linux-image-arm64", "raspi-firmware", "firmware-brcm80211", "wireless-regdb"),
-    kernels=(
-        Kernel("-arm64", "vmlinuz", "initrd.img", ("bcm2711-rpi-*.dtb", "bcm2712-rpi-*.dtb", "bcm2837-rpi-*.dtb")),
-    ),
+    kernels={Kernel("-arm64"): ("bcm2711-rpi-*.dtb", "bcm2712-rpi-*.dtb", "bcm2837-rpi-*.dtb")},
     # Linux names the mini UART of its own device trees ttyS1, and the firmware's word serial0 does not reach it.
     consoles=("tty0", "ttyS1,115200"),
     config=_HEAD
@@ -123,10 +110,10 @@ VENDOR: Final = Recipe(
         "python3-libcamera",
         "python3-picamera2",
     ),
-    kernels=(
-        Kernel("+rpt-rpi-v8", "kernel8.img", "initramfs8", ("bcm2710-rpi-*.dtb", "bcm2711-rpi-*.dtb")),
-        Kernel("+rpt-rpi-2712", "kernel_2712.img", "initramfs_2712", ("bcm2712*-rpi-*.dtb",)),
-    ),
+    kernels={
+        Kernel("+rpt-rpi-v8", "kernel8.img", "initramfs8"): ("bcm2710-rpi-*.dtb", "bcm2711-rpi-*.dtb"),
+        Kernel("+rpt-rpi-2712", "kernel_2712.img", "initramfs_2712"): ("bcm2712*-rpi-*.dtb",),
+    },
     consoles=("tty1", "serial0,115200"),  # the firmware writes the UART's real name for serial0
     config=_HEAD
     + """\
@@ -175,51 +162,48 @@ def autoboot_txt(slot: str) -> bytes:
 
 
 def config_files(tree: Path) -> Contents:
-    """Return what the first FAT partition holds for the bootloaders; MissingFileError."""
+    """Return what the first FAT partition holds for the bootloaders; BuildError when the tree lacks a file."""
     return {"autoboot.txt": autoboot_txt("a"), "bootcode.bin": _firmware_file(tree, "bootcode.bin")}
 
 
 def boot_files(tree: Path, recipe: Recipe, command_line: str) -> Contents:
-    """Return what a slot's boot partition holds; `command_line` is the kernel's, one line. MissingFileError."""
+    """Return what a slot's boot partition holds beside kernels and initramfs; BuildError when the tree lacks a file.
+
+    `command_line` is the kernel's, one line.
+    """
     contents: dict[str, Path | bytes] = {
         "config.txt": recipe.config.encode(),
         "cmdline.txt": f"{command_line}\n".encode(),
     }
     contents |= {name: _firmware_file(tree, name) for name in _OF_EVERY_SLOT}
-    releases = _releases(tree, recipe)
-    for kernel, release in releases.items():
-        contents[kernel.file] = _file(tree, f"boot/vmlinuz-{release}", "the kernel's package")
-        contents[kernel.initramfs] = _file(tree, f"boot/initrd.img-{release}", "update-initramfs")
-        contents |= _device_trees(tree, release, kernel)
+    found = releases(tree, tuple(recipe.kernels))
+    if len({release.removesuffix(kernel.release_ends) for kernel, release in found.items()}) > 1:
+        raise BuildError(f"{', '.join(found.values())}: kernels of one version are expected, as overlays fit only one")
+    for kernel, release in found.items():
+        contents |= _device_trees(tree, release, recipe.kernels[kernel])
     if recipe.has_overlays:
-        contents |= _overlays(tree, releases[recipe.kernels[0]])
+        contents |= _overlays(tree, next(iter(found.values())))
     return dict(sorted(contents.items()))
 
 
-def _releases(tree: Path, recipe: Recipe) -> Mapping[Kernel, str]:
-    """Return what `uname -r` will say of each kernel."""
-    found = {kernel: _release(tree, kernel.release_ends) for kernel in recipe.kernels}
-    if len({release.removesuffix(kernel.release_ends) for kernel, release in found.items()}) > 1:
-        raise MissingFileError(f"{', '.join(found.values())}: kernels of one version are expected, as overlays fit one")
-    return found
+def put(contents: Contents, folder: Path) -> None:
+    """Write the files below a folder."""
+    for name, content in contents.items():
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            target.write_bytes(content)
+        else:
+            shutil.copyfile(content, target)
 
 
-def _release(tree: Path, ends: str) -> str:
-    found = sorted(path.name.removeprefix("vmlinuz-") for path in (tree / "boot").glob(f"vmlinuz-*{ends}"))
-    if len(found) != 1:
-        raise MissingFileError(f"boot/vmlinuz-*{ends}: one kernel is expected, found {', '.join(found) or 'none'}")
-    return found[0]
-
-
-def _device_trees(tree: Path, release: str, kernel: Kernel) -> Contents:
+def _device_trees(tree: Path, release: str, patterns: tuple[str, ...]) -> Contents:
     folder = tree / "usr/lib" / f"linux-image-{release}" / "broadcom"
     contents: dict[str, Path | bytes] = {}
-    for pattern in kernel.device_trees:
+    for pattern in patterns:
         found = sorted(folder.glob(pattern))
         if not found:
-            raise MissingFileError(
-                f"{folder.relative_to(tree)}/{pattern}: the kernel's package has no such device tree"
-            )
+            raise BuildError(f"{folder.relative_to(tree)}/{pattern}: the kernel's package has no such device tree")
         contents |= {path.name: path for path in found}
     return contents
 
@@ -238,5 +222,5 @@ def _firmware_file(tree: Path, name: str) -> Path:
 def _file(tree: Path, path: str, comes_from: str) -> Path:
     found = tree / path
     if not found.is_file():
-        raise MissingFileError(f"{path} is not in the tree; it comes from {comes_from}")
+        raise BuildError(f"{path} is not in the tree; it comes from {comes_from}")
     return found

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from deploy.image.tools import BuildError
+
 ORIGIN: Final = "Raspberry Pi Foundation"
 """`Origin:` of the archive's Release file, which the pins go by: a mirror has the same."""
 TAKEN: Final = (
@@ -41,7 +43,7 @@ _ADDRESS: Final = re.compile(r"(https?|file|copy):/\S+")
 _ONE_LINE: Final = re.compile(r"deb( +\[[^\]\n]*\])? +(https?|file|copy):/\S+ +\S+( +\S+)*")
 
 
-class RpiArchiveError(ValueError):
+class RpiArchiveError(BuildError):
     """RPI_ARCHIVE or RPI_ARCHIVE_KEYRING is not usable; the text says what is allowed."""
 
 

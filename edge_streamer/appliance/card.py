@@ -129,7 +129,7 @@ def _with_passphrase_of(previous: WifiSettings | None, wifi: WifiSettings) -> Wi
 def read_card(folder: Path) -> Card:
     """Return what the files in `folder` say; mistakes in them are values, and no content raises.
 
-    Of files that say the same key the first one counts, in the order of `_READERS`. A file is known by its name in
+    Of files that say the same key the first one counts, in the order of `FILE_NAMES`. A file is known by its name in
     upper or lower case, and with the `.txt` that editors add.
     """
     reading = _Reading()
@@ -154,6 +154,9 @@ _READERS: Final[Mapping[str, Callable[[CardText], Findings]]] = {
     "wpa_supplicant.conf": read_wpa_supplicant_conf,
     **{kind: partial(read_unused, kind=kind) for kind in REASONS},
 }
+
+FILE_NAMES: Final = tuple(_READERS)
+"""The names of the files that are read, in the order of precedence; `.txt` may follow each."""
 
 
 def _known_files(folder: Path) -> list[tuple[Path, str]]:

@@ -1,6 +1,6 @@
 """What the status LED shows, and when.
 
-STARTING   until every wanted stream is up, but for 10 s after the start at most.
+STARTING   until every wanted stream is up, but for 30 s after the start at most.
 STREAMING  every wanted stream is up. One on demand that nobody watches is not wanted: a device whose streams all rest
            is well too.
 FAULT      a wanted stream is down, no stream is configured, the last reload was refused, or the settings on the card
@@ -19,7 +19,8 @@ from edge_streamer.runtime.loop import Loop
 from edge_streamer.services.status import StreamStatus
 
 LOOK_EVERY_S: Final = 1.0
-START_WITHIN_S: Final = 10.0
+START_WITHIN_S: Final = 30.0
+"""Enough for the slowest board, which loads picamera2 while the rest of the system starts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,10 +53,9 @@ class Instant:
 
 @contextmanager
 def device_of(built: BuiltImage, disk: Disk, recording: Path | None = None) -> Iterator[Device]:
-    """Switch a device on with that disk; two run at a time, so each has one processor."""
-    computer, boot = AMD64, built.boot()
-    options = {"memory_mib": MEMORY_MIB, "processors": 1, "parameters": QUICKER}
-    with running_device(computer, boot, disk.path, recording=recording, **options) as device:
+    """Switch a device on with that disk."""
+    options = {"memory_mib": MEMORY_MIB, "parameters": QUICKER}
+    with running_device(AMD64, built.boot(), disk.path, recording=recording, **options) as device:
         yield device
 
 

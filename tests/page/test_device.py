@@ -6,24 +6,13 @@ import msgspec
 import pytest
 
 from edge_streamer import __version__
-from edge_streamer.device.info import DeviceInfo, read_device_info
-from edge_streamer.device.storage import Storage
+from edge_streamer.device.info import DeviceInfo
 from tests.support.browser.browser import Browser
-from tests.support.browser.page import PICTURES, page_url, wait_until_playing
-from tests.support.device_tree import STATUS, flashed_pi
+from tests.support.browser.page import PICTURES, page_url, told_of, wait_until_playing
+from tests.support.device_tree import STATUS, shown_board
 from tests.support.service import RunningService
 
-_ANSWERS_FOR_THE_DEVICE = """
-const asked = window.fetch;
-window.fetch = (url, ...rest) =>
-  String(url).endsWith("api/v1/device") ? Promise.resolve(Response.json(%s)) : asked(url, ...rest);
-"""
 _SHOWN = "return !document.getElementById('device').hidden"
-
-
-def answering(device: DeviceInfo) -> str:
-    """Return a script for a page that is told of this device."""
-    return _ANSWERS_FOR_THE_DEVICE % msgspec.json.encode(device).decode()
 
 
 def field(browser: Browser, name: str) -> str:
@@ -32,10 +21,7 @@ def field(browser: Browser, name: str) -> str:
 
 @pytest.fixture
 def board(tmp_path: Path) -> DeviceInfo:
-    """A board whose storage and clock are known in full."""
-    storage = Storage(path="/data", total_bytes=28_640_000_000, free_bytes=27_100_000_000, written_bytes=612_000_000)
-    info = read_device_info(flashed_pi(tmp_path))
-    return msgspec.structs.replace(info, storage=storage, kernel="6.12.107", host_name="edge-c0ffee", uptime_s=93_784.0)
+    return shown_board(tmp_path)
 
 
 def test_this_machine_says_what_it_knows(browser: Browser, service: RunningService):
@@ -51,7 +37,7 @@ def test_a_flashed_board(service: RunningService, board, device, scheme):
     width, height, scale = {"phone": (390, 844, 2.0), "desktop": (1280, 900, 1.0)}[device]
     with Browser(
         width=width, height=height, scale=scale, is_phone=device == "phone", scheme=scheme,
-        first_script=answering(board),
+        first_script=told_of(board),
     ) as browser:  # fmt: skip
         browser.open(page_url(service))
         browser.wait_for(_SHOWN)
@@ -76,7 +62,7 @@ def test_a_flashed_board(service: RunningService, board, device, scheme):
 
 
 def test_a_card_that_cannot_be_written_is_the_first_notice(service: RunningService, board):
-    with Browser(first_script=answering(msgspec.structs.replace(board, data_state="memory"))) as browser:
+    with Browser(first_script=told_of(msgspec.structs.replace(board, data_state="memory"))) as browser:
         browser.open(page_url(service))
         browser.wait_for(_SHOWN)
         assert browser.text("#notices").startswith("The card cannot be written")
@@ -85,7 +71,7 @@ def test_a_card_that_cannot_be_written_is_the_first_notice(service: RunningServi
 def test_an_attack_in_a_setting_is_only_text(service: RunningService, board):
     assert board.card is not None
     card = msgspec.structs.replace(board.card, mistakes=("<img src=x onerror=alert(1)>",))
-    with Browser(first_script=answering(msgspec.structs.replace(board, card=card))) as browser:
+    with Browser(first_script=told_of(msgspec.structs.replace(board, card=card))) as browser:
         browser.open(page_url(service))
         browser.wait_for(_SHOWN)
         assert "<img src=x onerror=alert(1)>" in browser.text("#device .settings")

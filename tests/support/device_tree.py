@@ -4,6 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from edge_streamer.device.info import DeviceInfo, read_device_info
+from edge_streamer.device.storage import Storage
+
 STATUS: dict[str, Any] = {
     "form": 1,
     "host_name": "edge-c0ffee",
@@ -48,3 +53,10 @@ def flashed_pi(root: Path) -> Path:
     write(root, "sys/fs/ext4/mmcblk0p7/lifetime_write_kbytes", "2048\n")
     (root / "data").mkdir()
     return root
+
+
+def shown_board(root: Path) -> DeviceInfo:
+    """Return the same board with everything that its pictures show, whatever this machine has."""
+    storage = Storage(path="/data", total_bytes=28_640_000_000, free_bytes=27_100_000_000, written_bytes=612_000_000)
+    info = read_device_info(flashed_pi(root))
+    return msgspec.structs.replace(info, storage=storage, kernel="6.12.107", host_name="edge-c0ffee", uptime_s=93_784.0)

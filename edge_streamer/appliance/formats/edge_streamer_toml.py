@@ -7,6 +7,10 @@ from edge_streamer.appliance.formats.findings import Findings, Place
 from edge_streamer.appliance.formats.text import CardText, Secret
 from edge_streamer.appliance.formats.toml_text import TomlScanner, read_toml
 from edge_streamer.config.toml import ConfigError
+from edge_streamer.device.settings import DeviceSettings
+
+MAX_KEYS: Final = 50
+"""More keys than `[device]` will ever have: each unknown one costs a message."""
 
 _SECRETS: Final = {("device", "password"): "password", ("device", "wifi", "passphrase"): "wifi.passphrase"}
 
@@ -22,6 +26,12 @@ def read_edge_streamer_toml(file: CardText) -> Findings:
     device = tables.get("device", {})
     if not isinstance(device, dict):
         findings.mistake(Place("device", scanner.line_of(("device",))), "a table is allowed, written [device]")
+        return findings
+    if len(device) > MAX_KEYS:
+        place = Place("device", scanner.line_of(("device",)))
+        findings.mistake(
+            place, f"{len(device)} keys are too many; allowed: {', '.join(DeviceSettings.__struct_fields__)}"
+        )
         return findings
     _take_table(findings, scanner, device)
     for leaf in scanner.leaves:

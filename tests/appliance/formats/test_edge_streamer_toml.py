@@ -102,6 +102,8 @@ def test_every_way_to_write_a_table(written: str) -> None:
         ('device = "x"', f"{NAME}, line 1: device: a table is allowed, written [device]"),
         ('[device]\nname = "a', f"{NAME}: not TOML: "),
         ("[device]\nname = “garden”", 'write straight quotes: " and not “'),
+        ("[device]\n" + "".join(f"k{number} = 1\n" for number in range(51)), "line 1: device: 51 keys are too many"),
+        ("\n" + ".".join("a" * 33) + " = 1", f"{NAME}: line 2: more than 32 names with dots"),
         ("a = " + "[" * 20_000, f"{NAME}: brackets nested too deep"),
     ],
 )  # fmt: skip

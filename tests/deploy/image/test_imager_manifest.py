@@ -8,10 +8,12 @@ import jsonschema
 import pytest
 
 from deploy.image.imager_manifest import MODELS, BuiltImage, manifest
+from deploy.image.made_file import MadeFile
 
-# What doc/json-schema/os-list-schema.json and doc/schema-notes.md of rpi-imager require of an entry with a `url`, and of
-# the models of a list that is opened by itself.
+# What doc/json-schema/os-list-schema.json and doc/schema-notes.md of rpi-imager require of an entry with a `url`, and
+# of the models of a list that is opened by itself.
 TEXT = {"type": "string", "minLength": 1}
+URL = {"type": "string", "pattern": r"^(https?|file)://.*\.xz$"}
 SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 BYTES = {"type": "integer", "minimum": 1}
 TAGS = {"type": "array", "items": {"enum": ["pi3-64bit", "pi4-64bit", "pi5-64bit"]}, "minItems": 1, "uniqueItems": True}
@@ -20,7 +22,7 @@ ENTRY = {
     "required": ["name", "description", "icon", "url", "extract_size", "extract_sha256", "image_download_size",
                  "release_date", "devices"],
     "properties": {
-        "name": TEXT, "description": TEXT, "icon": TEXT, "url": {"type": "string", "pattern": r"^(https?|file)://.*\.xz$"},
+        "name": TEXT, "description": TEXT, "icon": TEXT, "url": URL,
         "extract_size": BYTES, "extract_sha256": SHA256, "image_download_size": BYTES, "image_download_sha256": SHA256,
         "release_date": {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"}, "devices": TAGS,
         "init_format": {"enum": ["none", "systemd", "cloudinit", "cloudinit-rpi", "rpi-preseed"]},
@@ -49,10 +51,8 @@ def image(tmp_path: Path) -> BuiltImage:
     return BuiltImage(
         version="0.1.0",
         compressed=tmp_path / "edge-streamer-rpi-0.1.0.img.xz",
-        compressed_bytes=123,
-        compressed_sha256="1" * 64,
-        raw_bytes=4096,
-        raw_sha256="2" * 64,
+        download=MadeFile("edge-streamer-rpi-0.1.0.img.xz", 123, "1" * 64),
+        raw=MadeFile("edge-streamer-rpi-0.1.0.img", 4096, "2" * 64),
         released="2026-11-28",
         has_vendor_kernel=True,
     )

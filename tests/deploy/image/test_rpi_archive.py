@@ -1,7 +1,5 @@
 """The option RPI_ARCHIVE: what it may be, and what apt is told."""
 
-from pathlib import Path
-
 import pytest
 
 from deploy.image.raspberry_pi import VENDOR

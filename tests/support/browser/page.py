@@ -5,6 +5,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
+from edge_streamer.device.info import DeviceInfo
 from edge_streamer.sources.testpattern.strips import Strip, cell_edges, strip_height, strip_top
 from tests.support.browser.browser import Browser
 from tests.support.frame_number import milliseconds_since
@@ -53,6 +56,18 @@ const quality = video.getVideoPlaybackQuality();
 return !video.paused && quality.totalVideoFrames - quality.droppedVideoFrames >= arguments[1]
   && video.currentTime > arguments[2];
 """
+
+
+_ANSWER_FOR_THE_DEVICE: Final = """
+const asked = window.fetch;
+window.fetch = (url, ...rest) =>
+  String(url).endsWith("api/v1/device") ? Promise.resolve(Response.json(%s)) : asked(url, ...rest);
+"""
+
+
+def told_of(device: DeviceInfo) -> str:
+    """Return a script that a page begins with, so that it is told of this device."""
+    return _ANSWER_FOR_THE_DEVICE % msgspec.json.encode(device).decode()
 
 
 def page_url(service: RunningService, login: str = "") -> str:
