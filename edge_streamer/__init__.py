@@ -9,7 +9,8 @@ protocol folder.
                   -> services; device_reader: what this device is, read off the loop; reload_plan, reload_reader,
                   running_sources, changeover: a changed configuration while the service runs
     appliance/    a program of its own, `python -m edge_streamer.appliance`, at every boot of a device image: takes the
-                  files that people put on the card, makes the password, writes what the rest of the system reads
+                  files that people put on the card, makes the password, writes what the rest of the system reads;
+                  formats/: a file for each format that these files may have
     config/       text -> one frozen Config. config: its tables, most of them the `settings` of the folder that uses
                   them, and streams, cameras; load: files, profile and command line; checks: rules that involve two
                   tables; auth: the users of a file; encoder_limits; profiles: boards; toml: one-line errors

@@ -39,7 +39,7 @@ FOLDERS: Final[Mapping[str, tuple[str, ...]]] = {
     "namespaces": ("netns",),
     # Other machines: Debian roots with cameras and with recorders, an emulated computer, a container with systemd.
     # Root, and `make labs`.
-    "labs": ("camera", "guest", "recorders", "systemd"),
+    "labs": ("camera", "guest", "image", "recorders", "systemd"),
     # No tests of their own.
     "none": ("fixtures", "fuzz", "tools"),
 }

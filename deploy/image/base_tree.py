@@ -2,20 +2,22 @@
 
 A tree of another architecture is configured by emulated programs, ten times slower than this machine's own. What takes
 long there and is the same on any machine is put off until the end, done once, or done by this machine: byte-compiling
-Python (once), the index of kernel modules (this machine's depmod), the initramfs (`initial_file_system`).
+Python (once), the index of kernel modules (this machine's depmod), the initramfs (`root_tree`).
 """
 
 import fcntl
 import hashlib
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from deploy.image.boards import Board
 from deploy.image.contents import COMPONENTS, PACKAGES, SUITE, path_rules
-from deploy.image.tools import BuildError, run
+from deploy.image.rpi_archive import mmdebstrap_options, preferences
+from deploy.image.tools import PATH, BuildError, run
 
 _PUT_OFF: Final = ("update-initramfs", "depmod", "py3compile", "py3clean")
 """Programs that the packages' scripts call by name; the same names in /usr/local/sbin are found before them."""
@@ -23,7 +25,7 @@ _PUT_OFF_HOOK: Final = (
     'mkdir -p "$1/usr/local/sbin"; for name in ' + " ".join(_PUT_OFF) + '; do printf "#!/bin/sh\\n" '
     '> "$1/usr/local/sbin/$name"; chmod 755 "$1/usr/local/sbin/$name"; done'
 )
-_TAKE_BACK_HOOK: Final = 'for name in ' + " ".join(_PUT_OFF) + '; do rm "$1/usr/local/sbin/$name"; done'
+_TAKE_BACK_HOOK: Final = "for name in " + " ".join(_PUT_OFF) + '; do rm "$1/usr/local/sbin/$name"; done'
 # A read-only root's sources never change: `unchecked-hash` spares a look at each of them at every import, and the bytes
 # do not depend on the time of the build.
 _COMPILE_HOOK: Final = (
@@ -33,7 +35,8 @@ _COMPILE_HOOK: Final = (
 _MODULES_HOOK: Final = 'for folder in "$1"/lib/modules/*; do depmod -b "$1" "${folder##*/}"; done'
 _CLEAN_HOOK: Final = (
     'rm -rf "$1"/var/cache/* "$1"/var/log/* "$1"/var/lib/apt/* "$1"/run/* "$1"/tmp/* "$1"/boot/initrd* '
-    '"$1/etc/hostname" "$1/etc/.pwd.lock" "$1"/etc/*- "$1"/var/lib/dpkg/*-old'
+    '"$1"/usr/share/mime "$1"/usr/lib/python3.*/pydoc_data "$1"/usr/lib/python3.*/ensurepip "$1/etc/hostname" '
+    '"$1/etc/.pwd.lock" "$1"/etc/*- "$1"/var/lib/dpkg/*-old'
 )
 _HOOKS: Final = (
     f"--essential-hook={_PUT_OFF_HOOK}",
@@ -42,22 +45,31 @@ _HOOKS: Final = (
     f"--customize-hook={_MODULES_HOOK}",
     f"--customize-hook={_CLEAN_HOOK}",
 )
-
-
+_CODE_NAMES: Final = ("bookworm", "trixie", "forky", "sid", "stable", "testing", "unstable")
 _INDEX_FIELDS: Final = "$(ORIGIN)|$(LABEL)|$(REPO_URI)"
 
 
 def base_tree(board: Board, cache: Path, *, refresh: bool) -> Path:
     """Return the archive (tar, zstd) of the board's Debian, made anew when there is none or `refresh` is set."""
-    options = _options(board)
-    digest = hashlib.sha256("\0".join(options).encode()).hexdigest()[:12]
+    options, extra = _options(board), _extra_sources(board)
+    digest = hashlib.sha256("\0".join([*options, *extra, preferences() if extra else ""]).encode()).hexdigest()[:12]
     archive = cache / f"{board.name}-{digest}.tar.zst"
     with locked(archive.with_suffix(".lock")):
         if refresh or not archive.exists():
             partial = cache / f"partial-{archive.name}"
-            run("mmdebstrap", *options, SUITE, partial, *_sources(), environment={"SOURCE_DATE_EPOCH": "0"})
+            fetch(board, partial, cache, options)
             partial.rename(archive)  # a file of the right name is complete
     return archive
+
+
+def fetch(board: Board, target: Path, cache: Path, options: Sequence[str]) -> None:
+    """Have mmdebstrap make `target` from Debian and, for the packages that the pins name, the board's archive."""
+    extra = _extra_sources(board)
+    pins = cache / f"{board.name}.pref"  # apt passes over files with another ending
+    pins.write_text(preferences() if extra else "")
+    pinned = mmdebstrap_options(pins) if extra else []
+    sources = [*_sources(), *extra]
+    run("mmdebstrap", *options, *pinned, SUITE, target, *sources, environment={"SOURCE_DATE_EPOCH": "0"})
 
 
 def age_days(archive: Path) -> float:
@@ -79,6 +91,7 @@ def _options(board: Board) -> list[str]:
         "--variant=essential",  # without apt: the device's packages are changed by a new image only
         f"--architectures={board.architecture}",
         '--aptopt=APT::Install-Recommends "false"',
+        f'--aptopt=DPkg::Path "{PATH}"',
         "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt={rule}" for rule in path_rules()),
         f"--include={','.join((*PACKAGES, *board.packages))}",
@@ -86,11 +99,18 @@ def _options(board: Board) -> list[str]:
     ]
 
 
+def _extra_sources(board: Board) -> list[str]:
+    """Return apt's lines for what is not Debian's, from which only pinned packages come."""
+    return [] if board.archive is None else [board.archive.source]
+
+
 def _sources() -> list[str]:
     """Return apt's lines for Debian and its security updates, at the addresses that this machine's apt has for them."""
     mirrors = mirrors_in(run("apt-get", "indextargets", "--format", _INDEX_FIELDS, "Created-By: Packages"))
+    if "Debian" not in mirrors:  # apt does not know who signed what it has not fetched yet
+        mirrors = mirrors_in_uris(run("apt-get", "update", "--print-uris"))
     if "Debian" not in mirrors:
-        raise BuildError("apt knows no Debian mirror: run apt-get update, or build on a Debian machine")
+        raise BuildError("apt knows no Debian mirror: the build needs a Debian machine, or its lines in /etc/apt")
     lines = [f"deb {mirrors['Debian']} {suite} {COMPONENTS}" for suite in (SUITE, f"{SUITE}-updates")]
     if "Debian-Security" in mirrors:
         lines.append(f"deb {mirrors['Debian-Security']} {SUITE}-security {COMPONENTS}")
@@ -104,4 +124,13 @@ def mirrors_in(index_targets: str) -> dict[str, str]:
         origin, label, address = line.split("|", 2)
         if origin == "Debian":
             found.setdefault(label, address)
+    return found
+
+
+def mirrors_in_uris(printed: str) -> dict[str, str]:
+    """Return the same from `apt-get update --print-uris`, by the names of the folders: they are all that it prints."""
+    found: dict[str, str] = {}
+    for address, suite in re.findall(r"^'(\S+?/)dists/([a-z]+(?:-security)?)/InRelease'", printed, re.MULTILINE):
+        if suite.removesuffix("-security") in _CODE_NAMES:
+            found.setdefault("Debian-Security" if suite.endswith("-security") else "Debian", address)
     return found

@@ -5,12 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from deploy.image import efi
+from deploy.image import efi, raspberry_pi
+from deploy.image.kernels import Kernel
+from deploy.image.raspberry_pi import DEBIAN, VENDOR, Recipe
+from deploy.image.rpi_archive import RpiArchive
 
 FAT: Final = "c"
 """MBR type of a FAT32 partition with LBA addresses."""
 EFI_SYSTEM: Final = "ef"
 """MBR type of an EFI system partition, which operating systems do not show to people."""
+ONLY_AT_BOOT: Final = ("usr/lib/linux-image-*", "usr/lib/raspi-firmware", "usr/lib/systemd/boot", "boot/firmware")
+"""What of a tree only the firmware reads, from a boot partition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +34,30 @@ class Board:
     boot_partition_type: str
     fill_boot_partition: Callable[[Path, Path, str], None]
     """Given tree, folder and command line, puts into the folder what the board's firmware looks for."""
+    kernels: tuple[Kernel, ...] = (Kernel(),)
+    fill_config_partition: Callable[[Path, Path], None] = lambda tree, folder: None  # noqa: ARG005 - UEFI needs nothing
+    """Given tree and folder, puts into the folder what the firmware looks for on the first partition."""
+    archive: RpiArchive | None = None
+    """A second source of packages."""
+
+
+def raspberry_pi_board(archive: RpiArchive | None) -> Board:
+    """Return BOARD=rpi: from Debian's packages alone, or with the vendor's kernels and camera packages."""
+    recipe: Recipe = DEBIAN if archive is None else VENDOR
+    return Board(
+        name="rpi",
+        architecture="arm64",
+        packages=recipe.packages,
+        initramfs_modules=raspberry_pi.BOOT_MODULES,
+        consoles=recipe.consoles,
+        boot_partition_type=FAT,
+        fill_boot_partition=lambda tree, folder, command_line: raspberry_pi.put(
+            raspberry_pi.boot_files(tree, recipe, command_line), folder
+        ),
+        kernels=tuple(recipe.kernels),
+        fill_config_partition=lambda tree, folder: raspberry_pi.put(raspberry_pi.config_files(tree), folder),
+        archive=archive,
+    )
 
 
 _VIRTIO: Final = ("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "sd_mod")
@@ -49,10 +78,23 @@ BOARDS: Final[Mapping[str, Board]] = {
             name="pc",
             architecture="amd64",
             packages=("linux-image-amd64", "systemd-boot-efi"),
-            initramfs_modules=(*_VIRTIO, "nvme", "ahci", "ata_piix", "sdhci_pci", "sdhci_acpi", "mmc_block", "xhci_pci", "ehci_pci", "uas", "usb_storage"),
+            initramfs_modules=(
+                *_VIRTIO,
+                "nvme",
+                "ahci",
+                "ata_piix",
+                "sdhci_pci",
+                "sdhci_acpi",
+                "mmc_block",
+                "xhci_pci",
+                "ehci_pci",
+                "uas",
+                "usb_storage",
+            ),
             consoles=("tty0", "ttyS0,115200"),
             boot_partition_type=EFI_SYSTEM,
             fill_boot_partition=efi.fill_amd64,
         ),
+        raspberry_pi_board(None),
     )
 }

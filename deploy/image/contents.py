@@ -33,7 +33,8 @@ PACKAGES: Final = (
     "dosfstools",
     "fdisk",
     "util-linux-extra",
-    # What our own package depends on.
+    # What our own package depends on and recommends.
+    "procps",
     "python3",
     "python3-av",
     "python3-h11",
@@ -42,6 +43,7 @@ PACKAGES: Final = (
     "python3-serial",
     "python3-systemd",
     "python3-wsproto",
+    "python3-yaml",  # user-data and network-config on the card
 )
 
 _EXCLUDED: Final = (
@@ -53,7 +55,6 @@ _EXCLUDED: Final = (
     "/usr/share/bash-completion/*",
     "/usr/share/zsh/*",
     "/usr/share/i18n/*",
-    "/usr/share/perl5/*",
     "/usr/lib/systemd/catalog/systemd.*.catalog",
     # Names and quirks of keyboards, mice and screens. Cameras and network devices say their own names.
     "/usr/lib/udev/hwdb.d/*",
@@ -66,15 +67,10 @@ _EXCLUDED: Final = (
     "/usr/share/icons/*",
     "/usr/share/fonts/*",
     "/usr/share/X11/*",
-    "/usr/share/mime/*",
-    # Python's tests of itself, its editor and its graphics.
-    "/usr/lib/python3*/test/*",
-    "/usr/lib/python3*/idlelib/*",
-    "/usr/lib/python3*/tkinter/*",
-    "/usr/lib/python3*/turtledemo/*",
-    "/usr/lib/python3*/lib2to3/*",
-    "/usr/lib/python3*/ensurepip/*",
-    "/usr/lib/python3*/pydoc_data/*",
+    # numpy's tests of itself, and what compiles against it.
+    "/usr/lib/python3/dist-packages/numpy/*/tests/*",
+    "/usr/lib/python3/dist-packages/numpy/f2py/*",
+    "/usr/lib/python3/dist-packages/numpy/_core/include/*",
     # The symbols of the kernel, which only its debuggers read.
     "/boot/System.map-*",
 )
@@ -133,6 +129,27 @@ _NO_MODULES: Final = (
     "drivers/net/fddi",
     "drivers/net/hamradio",
     "drivers/net/ieee802154",
+    # Wireless cards of the past, or that only sit in laptops and access points. USB sticks and the Pi's own stay.
+    "drivers/net/wireless/ath/ath10k",
+    "drivers/net/wireless/ath/ath11k",
+    "drivers/net/wireless/ath/ath12k",
+    "drivers/net/wireless/ath/ath5k",
+    "drivers/net/wireless/ath/ath6kl",
+    "drivers/net/wireless/ath/wil6210",
+    "drivers/net/wireless/atmel",
+    "drivers/net/wireless/broadcom/b43",
+    "drivers/net/wireless/broadcom/b43legacy",
+    "drivers/net/wireless/broadcom/brcm80211/brcmsmac",
+    "drivers/net/wireless/intel/ipw2x00",
+    "drivers/net/wireless/intel/iwlegacy",
+    "drivers/net/wireless/intersil",
+    "drivers/net/wireless/marvell/libertas",
+    "drivers/net/wireless/microchip",
+    "drivers/net/wireless/quantenna",
+    "drivers/net/wireless/rsi",
+    "drivers/net/wireless/silabs",
+    "drivers/net/wireless/st",
+    "drivers/net/wireless/ti",
     "drivers/net/wwan",
     "drivers/nfc",
     "drivers/ntb",
@@ -221,6 +238,14 @@ _NO_MODULES: Final = (
     "sound/soc",
     "sound/isa",
     "sound/firewire",
+    "drivers/scsi/aic94xx",
+    "drivers/scsi/aic7xxx",
+    "arch/x86/kvm",
+    "drivers/media/rc/keymaps",
+    "net/netfilter/ipvs",
+    "net/netfilter/ipset",
+    "drivers/usb/gadget",
+    "drivers/nvme/target",
 )
 """Folders of kernel modules without use on a camera. What stays: cameras, encoders, disks, Ethernet, USB, Wi-Fi, serial
 ports, LEDs, watchdogs, sensors of temperature, sound at USB."""

@@ -1,4 +1,4 @@
-"""What an image is made of, as values: version, commit, the time that all files carry, and identities made from these."""
+"""What an image is made of, as values: version, commit, the time of all files, and identities made from these."""
 
 import hashlib
 import os
@@ -71,7 +71,7 @@ def _parts(folder: Path) -> Iterator[bytes]:
 def _git(*words: str) -> str:
     """Return what git prints, or nothing when it cannot say."""
     try:
-        done = subprocess.run(  # noqa: S603 - a fixed command
+        done = subprocess.run(
             ["git", "-C", str(ROOT), *words],  # noqa: S607 - the builder's own git
             capture_output=True,
             text=True,

@@ -1,7 +1,7 @@
 """Where everything lies on the disk: one layout for all boards.
 
-The table is an MBR: the boot loaders of Raspberry Pis fail with a GPT beside `autoboot.txt` (rpi-eeprom issues 654, 818,
-854; firmware issue 1733). Four primary partitions are too few, so the fourth is an extended one.
+The table is an MBR: the boot loaders of Raspberry Pis fail with a GPT beside `autoboot.txt` (rpi-eeprom issues 654,
+818, 854; firmware issue 1733). Four primary partitions are too few, so the fourth is an extended one.
 
     p1 CONFIG  FAT   what people write, and what the device tells them
     p2 boot A  FAT   kernel, initramfs, firmware, command line of slot A

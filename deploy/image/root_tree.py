@@ -1,28 +1,18 @@
-"""Our own files onto a board's Debian: the package, the overlay, the initramfs; what the root file system then holds."""
+"""Our own files onto a board's Debian: the package, the overlay, the initramfs, the facts of the image."""
 
 import json
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from deploy.image.boards import Board
 from deploy.image.rooted import run_as_root, run_inside
-from deploy.image.tools import BuildError
 
 HERE: Final = Path(__file__).parent
 OVERLAY: Final = HERE / "root"
 INITRAMFS: Final = HERE / "initramfs"
 FACTS: Final = Path("usr/lib/edge_streamer/image.json")
-
-
-@dataclass(frozen=True, slots=True)
-class BootFiles:
-    """What the root file system does not hold, because the firmware reads it from the boot partition."""
-
-    kernel: Path
-    initramfs: Path
 
 
 def unpack(archive: Path, tree: Path) -> None:
@@ -44,6 +34,7 @@ def install_package(tree: Path, package: Path, epoch_s: int) -> None:
     shutil.copyfile(package, tree / package.name)
     run_inside(tree, "dpkg", "--install", f"/{package.name}", environment={"SOURCE_DATE_EPOCH": str(epoch_s)})
     (tree / package.name).unlink()
+    run_as_root("rm", "-f", tree / "var/log/dpkg.log")  # it has the time of the build, and no reader on a device
 
 
 def lay_over(tree: Path, overlay: Path) -> None:
@@ -68,6 +59,13 @@ def settle(tree: Path) -> None:
     (tree / "etc/machine-id").write_text("")
 
 
+def leave_out(tree: Path, paths: Sequence[str]) -> None:
+    """Remove what the patterns match: the boot partitions have it, and nothing of the running system reads it."""
+    found = [path for pattern in paths for path in sorted(tree.glob(pattern))]
+    if found:
+        run_as_root("rm", "-rf", *found)
+
+
 def write_facts(tree: Path, facts: Mapping[str, object]) -> None:
     """Write what the device says of its image."""
     file = tree / FACTS
@@ -83,17 +81,3 @@ def make_initramfs(tree: Path, board: Board, epoch_s: int) -> None:
     (configuration / "conf.d/edge_streamer").write_text("MODULES=list\nCOMPRESS=zstd\n")
     (configuration / "modules").write_text("".join(f"{module}\n" for module in board.initramfs_modules))
     run_inside(tree, "update-initramfs", "-c", "-k", "all", environment={"SOURCE_DATE_EPOCH": str(epoch_s)})
-
-
-def take_boot_files(tree: Path, folder: Path) -> BootFiles:
-    """Move kernel and initramfs out of the tree into a folder, under the names of the boot partition."""
-    folder.mkdir(parents=True, exist_ok=True)
-    taken = BootFiles(folder / "vmlinuz", folder / "initrd.img")
-    for pattern, target in (("vmlinuz-*", taken.kernel), ("initrd.img-*", taken.initramfs)):
-        found = sorted((tree / "boot").glob(pattern))
-        if len(found) != 1:
-            raise BuildError(f"/boot of the tree has {len(found)} files {pattern}, and not one")
-        shutil.move(found[0], target)
-    for left in (*(tree / "boot").iterdir(), *tree.glob("vmlinuz*"), *tree.glob("initrd.img*")):
-        left.unlink()  # the kernel's configuration, and links to what was moved
-    return taken

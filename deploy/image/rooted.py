@@ -34,7 +34,9 @@ def run_inside(tree: Path, *command: str, environment: Mapping[str, str] | None 
     """Return what a program of the tree prints, which runs with the tree as its file system."""
     clean = ["env", "-i", f"PATH={PATH}", "LC_ALL=C.UTF-8", "TZ=UTC", "DEBIAN_FRONTEND=noninteractive"]
     clean += [f"{name}={value}" for name, value in (environment or {}).items()]
-    return run(*_namespace("--mount", "--pid", "--fork", "--kill-child"), "sh", "-euc", _ENTER, "sh", tree, *clean, *command)
+    return run(
+        *_namespace("--mount", "--pid", "--fork", "--kill-child"), "sh", "-euc", _ENTER, "sh", tree, *clean, *command
+    )
 
 
 def _namespace(*options: str) -> list[str]:

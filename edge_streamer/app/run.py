@@ -10,12 +10,14 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from edge_streamer.app.app import App
 from edge_streamer.app.reload_plan import InEffect
 from edge_streamer.app.reload_reader import Loaded
+from edge_streamer.config.config import Config
+from edge_streamer.device.settings import DeviceSettings
 from edge_streamer.device.status_led import StatusLed
 from edge_streamer.device.systemd import NO_SOCKETS, Sockets
 from edge_streamer.logs.journal import new_log_handler
@@ -44,8 +46,8 @@ def run(
     """
     config, sources = load()
     _set_up_logging(log_level)
-    if config.users.warning:
-        log.warning("%s", config.users.warning)
+    for warning in warnings_at_start(config):
+        log.warning("%s", warning)
     loop = Loop()
     app = App(loop, InEffect.from_start(config, sources), load, inherited, led)
     try:
@@ -61,6 +63,14 @@ def run(
     loop.run()
     app.close()
     return EXIT_OK
+
+
+def warnings_at_start(config: Config) -> Iterator[str]:
+    """Yield, a line each, what of the configuration is allowed and probably not meant."""
+    if config.users.warning:
+        yield config.users.warning
+    if config.device != DeviceSettings():
+        yield "[device] has no effect here: only the device image applies it, from edge-streamer.toml on its card"
 
 
 def _set_up_logging(level: str) -> None:

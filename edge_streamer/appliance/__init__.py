@@ -11,6 +11,7 @@ the next step.
     slot, identity  what the initramfs found; serial number, host name, machine id
     settings_store  the one file that keeps the settings: settings.json
     card_mount      the card's first partition, mounted only while it is used
+    card, formats/  what those files say, in each of their formats; network_files: what the system reads of it
     card_files      which files of the card are taken, and whether they changed; blanking: secrets are overwritten
     configuration   checks a configuration as the service would; password: the admin's
     partition_table, growth   the data partition is grown to the end of the disk

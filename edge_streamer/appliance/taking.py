@@ -28,7 +28,7 @@ from edge_streamer.appliance.card_files import (
 )
 from edge_streamer.appliance.configuration import DEFAULT_CONFIGURATION, check_configuration
 from edge_streamer.appliance.durable import read_if_there, replace_file, replace_if_changed
-from edge_streamer.appliance.password import apply_password
+from edge_streamer.appliance.password import apply_password, tidy_users
 from edge_streamer.appliance.settings_store import kept_settings, save_kept
 from edge_streamer.config.config import Config
 from edge_streamer.config.profiles import Profile
@@ -52,6 +52,8 @@ def read_new_card(boot: Boot) -> None:
 
 def set_password(boot: Boot) -> None:
     """Set the admin's password: the card's, or one that is made for this device, if it has none."""
+    if faulty := tidy_users(boot.paths.users):
+        boot.problems.append(faulty)
     boot.initial_password = apply_password(boot.paths, boot.card.settings.password if boot.card else None)
     boot.is_password_set = True
 
@@ -75,7 +77,7 @@ def keep_card(boot: Boot) -> None:
         card_digest=digest_of(blanked(boot.files, due)) if is_safe else "",
         applied=tuple(AppliedSetting(file=each.file, key=each.key, text=each.text) for each in boot.card.applied),
         ignored=tuple(IgnoredSetting(file=each.file, key=each.key, reason=each.reason) for each in boot.card.ignored),
-        mistakes=mistakes,
+        mistakes=(*mistakes, *boot.card.lost_secrets(boot.kept.device_settings())),
         configuration_is_due=origin == "card" or boot.kept.configuration_is_due,
         due=due,
     )

@@ -49,7 +49,7 @@ _OR_TAKEN: Final = f'only "{TAKEN}" stands for one that was taken from the card 
 
 def is_taken(value: object) -> bool:
     """Return whether a value on the card stands for a secret that was taken from it before."""
-    return isinstance(value, str) and value != "" and not value.strip(TAKEN)
+    return isinstance(value, str) and TAKEN in value and not value.strip(f"{TAKEN} \t\r\n")
 
 
 def is_psk(passphrase: str) -> bool:

@@ -126,6 +126,13 @@ OTHERS = {
     "auth.basic": '[auth]\nbasic = "always"\n',
     "auth.sha256": "[auth]\nsha256 = true\n",
     "auth.metrics_networks": "[auth]\nmetrics_networks = []\n",
+    "device.name": '[device]\nname = "garden"\n',
+    "device.password": '[device]\npassword = "12345678"\n',
+    "device.time_zone": '[device]\ntime_zone = "UTC"\n',
+    "device.ntp_servers": "[device]\nntp_servers = []\n",
+    "device.ssh_keys": "[device]\nssh_keys = []\n",
+    "device.wifi": '[device.wifi]\nssid = "net"\n',
+    "device.network": '[device.network]\naddress = "192.0.2.7/24"\n',
 }
 
 

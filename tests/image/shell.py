@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import Final
 
-COMMAND_DEADLINE_S: Final = 60.0
+COMMAND_DEADLINE_S: Final = 180.0
 _RETRY_S: Final = 5.0
 _SEND_DEADLINE_S: Final = 10.0
 _READ_BYTES: Final = 65536

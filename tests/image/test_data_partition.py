@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.builds import BuiltImage, built_image
+from tests.image.builds import BuiltImage
 from tests.image.disk import Disk, copied_disk
 from tests.image.machine import AMD64, Device, running_device
 
@@ -17,24 +17,19 @@ KEPT = "/data/shared/kept-by-the-test"
 FOUR_KIB = 4096
 
 
-@pytest.fixture(scope="module")
-def image() -> BuiltImage:
-    return built_image("pc", print)
-
-
 @contextmanager
-def started(image: BuiltImage, disk: Disk) -> Iterator[Device]:
+def started(pc: BuiltImage, disk: Disk) -> Iterator[Device]:
     """Give the device as soon as its shell answers: what is asked here is decided before systemd starts."""
-    with running_device(AMD64, image.boot(), disk.path, memory_mib=MEMORY_MIB) as device:
+    with running_device(AMD64, pc.boot(), disk.path, memory_mib=MEMORY_MIB) as device:
         device.connect()
         yield device
 
 
 @pytest.fixture(scope="module")
-def used(image: BuiltImage, tmp_path_factory: pytest.TempPathFactory) -> Disk:
+def used(pc: BuiltImage, tmp_path_factory: pytest.TempPathFactory) -> Disk:
     """Return the disk of a device that was in use: it has a machine id, and something that was kept."""
-    disk = copied_disk(image.disk, tmp_path_factory.mktemp("used") / "disk")
-    with started(image, disk) as device:
+    disk = copied_disk(pc.disk, tmp_path_factory.mktemp("used") / "disk")
+    with started(pc, disk) as device:
         device.shell.run(f"echo kept > {KEPT}; tr -d - < /proc/sys/kernel/random/uuid > /data/shared/machine-id; sync")
     return disk
 
@@ -60,8 +55,8 @@ def source_of(device: Device, path: str) -> str:
     return device.shell.run(f"findmnt --noheadings --output SOURCE --mountpoint {path}").strip().split("[")[0]
 
 
-def test_a_sound_partition_holds_what_is_written(image: BuiltImage, disk: Disk):
-    with started(image, disk) as device:
+def test_a_sound_partition_holds_what_is_written(pc: BuiltImage, disk: Disk):
+    with started(pc, disk) as device:
         assert slot(device) == {
             "SLOT": "a",
             "DISK": "/dev/vda",
@@ -76,56 +71,56 @@ def test_a_sound_partition_holds_what_is_written(image: BuiltImage, disk: Disk):
         assert device.shell.ended("touch /somewhere /etc/somewhere /usr/somewhere").returncode != 0
 
 
-def test_a_lost_superblock_is_repaired_and_nothing_is_lost(image: BuiltImage, disk: Disk):
+def test_a_lost_superblock_is_repaired_and_nothing_is_lost(pc: BuiltImage, disk: Disk):
     overwrite(disk, 0, bytes(FOUR_KIB))
-    with started(image, disk) as device:
+    with started(pc, disk) as device:
         assert slot(device)["DATA_STATE"] == "repaired"
         assert device.shell.run(f"cat {KEPT}").strip() == "kept"
 
 
 @pytest.mark.parametrize("with_what", ["zeros", "garbage"])
-def test_a_partition_without_a_file_system_gets_one(image: BuiltImage, disk: Disk, with_what: str):
+def test_a_partition_without_a_file_system_gets_one(pc: BuiltImage, disk: Disk, with_what: str):
     length = disk.data.length_bytes
     overwrite(disk, 0, bytes(length) if with_what == "zeros" else random.Random(12).randbytes(length))
-    with started(image, disk) as device:
+    with started(pc, disk) as device:
         assert slot(device)["DATA_STATE"] == "recreated"
         assert source_of(device, "/var") == "/dev/vda7"
         device.shell.run("test -s /etc/edge_streamer/edge_streamer.toml")
 
 
-def test_without_the_partition_the_device_works_from_memory(image: BuiltImage, disk: Disk):
+def test_without_the_partition_the_device_works_from_memory(pc: BuiltImage, disk: Disk):
     subprocess.run(["sfdisk", "--quiet", "--delete", str(disk.path), "7"], check=True)
-    with running_device(AMD64, image.boot(), disk.path, memory_mib=MEMORY_MIB) as device:
+    with running_device(AMD64, pc.boot(), disk.path, memory_mib=MEMORY_MIB) as device:
         assert device.boot() == "running"
         assert slot(device)["DATA_STATE"] == "memory"
         assert source_of(device, "/data") == "data"
         device.shell.run("systemctl is-active edge_streamer.service")
 
 
-def test_a_card_that_cannot_be_written_any_more_still_gives_its_settings(image: BuiltImage, disk: Disk):
-    with running_device(AMD64, image.boot(), disk.path, memory_mib=MEMORY_MIB, write_protected=True) as device:
+def test_a_card_that_cannot_be_written_any_more_still_gives_its_settings(pc: BuiltImage, disk: Disk):
+    with running_device(AMD64, pc.boot(), disk.path, memory_mib=MEMORY_MIB, write_protected=True) as device:
         device.connect()
         assert slot(device)["DATA_STATE"] == "memory"
         assert device.shell.run(f"cat {KEPT}").strip() == "kept"
         assert device.shell.run("cat /etc/machine-id") == device.shell.run("cat /data/shared/machine-id")
 
 
-def test_a_full_partition_hinders_nothing(image: BuiltImage, disk: Disk):
-    with started(image, disk) as device:
+def test_a_full_partition_hinders_nothing(pc: BuiltImage, disk: Disk):
+    with started(pc, disk) as device:
         device.shell.run("dd if=/dev/zero of=/data/full bs=64k 2>/dev/null; sync; test -s /data/full")
-    with running_device(AMD64, image.boot(), disk.path, memory_mib=MEMORY_MIB) as device:
+    with running_device(AMD64, pc.boot(), disk.path, memory_mib=MEMORY_MIB) as device:
         assert device.boot() == "running"
         assert slot(device)["DATA_STATE"] == "ok"
         device.shell.run("systemctl is-active edge_streamer.service")
 
 
-def test_the_other_slots_image_gets_a_var_of_its_own(image: BuiltImage, disk: Disk):
+def test_the_other_slots_image_gets_a_var_of_its_own(pc: BuiltImage, disk: Disk):
     """What one version left in /var must not be read by another: /var is made anew with the image."""
-    with started(image, disk) as device:
+    with started(pc, disk) as device:
         device.shell.run("touch /var/lib/left-by-the-test; echo other > /var/lib/edge_streamer-image.json; sync")
-    with started(image, disk) as device:
+    with started(pc, disk) as device:
         device.shell.run("test ! -e /var/lib/left-by-the-test && test -d /var/lib/systemd")
         assert device.shell.run("ls /data/slots/a").split() == ["var"]
         device.shell.run("touch /var/lib/left-by-the-test; sync")
-    with started(image, disk) as device:
+    with started(pc, disk) as device:
         device.shell.run("test -e /var/lib/left-by-the-test")

@@ -27,12 +27,12 @@ from tests.image.visitor import Visitor
 
 CUTS: Final = 30
 DISK_BYTES: Final = 2 << 30
-PACKET_DEADLINE_S: Final = 240.0
+PACKET_DEADLINE_S: Final = 600.0
 OLD: Final = Wanted(name="garden", width=320, ssid="the old network", passphrase="first secret passphrase")
 NEW: Final = Wanted(
     name="gate", width=480, ssid="another network", passphrase="second secret passphrase", password="a chosen password"
 )
-TOLD_PASSWORD: Final = re.compile(r"^.*[Pp]assword:? +(\S+)$", re.MULTILINE)
+TOLD_PASSWORD: Final = re.compile(r"^Password: +(\S+) \(made", re.MULTILINE)
 
 Say = Callable[[str], None]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.image.builds import built_image
+from tests.image.builds import BuiltImage
 from tests.image.disk import copied_disk
 from tests.image.machine import AMD64, Device, running_device
 
@@ -21,10 +21,9 @@ FILE_BYTES = 512 << 10
 
 
 @pytest.fixture(scope="module")
-def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
-    image = built_image("pc", print)
-    disk = copied_disk(image.disk, tmp_path_factory.mktemp("device") / "disk")
-    with running_device(AMD64, image.boot(), disk.path, memory_mib=MEMORY_MIB) as device:
+def device(pc: BuiltImage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Device]:
+    disk = copied_disk(pc.disk, tmp_path_factory.mktemp("device") / "disk")
+    with running_device(AMD64, pc.boot(), disk.path, memory_mib=MEMORY_MIB) as device:
         assert device.boot() == "running", device.shell.run("systemctl --failed --no-pager --no-legend")
         yield device
 

@@ -16,6 +16,9 @@ SUITE: Final = "trixie"
 DEBIAN_PACKAGES: Final = (
     "systemd-sysv",
     "procps",  # `kill`, for ExecReload=
+    "nftables",  # with the next two, what reads the files that a device image renders
+    "openssh-client",
+    "wpasupplicant",
     "python3",
     "python3-h11",
     "python3-msgspec",

@@ -12,6 +12,7 @@ from msgspec import NODEFAULT, Struct, inspect
 
 from edge_streamer.config.cameras import CameraConfig
 from edge_streamer.config.config import SECTIONS
+from edge_streamer.config.device import DEVICE_TABLES
 from edge_streamer.config.streams import AutoStream, CameraStream, DeviceStream, FileStream, PatternStream
 from edge_streamer.config.toml import allowed, description, write_value
 from edge_streamer.services.marks import extra_of, fields_of
@@ -22,6 +23,7 @@ END: Final = "<!-- configuration reference: end -->"
 
 TABLES: Final[Mapping[str, type[Struct]]] = {
     **{f"[{name}]": struct_type for name, struct_type in SECTIONS.items()},
+    **{f"[device.{name}]": struct_type for name, struct_type in DEVICE_TABLES.items()},
     '[streams.<name>], source "auto"': AutoStream,
     '[streams.<name>], source "picamera2"': CameraStream,
     '[streams.<name>], source "v4l2"': DeviceStream,
@@ -37,7 +39,10 @@ MISTAKES: Final = (
         "session_timeout_s, max_sessions, max_sessions_per_address, max_connections, max_connections_per_address, "
         "setup_within_s, max_pending_describes, max_header_bytes, max_body_bytes, udp_ports",
     ),
-    ("[rstp]", 'rstp: unknown key; did you mean "rtsp"? allowed: rtsp, http, link, auth, multicast, streams, cameras'),
+    (
+        "[rstp]",
+        'rstp: unknown key; did you mean "rtsp"? allowed: rtsp, http, link, auth, multicast, device, streams, cameras',
+    ),
     ("[streams.main]\nfps = 500", "streams.main.fps: 500 is not allowed; allowed: 1 to 120"),
     ('[streams.main]\nfps = "30"', 'streams.main.fps: "30" is not allowed; allowed: a whole number, 1 to 120'),
     ("[link]\ndead_after_s = 0.5", "link.dead_after_s: 0.5 is not allowed; allowed: 2 to 60"),
@@ -139,6 +144,31 @@ MISTAKES: Final = (
         'streams.main.overlay: "{camera} %H:%M" is not allowed; allowed: up to 128 characters, in braces only {name}, '
         "of strftime only %a %A %b %B %c %d %D %e %F %G %H %I %j %m %M %p %R %S %T %u %U %V %w %W %x %X %y %Y %z %Z "
         "%%",
+    ),
+    (
+        '[device]\nname = "garden camera"',
+        'device.name: "garden camera" is not allowed; allowed: 1 to 63 of the characters a-z 0-9 -, no - at an end '
+        "(RFC 1123), not localhost",
+    ),
+    (
+        '[device]\npassword = "camera"',
+        'device.password: this value is not allowed; allowed: 8 to 128 printable characters; only "_" stands for one '
+        "that was taken from the card before",
+    ),
+    (
+        '[device.wifi]\nssid = "home"\ncountry = "UK"',
+        'device.wifi.country: "UK" is not allowed; allowed: two letters of ISO 3166, such as "DE", "GB" (not "UK") or '
+        '"US"',
+    ),
+    (
+        '[device.network]\naddress = "192.168.1.20"',
+        'device.network.address: "192.168.1.20" is not allowed; allowed: an address of a host with the length of its '
+        'network, such as "192.168.1.20/24"',
+    ),
+    (
+        '[device.network]\naddress = "192.168.1.20/24"\ngateway = "192.168.2.1"',
+        "device.network.gateway: 192.168.2.1 is not in the network 192.168.1.0/24 of address; write a router of that "
+        "network",
     ),
     (
         "[cameras.0]\nhflp = true",

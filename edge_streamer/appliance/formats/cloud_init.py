@@ -89,8 +89,9 @@ class _UserData:
         return Place(".".join(path), self._yaml.line_of(*path))
 
     def _move(self, key: str, ours: str) -> None:
-        if key in self._rest:
-            self._findings.take(ours, self._rest.pop(key), self._place(key))
+        value = self._rest.pop(key, None)
+        if value is not None:
+            self._findings.take(ours, value, self._place(key))
 
     def _host_name(self) -> None:
         fqdn, host_name = self._rest.pop("fqdn", None), self._rest.pop("hostname", None)
@@ -151,7 +152,7 @@ class _UserData:
         if self._ssh_keys:
             self._findings.values["ssh_keys"] = self._ssh_keys
         elif is_enabled:
-            self._findings.ignore("enable_ssh", KEY_REASON)
+            self._findings.ignore("enable_ssh", f"{KEY_REASON}; give one")
 
     def _note_secrets(self) -> None:
         for scalar in self._yaml.scalars:

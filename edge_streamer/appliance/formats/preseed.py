@@ -127,13 +127,12 @@ class _Preseed:
 
     def _ssh(self) -> None:
         keys, enabled = ("ssh", "authorized_keys"), ("ssh", "enabled")
+        was_written = enabled in self._values
         is_enabled = self._values.pop(enabled, True)
         if is_enabled is False:
             self._ignore(keys, "ssh.enabled is false")
-        elif keys not in self._values:
-            self._values.pop(enabled, None)
-            if is_enabled is True and ("ssh", "password_authentication") in self._values:
-                self._findings.ignore("ssh.enabled", KEY_REASON)
+        elif keys not in self._values and was_written:
+            self._findings.ignore("ssh.enabled", f"{KEY_REASON}; give one")
         if self._values.pop(("ssh", "password_authentication"), False) is True:
             self._findings.ignore("ssh.password_authentication", KEY_REASON)
         self._move(keys, "ssh_keys")

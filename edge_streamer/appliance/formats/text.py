@@ -41,8 +41,8 @@ class CardText:
 @dataclass(frozen=True, slots=True)
 class Secret:
     """The characters of a secret from `start` to `end`. `key` is the dotted key of `DeviceSettings` that it is for;
-    empty where it is for nothing. `form` is what keeps the file readable without it: a number needs digits, and a block
-    of lines its spaces."""
+    empty where it is for nothing. `form` is what keeps the file readable without it: a number needs digits, a block of
+    lines its spaces; line ends stay in any."""
 
     start: int
     end: int
@@ -52,7 +52,7 @@ class Secret:
     def blank(self, text: str) -> bytes:
         """Return what replaces the secret: as many bytes."""
         filler = b"1" if self.form == "number" else TAKEN.encode()
-        kept = " \t\r\n" if self.form == "block" else ""
+        kept = " \t\r\n" if self.form == "block" else "\r\n"
         return b"".join(
             each.encode() if each in kept else filler * len(each.encode()) for each in text[self.start : self.end]
         )

@@ -13,6 +13,10 @@ from typing import Any, Final
 from edge_streamer.appliance.formats.text import CardText
 from edge_streamer.config.toml import ConfigError, read_text
 
+MAX_KEY_PARTS: Final = 32
+"""The time that the standard library takes for a key rises with the square of its parts: a minute for a full file."""
+
+_DEEP_KEY: Final = re.compile(rf"""(?<![\w"'-])(?:[\w"'-]+[ \t]*\.[ \t]*){{{MAX_KEY_PARTS}}}""")
 _SPACE: Final = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _BLANK: Final = re.compile(r"[ \t]*")
 _KEY_PART: Final = r"""(?:[A-Za-z0-9_-]+|"(?:[^"\\\n]|\\.)*"|'[^'\n]*')"""
@@ -50,6 +54,11 @@ class Statement:
 
 def read_toml(file: CardText) -> tuple[dict[str, Any], "TomlScanner"]:
     """Return the tables of the file, and the places of their values; ConfigError when it is not TOML."""
+    if deep := _DEEP_KEY.search(file.text):
+        line = file.line_of(deep.start())
+        raise ConfigError(
+            f"{file.name}: line {line}: more than {MAX_KEY_PARTS} names with dots; write tables as [table]"
+        )
     tables = read_text(file.text.encode(), file.name)
     try:
         return tables, TomlScanner(file.text)

@@ -23,8 +23,8 @@ REASONS: Final[Mapping[str, str]] = {
 
 _QUOTED: Final = r"'(?:[^'\n]|'\"'\"'){0,300}'"
 _SCRIPT_SECRETS: Final = (
-    re.compile(rf"(?m)^.{0, 200}\bset_wlan\b(?:[ \t]+-\S+){0, 9}[ \t]+{_QUOTED}[ \t]+(?P<secret>{_QUOTED})"),
-    re.compile(rf"(?m)^.{0, 200}/userconf[ \t]+{_QUOTED}[ \t]+(?P<secret>{_QUOTED})"),
+    re.compile(rf"(?m)^.{{0,200}}\bset_wlan\b(?:[ \t]+-\S+){{0,9}}[ \t]+{_QUOTED}[ \t]+(?P<secret>{_QUOTED})"),
+    re.compile(rf"(?m)^.{{0,200}}/userconf[ \t]+{_QUOTED}[ \t]+(?P<secret>{_QUOTED})"),
     re.compile(r"(?m)^[ \t]*(?:psk|sae_password)=(?P<secret>.+)$"),
     re.compile(r"(?ms)auth\.key\b[^\n]*<<'EOF'\n(?P<secret>.{0,4000}?)\nEOF"),
 )

@@ -47,8 +47,10 @@ class YamlText:
 
 def parse_yaml(text: str) -> YamlText:
     """Return the text's tree; YamlError when it is not YAML or exceeds the limits."""
-    import yaml
-
+    try:
+        import yaml
+    except ImportError:
+        raise YamlError("nothing can read YAML here; install python3-yaml") from None
     try:
         _check_events(yaml, text)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
