@@ -71,7 +71,7 @@ class Data(Partition):
         return "" if done.returncode == 0 else done.stdout
 
     def repair(self) -> int:
-        """Repair a copy as a boot does, and return e2fsck's code: 0, 1 when it mended something, 4 when it could not."""
+        """Repair a copy as a boot does; return e2fsck's code: 0, 1 when it mended something, 4 when it could not."""
         with tempfile.NamedTemporaryFile(prefix="edge-streamer-data-") as copy, self.disk.open("rb") as disk:
             # e2fsck cannot replay a journal at an offset.
             disk.seek(self.start_byte)
