@@ -19,6 +19,8 @@ BENCH_STAMP := $(BENCH_VENV)/.for-benchmarks
 # Branches of edge_streamer/protocol and edge_streamer/codec that tests/{codec,ladders,protocol} reach.
 COVERED_PERCENT := 100
 LAB_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs systemd systemd-container
+IMAGE_PACKAGES := mmdebstrap e2fsprogs qemu-system-x86 qemu-system-arm qemu-user-static binfmt-support arch-test ovmf \
+                  squashfs-tools mtools dosfstools fdisk xz-utils zstd kmod device-tree-compiler lintian ffmpeg
 # One target after the other, and at the end how long each took.
 PARTS = $(BIN)/python -m tests.tools.parts
 # The folders of tests that need the same of a machine: tests/folders.py.
@@ -27,7 +29,7 @@ FOLDERS = $(shell $(BIN)/python -m tests.folders $(1))
 TOGETHER := --numprocesses $(or $(PROCESSES),$(shell expr 2 \* $$(nproc))) --dist loadfile
 
 .PHONY: help run check test labs lint format types imports covered quick programs alone namespaces roots test-camera \
-        test-guest test-recorders test-systemd trixie fuzz bench instructions hotpath reliability docs dashboards packages deb image boot clean
+        test-guest test-image test-recorders test-systemd images trixie fuzz bench instructions hotpath reliability docs dashboards packages deb image boot clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -54,8 +56,8 @@ check: $(STAMP) ## the inner loop, 90 s: lint, types, imports, every test withou
 test: $(STAMP) ## all that needs no other machine, 18 minutes: check, programs, players, browsers; root for network namespaces
 	@$(PARTS) packages lint types imports covered quick programs alone namespaces
 
-labs: $(STAMP) ## the tests on other machines (root): virtual cameras and recorders in Debian roots, an emulated computer, systemd
-	@$(PARTS) roots trixie test-camera test-guest test-recorders test-systemd
+labs: $(STAMP) ## the tests on other machines (root): cameras and recorders in Debian roots, systemd, images in emulated devices
+	@$(PARTS) roots trixie test-camera test-guest test-recorders test-systemd images test-image
 
 covered: $(STAMP) # the tests of protocol/ and codec/, which alone must reach every branch of these
 	$(BIN)/pytest -q $(TOGETHER) $(call FOLDERS,covered) --cov=edge_streamer.protocol --cov=edge_streamer.codec --cov-branch \
@@ -94,6 +96,16 @@ test-recorders: roots ## ZoneMinder, motion, openRTSP, mpv, VLC and others recor
 
 test-systemd: roots ## the installed units under a real systemd, in a container (root)
 	$(BIN)/pytest tests/systemd
+
+images: $(STAMP) # the images that test-image boots, made once a state of the checkout; arm64 programs run emulated
+	@$(MAKE) packages PACKAGES='$(IMAGE_PACKAGES)'
+	@[ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ] || { \
+	  [ -e /proc/sys/fs/binfmt_misc/register ] || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; \
+	  update-binfmts --enable qemu-aarch64; }
+	$(BIN)/python -m tests.image.builds pc qemu
+
+test-image: images ## the device image in emulated devices: boots, power cuts, boards, a damaged card (root)
+	$(BIN)/pytest --durations=0 --durations-min=5 tests/image
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -175,4 +187,4 @@ packages:
 	  >$$log 2>&1 || { tail -20 $$log; exit 1; }
 
 clean: ## remove what make made
-	rm -rf .venv build *.egg-info $${TMPDIR:-/tmp}/edge_streamer-{guest,camera-root,recorders-root,systemd-root,trixie-root,live555-root}-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/.cache
+	rm -rf .venv build *.egg-info $${TMPDIR:-/tmp}/edge_streamer-{guest,image-pc,image-qemu,camera-root,recorders-root,systemd-root,trixie-root,live555-root}-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache benchmarks/.cache

@@ -1,9 +1,9 @@
 """`python3 -m deploy.image.emulator --board BOARD`: the image in QEMU, for whoever has no board.
 
-The firmware starts it (UEFI), as on a machine. It runs on a copy of the image, `BOARD.disk` beside it,
-which is kept and is grown to 4 GB as a card is larger than its image: so what the device wrote is there at the next start, and the first boot is
-seen again after `--fresh` or a new image. The terminal is the serial console; Ctrl-C ends QEMU, which for the device is
-a power cut.
+The firmware starts it (UEFI), as on a machine. It runs on a copy of the image, `BOARD.disk` beside it, which is kept:
+what the device wrote is there at the next start. The first boot is seen again after `--fresh` or with a new image. The
+copy has 4 GB, since a card is larger than its image. The terminal is the serial console; Ctrl-C ends QEMU, which for
+the device is a power cut.
 """
 
 import argparse

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from edge_streamer.appliance.card import Card
 from edge_streamer.appliance.card_mount import CardMount
 from edge_streamer.appliance.commands import Run
 from edge_streamer.appliance.identity import default_host_name
 from edge_streamer.appliance.paths import Paths
 from edge_streamer.appliance.settings_store import Kept
 from edge_streamer.appliance.slot import Slot
-from edge_streamer.config.profiles import Profile, select_profile
 from edge_streamer.device.appliance_status import ApplianceStatus
-from edge_streamer.device.board import read_board
+
+if TYPE_CHECKING:
+    from edge_streamer.appliance.card import Card
 
 
 @dataclass(slots=True)
@@ -32,23 +33,16 @@ class Boot:
     serial: str = ""
     kept: Kept = field(default_factory=Kept)
     files: Mapping[str, bytes] = field(default_factory=dict)
-    card: Card | None = None
+    card: "Card | None" = None
     is_password_set: bool = False
     initial_password: str | None = None
     streams: tuple[str, ...] = ()
-    hardware: Profile | None = None
     problems: list[str] = field(default_factory=list)
 
     @property
     def host_name(self) -> str:
         """The name that people gave, else the one made of the serial number."""
         return self.kept.device_settings().name or default_host_name(self.serial)
-
-    def profile(self) -> Profile:
-        """Return the hardware profile that the service will use; ConfigError when there is none. It is read once."""
-        if self.hardware is None:
-            self.hardware = select_profile(None, read_board())
-        return self.hardware
 
     def status(self) -> ApplianceStatus:
         """Return what is known so far."""

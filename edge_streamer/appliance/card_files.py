@@ -13,12 +13,14 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from edge_streamer.appliance.card import SecretSpan
 from edge_streamer.appliance.durable import SECTOR_BYTES, overwrite
 from edge_streamer.appliance.settings_store import Piece
 from edge_streamer.appliance.status_text import STATUS_NAME
+
+if TYPE_CHECKING:
+    from edge_streamer.appliance.card import SecretSpan
 
 MAX_FILE_BYTES: Final = 1 << 20
 """A larger file is nobody's settings."""
@@ -42,7 +44,7 @@ def digest_of(files: Mapping[str, bytes]) -> str:
     return whole.hexdigest()
 
 
-def pieces_of(files: Mapping[str, bytes], spans: Iterable[SecretSpan]) -> tuple[Piece, ...]:
+def pieces_of(files: Mapping[str, bytes], spans: "Iterable[SecretSpan]") -> tuple[Piece, ...]:
     """Return the spans cut at sectors, with the SHA-256 of what is there now."""
     return tuple(piece for span in spans for piece in _cut(files[span.file], span))
 
@@ -69,7 +71,7 @@ def overwrite_pieces(folder: Path, pieces: Iterable[Piece]) -> None:
         overwrite(folder / file, [(piece.start_byte, piece.replacement) for piece in of_file])
 
 
-def _cut(content: bytes, span: SecretSpan) -> Iterator[Piece]:
+def _cut(content: bytes, span: "SecretSpan") -> Iterator[Piece]:
     start = span.start_byte
     while start < span.end_byte:
         end = min(span.end_byte, (start // SECTOR_BYTES + 1) * SECTOR_BYTES)

@@ -1,33 +1,44 @@
 """The service's configuration: checked as the service will, adopted only when it has no mistake.
 
+Importing this module takes longer than the rest of a boot, so `taking` does so only when there is something to check.
 What this cannot check is the hardware: at this early time a camera may not be there yet.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 from edge_streamer.appliance.paths import Paths
-from edge_streamer.config.config import Config
 from edge_streamer.config.load import Overrides, build_config
-from edge_streamer.config.profiles import Profile
-from edge_streamer.config.toml import read_text
+from edge_streamer.config.profiles import Profile, select_profile
+from edge_streamer.config.toml import ConfigError, read_text
+from edge_streamer.device.board import read_board
 from edge_streamer.runtime.address import Listen, ListenAddress
 
-DEFAULT_CONFIGURATION: Final = """\
-# The default configuration: `edge-streamer check` prints all that is in effect.
-"""
 SOCKETS: Final[Mapping[str, Listen]] = {"rtsp": (ListenAddress("::", 554),), "http": (ListenAddress("::", 80),)}
 """What the socket units of the package listen on; the service is handed these whatever the configuration says."""
 
 
-def check_configuration(content: bytes, name: str, paths: Paths, profile: Profile) -> Config:
-    """Return the configuration that the service would make of `content`; ConfigError for the first mistake.
+def mistake_in(content: bytes, name: str, paths: Paths) -> tuple[str, tuple[str, ...]]:
+    """Return the first mistake that the service would find in `content`, else an empty text and the streams' names.
 
-    `name` is the file's, for a fault of TOML.
+    `name` is the file's, for a fault of TOML. ConfigError when it is no mistake of the configuration: there is no
+    hardware profile.
     """
-    tables = _with_users(read_text(content, name), paths)
-    overrides = Overrides(inherited=SOCKETS)
-    return build_config(tables, profile=profile, overrides=overrides, folder=paths.configuration.parent)
+    profile = _profile()
+    try:
+        tables = _with_users(read_text(content, name), paths)
+        overrides = Overrides(inherited=SOCKETS)
+        config = build_config(tables, profile=profile, overrides=overrides, folder=paths.configuration.parent)
+    except ConfigError as error:
+        return str(error), ()
+    return "", tuple(config.streams)
+
+
+@cache
+def _profile() -> Profile:
+    """The profile that the service will use."""
+    return select_profile(None, read_board())
 
 
 def _with_users(tables: Mapping[str, Any], paths: Paths) -> Mapping[str, Any]:

@@ -33,13 +33,22 @@ class Piece(Struct, frozen=True, kw_only=True):
     sha256: str
 
 
+class Checked(Struct, frozen=True, kw_only=True):
+    """A configuration of the service that this version of the software has checked, by its digest, and its streams."""
+
+    version: str
+    sha256: str
+    streams: tuple[str, ...]
+
+
 class Kept(Struct, frozen=True, kw_only=True):
     """The content of settings.json.
 
     `configuration` is the last configuration of a card that was adopted, `origin` says whether the last card's was.
-    `card_digest` is the digest of the card's files as they are once their secrets are overwritten. `mac` stands for the
-    serial number of a board without one. Two keys say what is still to be done, also after a power cut:
-    `configuration_is_due` (write it for the service) and `due` (overwrite these pieces on the card).
+    `checked` is the service's file that need not be checked again. `card_digest` is the digest of the card's files as
+    they are once their secrets are overwritten. `mac` stands for the serial number of a board without one. Two keys say
+    what is still to be done, also after a power cut: `configuration_is_due` (write it for the service) and `due`
+    (overwrite these pieces on the card).
     """
 
     form: int = FORM
@@ -47,6 +56,7 @@ class Kept(Struct, frozen=True, kw_only=True):
     settings: dict[str, Any] = {}
     configuration: str | None = None
     origin: ConfigurationOrigin = "default"
+    checked: Checked | None = None
     card_digest: str = ""
     applied: tuple[AppliedSetting, ...] = ()
     ignored: tuple[IgnoredSetting, ...] = ()

@@ -56,12 +56,12 @@ def without_addresses(text: str) -> list[str]:
 
 
 def console_text(status: ApplianceStatus, addresses: Sequence[str], initial_password: str | None) -> str:
-    """Return the short form for the console, with the line ends of a terminal."""
+    """Return the short form for the console."""
     lines = ["", *_access(status, addresses, initial_password)]
     if status.data_state in _DATA:
         lines.append(_DATA[status.data_state])
     lines += [f"Mistake: {mistake}" for mistake in status.mistakes[:10]]
-    return "".join(f"{_printable(line)}\r\n" for line in [*lines, ""])
+    return "".join(f"{_printable(line)}\n" for line in [*lines, ""])
 
 
 def _access(status: ApplianceStatus, addresses: Sequence[str], initial_password: str | None) -> list[str]:

@@ -6,7 +6,6 @@ two steps is harmless.
 """
 
 import sys
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -121,6 +120,8 @@ def take_steps(boot: Boot, steps: Sequence[Step] = STEPS) -> int:
         try:
             step.run(boot)
         except Exception as error:  # noqa: BLE001 - the boundary between steps: a fault must not stop the next
+            import traceback
+
             failed += 1
             boot.problems.append(f"{step.failure} ({_one_line(error)})")
             print(f"step {step.name}: {boot.problems[-1]}", file=sys.stderr)

@@ -12,12 +12,13 @@ Their order makes a power cut harmless; each line says what a cut after it leave
 So the service finds the old configuration or the new one, whole, at every instant.
 """
 
-from typing import Final
+import hashlib
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from edge_streamer import __version__
 from edge_streamer.appliance.boot import Boot
-from edge_streamer.appliance.card import Card, read_card
 from edge_streamer.appliance.card_files import (
     blanked,
     digest_of,
@@ -26,17 +27,17 @@ from edge_streamer.appliance.card_files import (
     pieces_of,
     read_card_files,
 )
-from edge_streamer.appliance.configuration import DEFAULT_CONFIGURATION, check_configuration
 from edge_streamer.appliance.durable import read_if_there, replace_file, replace_if_changed
 from edge_streamer.appliance.password import apply_password, tidy_users
-from edge_streamer.appliance.settings_store import kept_settings, save_kept
-from edge_streamer.config.config import Config
-from edge_streamer.config.profiles import Profile
-from edge_streamer.config.toml import ConfigError
+from edge_streamer.appliance.settings_store import Checked, kept_settings, save_kept
 from edge_streamer.device.appliance_status import AppliedSetting, ConfigurationOrigin, IgnoredSetting
+
+if TYPE_CHECKING:
+    from edge_streamer.appliance.card import Card
 
 CARD_NAME: Final = "edge-streamer.toml"
 """The file on the card that has the service's configuration."""
+DEFAULT_CONFIGURATION: Final = b"# The default configuration: `edge-streamer check` prints all that is in effect.\n"
 CONFIGURATION_MODE: Final = 0o644
 """It has no secret: the service's user reads it."""
 
@@ -47,6 +48,8 @@ def read_new_card(boot: Boot) -> None:
         return
     boot.files = read_card_files(boot.paths.card)
     if not is_same_card(boot.files, boot.kept.card_digest, boot.kept.due):
+        from edge_streamer.appliance.card import read_card
+
         boot.card = read_card(boot.paths.card)
 
 
@@ -91,17 +94,15 @@ def write_configuration(boot: Boot) -> None:
     if boot.kept.configuration_is_due and boot.kept.configuration is not None:
         replace_if_changed(file, boot.kept.configuration.encode(), CONFIGURATION_MODE)
     boot.kept = msgspec.structs.replace(boot.kept, configuration_is_due=False)
-    profile = boot.profile()
     content = read_if_there(file)
     if content is None:
-        content = DEFAULT_CONFIGURATION.encode()
+        content = DEFAULT_CONFIGURATION
         replace_file(file, content, CONFIGURATION_MODE)
-    try:
-        boot.streams = tuple(_check(boot, content, file.name, profile).streams)
-    except ConfigError as error:
-        boot.problems.append(f"{error} ({file.name} of the device; it is kept as {file.name}.faulty)")
+    mistake = _check_for_service(boot, content)
+    if mistake:
+        boot.problems.append(f"{mistake} ({file.name} of the device; it is kept as {file.name}.faulty)")
         replace_file(file.with_name(f"{file.name}.faulty"), content, CONFIGURATION_MODE)
-        boot.streams = _replace_faulty(boot, profile)
+        _replace_faulty(boot)
 
 
 def overwrite_secrets(boot: Boot) -> None:
@@ -120,34 +121,42 @@ def settle(boot: Boot) -> None:
     save_kept(boot.paths.settings, boot.kept)
 
 
-def _adopted(boot: Boot, card: Card) -> tuple[str | None, ConfigurationOrigin, tuple[str, ...]]:
+def _adopted(boot: Boot, card: "Card") -> tuple[str | None, ConfigurationOrigin, tuple[str, ...]]:
     """Return the configuration to keep, where it comes from, and the mistakes."""
     before = boot.kept.configuration
     not_adopted: ConfigurationOrigin = "default" if before is None else "last_good"
     if card.configuration is None:
         # The card has none to adopt. Without a mistake it says nothing of the configuration, which stays as it is.
         return before, not_adopted if card.mistakes else boot.kept.origin, card.mistakes
-    try:
-        _check(boot, card.configuration.encode(), CARD_NAME, boot.profile())
-    except ConfigError as error:
-        said = str(error)
-        mistake = said if said.startswith(CARD_NAME) else f"{CARD_NAME}: {said}"
-        return before, not_adopted, (*card.mistakes, *([mistake] if mistake not in card.mistakes else []))
+    from edge_streamer.appliance.configuration import mistake_in
+
+    mistake, _ = mistake_in(card.configuration.encode(), CARD_NAME, boot.paths)
+    if mistake:
+        told = mistake if mistake.startswith(CARD_NAME) else f"{CARD_NAME}: {mistake}"
+        return before, not_adopted, (*card.mistakes, *([told] if told not in card.mistakes else []))
     return card.configuration, "card", card.mistakes
 
 
-def _check(boot: Boot, content: bytes, name: str, profile: Profile) -> Config:
-    return check_configuration(content, name, boot.paths, profile)
+def _check_for_service(boot: Boot, content: bytes) -> str:
+    """Return the mistake in the service's file, empty if there is none: then note its streams, for later boots too."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    checked = boot.kept.checked
+    if checked is None or (checked.version, checked.sha256) != (__version__, sha256):
+        from edge_streamer.appliance.configuration import mistake_in
+
+        mistake, streams = mistake_in(content, boot.paths.configuration.name, boot.paths)
+        if mistake:
+            return mistake
+        checked = Checked(version=__version__, sha256=sha256, streams=streams)
+        boot.kept = msgspec.structs.replace(boot.kept, checked=checked)
+    boot.streams = checked.streams
+    return ""
 
 
-def _replace_faulty(boot: Boot, profile: Profile) -> tuple[str, ...]:
+def _replace_faulty(boot: Boot) -> None:
     """Replace the service's file by the last good one, or by the default if that has become faulty too."""
-    for text in (boot.kept.configuration, DEFAULT_CONFIGURATION):
-        try:
-            config = _check(boot, text.encode(), boot.paths.configuration.name, profile) if text is not None else None
-        except ConfigError:
-            continue
-        if text is not None and config is not None:
-            replace_file(boot.paths.configuration, text.encode(), CONFIGURATION_MODE)
-            return tuple(config.streams)
-    return ()
+    last_good = [] if boot.kept.configuration is None else [boot.kept.configuration.encode()]
+    for content in (*last_good, DEFAULT_CONFIGURATION):
+        if not _check_for_service(boot, content):
+            replace_file(boot.paths.configuration, content, CONFIGURATION_MODE)
+            return

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from edge_streamer.accounts.users import UserError
-from edge_streamer.appliance import durable, password
+from edge_streamer.appliance import configuration as configuration_module
+from edge_streamer.appliance import durable, password, taking
 from edge_streamer.device.appliance_status import read_appliance_status
 from tests.appliance.device import NAME, Device
 
@@ -298,3 +299,22 @@ def test_files_of_no_use_and_folders_are_left_alone(device: Device) -> None:
     digest = device.boot().kept.card_digest
     (device.paths.card / "huge.bin").unlink()
     assert device.boot().kept.card_digest == digest
+
+
+def test_a_configuration_is_checked_once_by_each_version(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    device.put(GOOD)
+    device.boot()
+    checks: list[bytes] = []
+
+    def mistake_in(content: bytes, _name: str, _paths: object) -> tuple[str, tuple[str, ...]]:
+        checks.append(content)
+        return "", ("main",)
+
+    monkeypatch.setattr(configuration_module, "mistake_in", mistake_in)
+    assert device.boot().streams == ("main", "sub")
+    assert checks == []
+    monkeypatch.setattr(taking, "__version__", "9.9.9")
+    assert device.boot().streams == ("main",)
+    assert checks == [device.paths.configuration.read_bytes()]
+    device.boot()
+    assert len(checks) == 1

@@ -4,7 +4,6 @@ The board is QEMU's `virt` with a device tree that says Raspberry Pi 4 and has t
 the unit's sandbox and the profile do what they do on a Pi.
 """
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -13,15 +12,14 @@ import pytest
 
 from edge_streamer.device.status_led import BLINKS, LedState
 from tests.image.builds import BuiltImage
+from tests.image.device_trees import device_tree, run
 from tests.image.disk import copied_disk
 from tests.image.machine import ARM64, Device, running_device
 
 MEMORY_MIB: Final = 512
-PROCESSORS: Final = 2
 LED: Final = "/sys/class/leds/ACT"
 CONFIGURATION: Final = "/etc/edge_streamer/edge_streamer.toml"
 BLINK_DEADLINE_S: Final = 90.0
-TOOL_DEADLINE_S: Final = 30.0
 STREAM: Final = """
 [streams.main]
 source = "testpattern"
@@ -32,24 +30,18 @@ bitrate_bps = 50000
 """
 
 
-def run(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=TOOL_DEADLINE_S).stdout
-
-
 def tree_with_led(folder: Path) -> Path:
     """Return the device tree of QEMU's machine, changed into that of a Raspberry Pi 4 with its green LED."""
-    tree = str(folder / "led.dtb")
-    machine = f"virt,dumpdtb={tree}"
-    run(ARM64.program, "-M", machine, *ARM64.options[2:], "-smp", str(PROCESSORS), "-m", str(MEMORY_MIB))
+    names = ("Raspberry Pi 4 Model B Rev 1.4", "raspberrypi,4-model-b")
+    made = device_tree(folder, *names, memory_mib=MEMORY_MIB)
+    tree = str(made)
     (gpio,) = [node for node in run("fdtget", "-l", tree, "/").split() if node.startswith("pl061@")]
     controller = run("fdtget", "-t", "x", tree, f"/{gpio}", "phandle").strip()
-    run("fdtput", "-t", "s", tree, "/", "model", "Raspberry Pi 4 Model B Rev 1.4")
-    run("fdtput", "-t", "s", tree, "/", "compatible", "raspberrypi,4-model-b", "linux,dummy-virt")
     run("fdtput", "-c", tree, "/leds", "/leds/act")
     run("fdtput", "-t", "s", tree, "/leds", "compatible", "gpio-leds")
     run("fdtput", "-t", "s", tree, "/leds/act", "label", "ACT")
     run("fdtput", "-t", "x", tree, "/leds/act", "gpios", controller, "0", "0")
-    return Path(tree)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +50,7 @@ def device(qemu: BuiltImage, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     disk = copied_disk(qemu.disk, folder / "disk")
     disk.card.write("edge-streamer.toml", STREAM)
     boot = qemu.boot(tree_with_led(folder))
-    with running_device(ARM64, boot, disk.path, memory_mib=MEMORY_MIB, processors=PROCESSORS) as device:
+    with running_device(ARM64, boot, disk.path, memory_mib=MEMORY_MIB) as device:
         assert device.boot() == "running", device.shell.run("systemctl --failed --no-pager --no-legend")
         yield device
 

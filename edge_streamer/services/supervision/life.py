@@ -6,7 +6,7 @@ A source has at most one process. A state says whether there is one and what com
                   the device.
     OFF           No process runs, and none is wanted: the source is on demand, and its streams have no viewer.
     STARTING      A process runs and has not given a picture with which a viewer can be served, or is about to be
-                  started. The watchdog allows `START_LIMIT_S` for the first picture, and `UNSERVABLE_LIMIT_S` more for
+                  started. The watchdog allows `start_limit_s` for the first picture, and `UNSERVABLE_LIMIT_S` more for
                   a start point with parameter sets.
     UP            Pictures come. The watchdog ends a process that falls silent.
     ENDING        The process has failed (it was silent, wrote garbage, or the server's code raised on what it wrote)

@@ -18,11 +18,10 @@ from edge_streamer.services.supervision.output import SourceOutput
 from edge_streamer.services.supervision.process import OnMessage, SourceProcess
 from edge_streamer.services.supervision.restarts import WHY_ENDED, RestartBackoff
 from edge_streamer.services.supervision.spec import SourceSpec
-from edge_streamer.services.supervision.watchdog import START_LIMIT_S, Watchdog
+from edge_streamer.services.supervision.watchdog import Watchdog
 
 _STARTING: Final = "starting"
 _NO_FRAME: Final = "no frame arrives"
-_NO_FIRST_FRAME: Final = f"no first frame within {START_LIMIT_S:.0f} s"
 _MUST_RUN: Final = {LifeState.STARTING, LifeState.UP, LifeState.BACKING_OFF}
 
 
@@ -149,7 +148,7 @@ class SourceRunner:
             self._has_been_up = True
             self.reason = _NO_FRAME
             self._log.up()
-            self._watchdog.watch()
+            self._watchdog.on_up()
 
     def on_complaint(self, reason: str) -> None:
         """Called when the process reports why it cannot go on; its end follows."""
@@ -160,8 +159,9 @@ class SourceRunner:
         if liveness.is_unservable(self._loop.now()):
             self.on_failed(RestartReason.UNSERVABLE, self._failure or liveness.why_unservable())
         else:
+            no_first_frame = f"no first frame within {self._watchdog.start_limit_s:.0f} s"
             has_begun = liveness.is_live or liveness.unservable_since is not None
-            self.on_failed(RestartReason.SILENT, self._failure or ("" if has_begun else _NO_FIRST_FRAME))
+            self.on_failed(RestartReason.SILENT, self._failure or ("" if has_begun else no_first_frame))
 
     def on_failed(self, reason: RestartReason, text: str) -> None:
         """End the process, which has failed; `text` is empty where `reason` says all."""

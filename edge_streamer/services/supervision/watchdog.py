@@ -1,6 +1,6 @@
 """The watchdog of a source's process: it detects a process that gives no frames; the runner acts on that.
 
-An output is silent when its first frame has not come within `START_LIMIT_S`, or when it has missed a few frames
+An output is silent when its first frame has not come within `start_limit_s`, or when it has missed a few frames
 (`Liveness.silence_limit_s`). One whose pictures no viewer can be served with has until `start_deadline`. One timer
 is set to the next instant at which that could be true; frames do not move it, so a frame costs the watchdog nothing.
 """
@@ -14,6 +14,9 @@ from edge_streamer.services.supervision.output import SourceOutput
 
 START_LIMIT_S: Final = 10.0
 """A camera and its encoder take a second or two to start; a process without a first frame by then hangs."""
+LONGEST_START_LIMIT_S: Final = 80.0
+"""A slow machine that is busy with its own start can need longer: each process that had no first frame gives the next
+one twice the time, up to this."""
 LATE_LOOK_S: Final = 0.5
 SECOND_LOOK_S: Final = 0.25
 """When the timer fires late, the loop was held up and may not have read what the process wrote: it reads for this long
@@ -27,6 +30,7 @@ class Watchdog:
         self._loop = loop
         self._outputs = outputs
         self._on_silent = on_silent
+        self.start_limit_s = START_LIMIT_S
         self._started_at = 0.0
         self._timer: Timer | None = None
 
@@ -38,6 +42,11 @@ class Watchdog:
     def begin(self) -> None:
         """Start watching a process that was just started."""
         self._started_at = self._loop.now()
+        self.watch()
+
+    def on_up(self) -> None:
+        """Called when the source is up: the silence limit replaces the start limit, which begins anew."""
+        self.start_limit_s = START_LIMIT_S
         self.watch()
 
     def watch(self) -> None:
@@ -63,7 +72,10 @@ class Watchdog:
     def _judge(self) -> None:
         silent = [output for output in self._outputs if self._loop.now() >= self._deadline_of(output)]
         if silent:
+            had_no_frame = not silent[0].liveness.is_live
             self._on_silent(silent[0])
+            if had_no_frame:
+                self.start_limit_s = min(2 * self.start_limit_s, LONGEST_START_LIMIT_S)
         else:
             self.watch()
 
@@ -72,4 +84,4 @@ class Watchdog:
         if liveness.is_live:
             return liveness.heard_at + liveness.silence_limit_s()
         deadline = liveness.start_deadline()
-        return max(self._started_at, liveness.prepared_at) + START_LIMIT_S if deadline is None else deadline
+        return max(self._started_at, liveness.prepared_at) + self.start_limit_s if deadline is None else deadline

@@ -372,8 +372,8 @@ def test_back_off_doubles_up_to_half_a_minute(supervise, clock):
 def test_a_child_that_hangs_at_each_start_is_no_proven_one(supervise, clock):
     source = supervise("wait()")
     waits = []
-    for _ in range(3):
-        clock.advance(START_LIMIT_S)
+    for doubled in (1, 2, 4):
+        clock.advance(START_LIMIT_S * doubled)
         source.wait_for_end()
         waits.append(back_off_of(source, clock))
     assert waits == [0.5, 1.0, 2.0]

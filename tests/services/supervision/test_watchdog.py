@@ -4,7 +4,13 @@ from dataclasses import dataclass
 
 import pytest
 
-from edge_streamer.services.supervision.watchdog import LATE_LOOK_S, SECOND_LOOK_S, START_LIMIT_S, Watchdog
+from edge_streamer.services.supervision.watchdog import (
+    LATE_LOOK_S,
+    LONGEST_START_LIMIT_S,
+    SECOND_LOOK_S,
+    START_LIMIT_S,
+    Watchdog,
+)
 from tests.support.loop import pass_time
 
 SILENCE_S = 1.5
@@ -58,6 +64,26 @@ def test_a_first_frame_is_awaited_for_so_long(loop, clock, outputs, watchdog, si
     assert (silent, watchdog.is_watching) == ([], True)
     pass_time(loop, clock, 0.5)
     assert (silent, watchdog.is_watching) == ([outputs[0]], False)
+
+
+def test_one_that_had_no_frame_gives_the_next_twice_the_time(loop, clock, outputs, watchdog, silent):
+    limits_s = []
+    for _ in range(5):
+        limits_s.append(watchdog.start_limit_s)
+        pass_time(loop, clock, watchdog.start_limit_s)
+        watchdog.begin()
+    assert limits_s == [START_LIMIT_S, 20.0, 40.0, LONGEST_START_LIMIT_S, LONGEST_START_LIMIT_S]
+    assert len(silent) == 5
+
+
+def test_a_source_that_came_up_has_the_usual_time_again(loop, clock, outputs, watchdog, silent):
+    pass_time(loop, clock, START_LIMIT_S)
+    watchdog.begin()
+    for output in outputs:
+        output.hear(clock.now)
+    watchdog.on_up()
+    pass_time(loop, clock, SILENCE_S)
+    assert (len(silent), watchdog.start_limit_s) == (2, START_LIMIT_S)
 
 
 def test_a_source_that_says_that_it_prepares_has_that_long_from_then(loop, clock, outputs, watchdog, silent):

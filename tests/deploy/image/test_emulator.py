@@ -1,0 +1,34 @@
+"""The image in QEMU."""
+
+import os
+from pathlib import Path
+
+from deploy.image.emulator import MACHINES, command, prepare_disk
+
+
+def test_the_ports_lead_to_the_guest_and_only_this_machine_reaches_them():
+    words = command(MACHINES["qemu"], Path("disk"), Path("variables"), {554: 18554, 80: 18080})
+    network = words[words.index("-netdev") + 1]
+    assert network == "user,id=net,hostfwd=tcp:127.0.0.1:18554-:554,hostfwd=tcp:127.0.0.1:18080-:80"
+
+
+def test_a_disk_is_kept_until_the_image_is_newer_or_it_is_to_be_fresh(tmp_path: Path, monkeypatch):
+    image, disk = tmp_path / "image", tmp_path / "disk"
+    image.write_bytes(b"first")
+    monkeypatch.setattr("deploy.image.emulator.run", lambda *words: disk.write_bytes(image.read_bytes()))
+    prepare_disk(image, disk, fresh=False)
+    with disk.open("r+b") as file:
+        file.write(b"wrote")
+    prepare_disk(image, disk, fresh=False)
+    assert _begins(disk) == b"wrote"
+    prepare_disk(image, disk, fresh=True)
+    assert _begins(disk) == b"first"
+    image.write_bytes(b"newer")
+    os.utime(image, (disk.stat().st_mtime + 9, disk.stat().st_mtime + 9))
+    prepare_disk(image, disk, fresh=False)
+    assert _begins(disk) == b"newer"
+
+
+def _begins(disk: Path) -> bytes:
+    with disk.open("rb") as file:
+        return file.read(5)
