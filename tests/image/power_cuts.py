@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -16,7 +17,7 @@ from typing import Final
 from tests.image.builds import BuiltImage
 from tests.image.disk import Disk, copied_disk
 from tests.image.machine import AMD64, Device, running_device
-from tests.support.power_cut import Recording, cut, read_recording
+from tests.support.power_cut import Flush, Recording, cut, read_recording
 
 MEMORY_MIB: Final = 512
 AT_A_TIME: Final = 2
@@ -70,14 +71,20 @@ def recorded(built: BuiltImage, name: str, before: Disk, until: Callable[[Device
 
 
 def instants(scenarios: Sequence[Scenario], count: int, random: Random) -> list[Instant]:
-    """Return so many instants, each equally likely among all requests of the scenarios."""
-    places = [(scenario, number) for scenario in scenarios for number in range(1, len(scenario.recording.entries))]
-    return [Instant(*place, random.getrandbits(32)) for place in sorted(random.sample(places, count), key=_order)]
+    """Return so many instants: each after a random request, in a part between two flushes that is as likely as another.
+
+    Most requests copy the files of `/var`, which nobody minds; a state that matters is written with a flush or two.
+    """
+    parts = [(scenario, part) for scenario in scenarios for part in _parts(scenario.recording)]
+    chosen = [random.choice(parts) for _ in range(count)]
+    return [Instant(scenario, random.choice(part), random.getrandbits(32)) for scenario, part in chosen]
 
 
-def _order(place: tuple[Scenario, int]) -> tuple[str, int]:
-    scenario, number = place
-    return scenario.name, number
+def _parts(recording: Recording) -> Iterator[range]:
+    """Give the numbers of requests after which the power may go, from each flush to the next."""
+    flushes = [number for number, entry in enumerate(recording.entries, 1) if isinstance(entry, Flush)]
+    for begin, end in pairwise([0, *flushes]):
+        yield range(begin + 1, end + 1)
 
 
 def each(chosen: Sequence[Instant], check: Callable[[Instant], None], say: Callable[[str], None]) -> list[str]:

@@ -14,7 +14,6 @@ from tests.image.machine import AMD64, Device, running_device
 
 MEMORY_MIB = 512
 KEPT = "/data/shared/kept-by-the-test"
-FOUR_KIB = 4096
 
 
 @contextmanager
@@ -69,13 +68,6 @@ def test_a_sound_partition_holds_what_is_written(pc: BuiltImage, disk: Disk):
         assert device.shell.run("cat /etc/machine-id") == device.shell.run("cat /data/shared/machine-id")
         assert device.shell.run(f"cat {KEPT}").strip() == "kept"
         assert device.shell.ended("touch /somewhere /etc/somewhere /usr/somewhere").returncode != 0
-
-
-def test_a_lost_superblock_is_repaired_and_nothing_is_lost(pc: BuiltImage, disk: Disk):
-    overwrite(disk, 0, bytes(FOUR_KIB))
-    with started(pc, disk) as device:
-        assert slot(device)["DATA_STATE"] == "repaired"
-        assert device.shell.run(f"cat {KEPT}").strip() == "kept"
 
 
 @pytest.mark.parametrize("with_what", ["zeros", "garbage"])
