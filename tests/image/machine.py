@@ -25,7 +25,7 @@ from tests.support.emulator import free_ports, running_emulator, virtio_network
 
 DEVICE_PORTS: Final = (80, 554)
 BOOT_DEADLINE_S: Final = 600.0
-"""On an idle machine a boot takes 30 s; on one that is busy with twenty others, that many times more."""
+"""A boot takes 30 s on a machine with nothing else to do, and many times that on one beside twenty others."""
 POWER_OFF_DEADLINE_S: Final = 60.0
 _RETRY_S: Final = 0.2
 
