@@ -88,7 +88,8 @@ def build(board: Board, output: Output, inputs: Inputs, cache: Path, *, refresh:
     """Make an image's files, the compressed one only for `download`; BuildError says what is missing or too large."""
     check_machine(board)
     cache.mkdir(parents=True, exist_ok=True)
-    output.work.mkdir(parents=True, exist_ok=True)
+    root_tree.remove(output.work)  # what an interrupted build left
+    output.work.mkdir(parents=True)
     tree = output.work / "root"
     try:
         with _step("Debian"):
