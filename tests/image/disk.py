@@ -129,7 +129,9 @@ class Disk:
     def _place(self, number: int) -> tuple[int, int]:
         table = json.loads(_said(["sfdisk", "--json", str(self.path)]))["partitiontable"]
         sector_bytes = table.get("sectorsize", 512)
-        (found,) = (entry for entry in table["partitions"] if entry["node"] == f"{self.path}{number}")
+        # sfdisk writes a "p" between a name that ends with a digit and the number.
+        names = (f"{self.path}{number}", f"{self.path}p{number}")
+        (found,) = (entry for entry in table["partitions"] if entry["node"] in names)
         return found["start"] * sector_bytes, found["size"] * sector_bytes
 
 
