@@ -10,6 +10,7 @@ import pytest
 from edge_streamer.accounts.users import UserError
 from edge_streamer.appliance import configuration as configuration_module
 from edge_streamer.appliance import durable, password, taking
+from edge_streamer.config.profiles import find_profiles, load_profile, profile_folders
 from edge_streamer.device.appliance_status import read_appliance_status
 from tests.appliance.device import NAME, Device
 
@@ -104,6 +105,52 @@ def test_a_mistake_at_the_first_boot_leaves_the_default(device: Device) -> None:
     assert boot.status().streams == ("main", "sub")
     assert boot.host_name == "door"
     assert "link.dead_after_s: 0 is not allowed" in device.status_text
+
+
+TOO_LARGE = "[streams.main]\nwidth = 2592\nheight = 1944\n"
+THREE = "[streams.main]\n[streams.sub]\nwidth = 640\nheight = 360\n[streams.third]\nwidth = 320\nheight = 240\n"
+TWO_CAMERAS = "[streams.a]\n[streams.b]\n[streams.c]\ncamera = 1\n[streams.d]\ncamera = 1\n"
+
+
+def board(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    profile = load_profile(find_profiles(profile_folders())[name])
+    monkeypatch.setattr(configuration_module, "_profile", lambda: profile)
+
+
+@pytest.mark.parametrize(
+    "text, name, told",
+    [
+        (TOO_LARGE, "raspberrypi-4", "streams.main.width: 2592"),
+        (THREE, "raspberrypi-4", "streams.third.source: /dev/video0 feeds main and sub already"),
+        (THREE, "generic", "streams.third.source: /dev/video0 feeds main and sub already"),
+    ],
+)
+def test_what_a_camera_that_is_not_there_yet_could_not_give_is_a_mistake(
+    device: Device, monkeypatch: pytest.MonkeyPatch, text: str, name: str, told: str
+) -> None:
+    """Adopted, the service would end with exit code 2 as soon as the camera is found, and nothing would stream."""
+    board(monkeypatch, name)
+    device.put(text)
+    boot = device.boot()
+    assert boot.kept.origin == "default"
+    assert any(told in mistake for mistake in boot.status().mistakes)
+    assert boot.streams
+
+
+@pytest.mark.parametrize(
+    "text", [TWO_CAMERAS, TOO_LARGE.replace("[streams.main]", '[streams.main]\nsource = "testpattern"')]
+)
+def test_what_the_board_can_give_is_adopted(device: Device, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    board(monkeypatch, "raspberrypi-5")
+    device.put(text)
+    boot = device.boot()
+    assert (boot.kept.origin, boot.status().mistakes) == ("card", ())
+
+
+@pytest.mark.parametrize("name", sorted(find_profiles(profile_folders())))
+def test_the_default_is_right_for_each_board(device: Device, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    board(monkeypatch, name)
+    assert device.boot().streams
 
 
 def test_a_corrected_mistake_is_gone(device: Device) -> None:
