@@ -20,7 +20,7 @@ BENCH_STAMP := $(BENCH_VENV)/.for-benchmarks
 COVERED_PERCENT := 100
 LAB_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs systemd systemd-container
 IMAGE_PACKAGES := mmdebstrap e2fsprogs qemu-system-x86 qemu-system-arm qemu-user-static binfmt-support arch-test ovmf \
-                  squashfs-tools mtools dosfstools fdisk xz-utils zstd kmod device-tree-compiler lintian ffmpeg
+                  squashfs-tools mtools dosfstools fdisk xz-utils zstd kmod device-tree-compiler systemd git ffmpeg
 # One target after the other, and at the end how long each took.
 PARTS = $(BIN)/python -m tests.tools.parts
 # The folders of tests that need the same of a machine: tests/folders.py.
@@ -97,11 +97,12 @@ test-recorders: roots ## ZoneMinder, motion, openRTSP, mpv, VLC and others recor
 test-systemd: roots ## the installed units under a real systemd, in a container (root)
 	$(BIN)/pytest tests/systemd
 
+# What runs programs of arm64 belongs to binfmt-support in Debian 12, to systemd in Debian 13.
 images: $(STAMP) # the images that test-image boots, made once a state of the checkout; arm64 programs run emulated
 	@$(MAKE) packages PACKAGES='$(IMAGE_PACKAGES)'
 	@[ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ] || { \
 	  [ -e /proc/sys/fs/binfmt_misc/register ] || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; \
-	  update-binfmts --enable qemu-aarch64; }
+	  update-binfmts --enable qemu-aarch64 2>/dev/null || /usr/lib/systemd/systemd-binfmt qemu-aarch64.conf; }
 	$(BIN)/python -m tests.image.builds pc qemu
 
 test-image: images ## the device image in emulated devices: boots, power cuts, boards, a damaged card (root)

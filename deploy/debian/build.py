@@ -67,8 +67,9 @@ _SCRIPTS: Final = ("postinst", "prerm", "postrm")
 _CACHES: Final = ("__pycache__", "*.pyc")
 _NOT_EXAMPLES: Final = (*_CACHES, ".*", "man", "decisions", "*.test.yml", "*.py")
 """Names that are left out of documentation and examples."""
-# A checkout that belongs to another user than the one who builds, root for example, is trusted: nothing in it is run.
-_GIT: Final = ("git", "-c", f"safe.directory={CHECKOUT}", "-C", str(CHECKOUT))
+# Git's own refusal protects nothing where the checkout belongs to another user than the builder, root for example: its
+# programs run anyway.
+GIT: Final = ("git", "-c", f"safe.directory={CHECKOUT}", "-C", str(CHECKOUT))
 
 
 def version() -> str:
@@ -133,7 +134,7 @@ def _files_below(folder: str, excluded: tuple[str, ...]) -> Iterator[Path]:
 def _said_by_git(*command: str) -> str:
     """Return what git prints about the checkout; nothing where there is no git, or no history."""
     try:
-        return subprocess.run((*_GIT, *command), capture_output=True, text=True, check=True).stdout
+        return subprocess.run((*GIT, *command), capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return ""
 

@@ -7,6 +7,7 @@ Python (once), the index of kernel modules (this machine's depmod), the initramf
 
 import fcntl
 import hashlib
+import os
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -45,6 +46,8 @@ _HOOKS: Final = (
     f"--customize-hook={_MODULES_HOOK}",
     f"--customize-hook={_CLEAN_HOOK}",
 )
+_TMPDIR: Final = "/var/tmp"  # noqa: S108 - mmdebstrap makes a folder of its own
+"""Where the tree grows to a gigabyte, with the packages beside it: Debian 13's /tmp is half of the memory."""
 _CODE_NAMES: Final = ("bookworm", "trixie", "forky", "sid", "stable", "testing", "unstable")
 _INDEX_FIELDS: Final = "$(ORIGIN)|$(LABEL)|$(REPO_URI)"
 
@@ -69,7 +72,8 @@ def fetch(board: Board, target: Path, cache: Path, options: Sequence[str]) -> No
     pins.write_text(preferences() if extra else "")
     pinned = mmdebstrap_options(pins) if extra else []
     sources = [*_sources(), *extra]
-    run("mmdebstrap", *options, *pinned, SUITE, target, *sources, environment={"SOURCE_DATE_EPOCH": "0"})
+    environment = {"SOURCE_DATE_EPOCH": "0", "TMPDIR": os.environ.get("TMPDIR", _TMPDIR)}
+    run("mmdebstrap", *options, *pinned, SUITE, target, *sources, environment=environment)
 
 
 def age_days(archive: Path) -> float:
@@ -81,7 +85,11 @@ def age_days(archive: Path) -> float:
 def locked(path: Path) -> Iterator[None]:
     """Let one build at a time; the file stays, because removing it would let two in."""
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"-- waiting for another build, which has {path}", flush=True)
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 

@@ -37,6 +37,8 @@ _PROGRAMS: Final = (
     *("apt-get", "chroot", "depmod", "dpkg-deb", "mcopy", "mke2fs", "mkfs.vfat", "mksquashfs", "mmdebstrap", "sfdisk"),
     *("tar", "unshare", "xz", "zstd"),
 )
+_UMASK: Final = 0o022
+"""The builder's own may hide from the service what is written into the tree, and would change the image's bytes."""
 _EMULATED: Final = {"arm64": "qemu-aarch64", "amd64": "qemu-x86_64"}
 """Architecture -> the name by which Linux runs its programs on another one."""
 
@@ -52,6 +54,11 @@ class Output:
     def image(self) -> Path:
         """The disk."""
         return self.folder / f"{self.stem}.img"
+
+    @property
+    def download(self) -> Path:
+        """The disk, compressed."""
+        return self.folder / f"{self.stem}.img.xz"
 
     @property
     def facts(self) -> Path:
@@ -73,10 +80,20 @@ class Output:
         """Kernel, initramfs and command line."""
         return self.folder / f"{self.stem}.boot"
 
+    def remove_older(self) -> None:
+        """Remove the files of a former build that would tell of, or be taken for, another image than the new one."""
+        for file in (self.image, self.download, self.facts, self.manifest):
+            file.unlink(missing_ok=True)
+
     @property
     def work(self) -> Path:
-        """What is removed when the image is complete."""
+        """What is removed when the build ends."""
         return self.folder / f"{self.stem}.work"
+
+    @property
+    def lock(self) -> Path:
+        """Held while the files are made: two builds of one image would remove each other's."""
+        return self.folder / f".{self.stem}.lock"
 
 
 def output_of(board: Board, folder: Path, inputs: Inputs) -> Output:
@@ -87,20 +104,22 @@ def output_of(board: Board, folder: Path, inputs: Inputs) -> Output:
 def build(board: Board, output: Output, inputs: Inputs, cache: Path, *, refresh: bool, download: bool = True) -> None:
     """Make an image's files, the compressed one only for `download`; BuildError says what is missing or too large."""
     check_machine(board)
-    cache.mkdir(parents=True, exist_ok=True)
-    root_tree.remove(output.work)  # what an interrupted build left
-    output.work.mkdir(parents=True)
-    tree = output.work / "root"
-    try:
-        with _step("Debian"):
-            archive = base_tree.base_tree(board, cache, refresh=refresh)
-        if (days := base_tree.age_days(archive)) > 1:
-            print(f"   its packages are {days:.0f} days old; --refresh fetches today's", flush=True)
-        _fill_tree(tree, output.work, archive, board, inputs)
-        _make_files(tree, board, output, inputs, download=download)
-    finally:
-        root_tree.remove(tree)
-    shutil.rmtree(output.work)
+    os.umask(_UMASK)
+    for folder in (cache, output.folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with base_tree.locked(output.lock):
+        root_tree.remove(output.work)  # what an interrupted build left
+        output.work.mkdir()
+        tree = output.work / "root"
+        try:
+            with _step("Debian"):
+                archive = base_tree.base_tree(board, cache, refresh=refresh)
+            if (days := base_tree.age_days(archive)) > 1:
+                print(f"   its packages are {days:.0f} days old; --refresh fetches today's", flush=True)
+            _fill_tree(tree, output.work, archive, board, inputs)
+            _make_files(tree, board, output, inputs, download=download)
+        finally:
+            root_tree.remove(output.work)
 
 
 def check_machine(board: Board) -> None:
@@ -114,7 +133,7 @@ def check_machine(board: Board) -> None:
         raise BuildError(
             f"this machine ({own}) does not run programs of {board.architecture}: apt install qemu-user-static "
             "binfmt-support; in a container also: mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc && "
-            f"update-binfmts --enable {_EMULATED[board.architecture]}"
+            f"/usr/lib/systemd/systemd-binfmt {_EMULATED[board.architecture]}.conf"
         )
 
 
@@ -176,7 +195,9 @@ def _make_files(tree: Path, board: Board, output: Output, inputs: Inputs, *, dow
             5: work / "root.squashfs",
             7: work / "7.ext4",
         }
-        disk.assemble(output.image, table, contents, work)
+        disk.assemble(work / output.image.name, table, contents, work)
+    output.remove_older()
+    (work / output.image.name).rename(output.image)  # a file of this name is complete
     files = [output.image]
     if download:
         with _step("compressing"):

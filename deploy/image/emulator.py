@@ -39,15 +39,16 @@ MACHINES: Final[Mapping[str, Machine]] = {
     "qemu": Machine(
         program="qemu-system-aarch64",
         packages="qemu-system-arm qemu-efi-aarch64",
-        options=("-machine", "virt", "-cpu", "cortex-a53", "-smp", "2", "-m", "512"),  # half a Zero 2 W
+        # As a Raspberry Pi Zero 2 W, with two of its processors.
+        options=("-machine", "virt", "-cpu", "cortex-a53", "-m", "512", "-smp", "2", "-accel", "tcg,thread=multi"),
         firmware=Path("/usr/share/AAVMF/AAVMF_CODE.fd"),
         variables=Path("/usr/share/AAVMF/AAVMF_VARS.fd"),
     ),
     "pc": Machine(
         program="qemu-system-x86_64",
         packages="qemu-system-x86 ovmf",
-        # One processor: while amd64's kernel patches itself, QEMU 7.2 may run a half-patched instruction on a second.
-        options=("-machine", "q35", "-cpu", "Haswell-noTSX", "-smp", "1", "-m", "1024"),
+        # With two processors, QEMU 7.2 (Debian 12) may run an instruction that the kernel has half patched: it panics.
+        options=("-machine", "q35", "-cpu", "Haswell-noTSX", "-m", "1024", "-smp", "1", "-accel", "tcg"),
         firmware=Path("/usr/share/OVMF/OVMF_CODE_4M.fd"),
         variables=Path("/usr/share/OVMF/OVMF_VARS_4M.fd"),
     ),
@@ -58,7 +59,7 @@ def command(machine: Machine, disk: Path, variables: Path, ports: Mapping[int, i
     """Return QEMU's command line; `ports` are the guest's TCP ports and those of this machine that lead there."""
     forwarded = "".join(f",hostfwd=tcp:127.0.0.1:{here}-:{there}" for there, here in ports.items())
     return [
-        *(machine.program, *machine.options, "-accel", "tcg,thread=multi"),
+        *(machine.program, *machine.options),
         *("-drive", f"if=pflash,unit=0,format=raw,readonly=on,file={machine.firmware}"),
         *("-drive", f"if=pflash,unit=1,format=raw,file={variables}"),
         *("-drive", f"if=none,id=disk,format=raw,file={disk}", "-device", "virtio-blk-pci,drive=disk"),
@@ -73,9 +74,11 @@ def prepare_disk(image: Path, disk: Path, *, fresh: bool) -> None:
     """Make the disk from the image, unless there is one that is not older than the image."""
     if not fresh and disk.exists() and disk.stat().st_mtime >= image.stat().st_mtime:
         return
-    run("cp", "--sparse=always", image, disk)
-    with disk.open("r+b") as file:
+    partial = disk.with_suffix(".partial")
+    run("cp", "--sparse=always", image, partial)
+    with partial.open("r+b") as file:
         file.truncate(_DISK_BYTES)
+    partial.rename(disk)  # a disk of this name is complete
 
 
 def _check(machine: Machine) -> None:
@@ -96,7 +99,7 @@ def _start(board_name: str, folder: Path, ports: Mapping[int, int], *, fresh: bo
     if fresh or not variables.exists():
         shutil.copyfile(machine.variables, variables)
     print(f"-- {image.name} on {disk}; Ctrl-C ends it", flush=True)
-    print(f"-- http://127.0.0.1:{ports[80]}/   rtsp://127.0.0.1:{ports[554]}/", flush=True)
+    print(f"-- http://127.0.0.1:{ports[80]}/   rtsp://127.0.0.1:{ports[554]}/main", flush=True)
     process = subprocess.Popen(command(machine, disk, variables, ports))
     try:
         return process.wait()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import edge_streamer
+from deploy.debian.build import GIT
 from deploy.image.tools import BuildError
 
 ROOT: Final = Path(__file__).parents[2]
@@ -72,7 +73,7 @@ def _git(*words: str) -> str:
     """Return what git prints, or nothing when it cannot say."""
     try:
         done = subprocess.run(
-            ["git", "-C", str(ROOT), *words],  # noqa: S607 - the builder's own git
+            [*GIT, *words],
             capture_output=True,
             text=True,
             check=False,

@@ -30,6 +30,14 @@ def test_without_git_and_time_there_is_no_build(monkeypatch: pytest.MonkeyPatch)
         read_inputs()
 
 
+def test_a_checkout_of_another_user_is_asked_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Root builds in what a user has cloned: git would answer root that the ownership is dubious."""
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    assert read_inputs().epoch_s > 0
+    assert read_inputs().commit
+
+
 def test_where_one_part_ends_matters_to_an_identity():
     assert identity(b"ab", b"c") != identity(b"a", b"bc")
     assert identity(b"ab", b"c") == identity(b"ab", b"c")
