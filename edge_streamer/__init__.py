@@ -61,7 +61,7 @@ protocol folder.
 A folder of this list imports folders further down, never up; folders in parentheses do not import each other.
 `pyproject.toml` has this as import-linter's contracts:
 
-    cli > app > appliance > config > services > (media | device | accounts) > (runtime | sources) > protocol >
+    cli > appliance > app > config > services > (media | device | accounts) > (runtime | sources) > protocol >
         (codec | logs)
 
 - `protocol` and `codec` have no socket, clock, thread, process or file. `protocol.rtsp`, `.rtp` and `.http` do not

@@ -16,6 +16,8 @@ EFI_SYSTEM: Final = "ef"
 """MBR type of an EFI system partition, which operating systems do not show to people."""
 ONLY_AT_BOOT: Final = ("usr/lib/linux-image-*", "usr/lib/raspi-firmware", "usr/lib/systemd/boot", "boot/firmware")
 """What of a tree only the firmware reads, from a boot partition."""
+NUMPY: Final = ("usr/lib/python3/dist-packages/numpy", "usr/lib/python3/dist-packages/numpy-*")
+"""What python3-av depends on for arrays of pixels, of which we make none: 23 MB. picamera2 does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Board:
     """Given tree and folder, puts into the folder what the firmware looks for on the first partition."""
     archive: RpiArchive | None = None
     """A second source of packages."""
+    left_out: tuple[str, ...] = (*ONLY_AT_BOOT, *NUMPY)
+    """What is removed from the tree once the boot partitions have what they need of it."""
 
 
 def raspberry_pi_board(archive: RpiArchive | None) -> Board:
@@ -57,6 +61,7 @@ def raspberry_pi_board(archive: RpiArchive | None) -> Board:
         kernels=tuple(recipe.kernels),
         fill_config_partition=lambda tree, folder: raspberry_pi.put(raspberry_pi.config_files(tree), folder),
         archive=archive,
+        left_out=ONLY_AT_BOOT if recipe is VENDOR else (*ONLY_AT_BOOT, *NUMPY),
     )
 
 

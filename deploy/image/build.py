@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Final
 
 from deploy.image import base_tree, disk, file_systems, imager_manifest, layout, root_tree, sbom
-from deploy.image.boards import BOARDS, ONLY_AT_BOOT, Board, raspberry_pi_board
+from deploy.image.boards import BOARDS, Board, raspberry_pi_board
 from deploy.image.inputs import ROOT, Inputs, digest_of_folders, identity, read_inputs
 from deploy.image.kernels import take_boot_files
 from deploy.image.made_file import MadeFile
@@ -177,7 +177,7 @@ def _make_files(tree: Path, board: Board, output: Output, inputs: Inputs, *, dow
     board.fill_boot_partition(tree, work / "boot", command_line)
     shutil.copytree(root_tree.HERE / "config_partition", work / "config")
     board.fill_config_partition(tree, work / "config")
-    root_tree.leave_out(tree, ONLY_AT_BOOT)
+    root_tree.leave_out(tree, board.left_out)
     with _step("root file system"):
         file_systems.make_squashfs(work / "root.squashfs", tree, inputs.epoch_s)
     with _step("boot partitions"):

@@ -49,6 +49,6 @@ def make_squashfs(file: Path, tree: Path, epoch_s: int) -> None:
     file.unlink(missing_ok=True)
     run_as_root(
         *("mksquashfs", tree, file, "-noappend", "-no-progress", "-quiet", "-no-xattrs"),
-        *("-comp", "zstd", "-Xcompression-level", "9", "-b", "256K"),
+        *("-comp", "zstd", "-Xcompression-level", "15", "-b", "1M"),
         environment={"SOURCE_DATE_EPOCH": str(epoch_s)},
     )

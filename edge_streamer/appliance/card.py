@@ -4,11 +4,11 @@
 overwrites the secrets when the settings are safe on the data partition.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -23,6 +23,11 @@ from edge_streamer.appliance.formats.wpa_supplicant_conf import read_wpa_supplic
 from edge_streamer.config.device import read_device
 from edge_streamer.config.toml import ConfigError, write_value
 from edge_streamer.device.settings import DeviceSettings, WifiSettings, is_taken
+
+MAX_TOLD: Final = 100
+"""So many mistakes, and so many keys that are not taken, are told one by one: a full file has thousands."""
+
+Told = TypeVar("Told")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +221,8 @@ class _Reading:
             settings=DeviceSettings(**self._values),
             configuration=self._configuration,
             applied=tuple(self.applied),
-            ignored=tuple(self._ignored),
-            mistakes=tuple(self._mistakes),
+            ignored=_limited(self._ignored, lambda count: Ignored("other keys", "", f"{count} more are not taken")),
+            mistakes=_limited(self._mistakes, lambda count: f"{count} more mistakes"),
             secrets=tuple(self._secrets),
             taken=frozenset(self._taken),
             mistaken=frozenset(self._mistaken),
@@ -274,6 +279,13 @@ class _Reading:
                 return f"time zone {value}"
             case _:
                 return f"time servers {', '.join(value) or 'of DHCP or Debian'}"
+
+
+def _limited(told: Sequence[Told], more: Callable[[int], Told]) -> tuple[Told, ...]:
+    """Return the first `MAX_TOLD`, and how many more there are: the status of the device has to stay readable."""
+    if len(told) <= MAX_TOLD:
+        return tuple(told)
+    return (*told[:MAX_TOLD], more(len(told) - MAX_TOLD))
 
 
 def _said_wifi(wifi: WifiSettings, *, is_taken_before: bool) -> str:

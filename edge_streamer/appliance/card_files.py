@@ -17,22 +17,24 @@ from typing import TYPE_CHECKING, Final
 
 from edge_streamer.appliance.durable import SECTOR_BYTES, overwrite
 from edge_streamer.appliance.settings_store import Piece
-from edge_streamer.appliance.status_text import STATUS_NAME
 
 if TYPE_CHECKING:
     from edge_streamer.appliance.card import SecretSpan
 
 MAX_FILE_BYTES: Final = 1 << 20
 """A larger file is nobody's settings."""
-MAX_FILES: Final = 64
-_NOT_TAKEN: Final = frozenset({STATUS_NAME, "README.txt", "autoboot.txt"})
+KNOWN_NAMES: Final = frozenset(
+    ("edge-streamer.toml", "rpi-preseed.toml", "custom.toml", "user-data", "network-config", "wpa_supplicant.conf",
+     "ssh", "userconf", "firstrun.sh", "meta-data")
+)  # fmt: skip
+"""`card.FILE_NAMES`, which is not imported for a card that is unchanged. No other file of the card matters: people copy
+photos to it."""
 
 
 def read_card_files(folder: Path) -> dict[str, bytes]:
-    """Return the content of each file by name, without those that the image or this program wrote."""
-    found = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
-    taken = [path for path in found if path.name not in _NOT_TAKEN and path.stat().st_size <= MAX_FILE_BYTES]
-    return {path.name: path.read_bytes() for path in taken[:MAX_FILES]}
+    """Return the content of each file that `card.read_card` knows, by its name."""
+    found = sorted(path for path in folder.iterdir() if _is_known(path.name) and path.is_file())
+    return {path.name: path.read_bytes() for path in found if path.stat().st_size <= MAX_FILE_BYTES}
 
 
 def digest_of(files: Mapping[str, bytes]) -> str:
@@ -69,6 +71,10 @@ def overwrite_pieces(folder: Path, pieces: Iterable[Piece]) -> None:
     """Overwrite the pieces on the card; OSError when that fails, and then it is still due."""
     for file, of_file in groupby(sorted(pieces, key=lambda piece: piece.file), key=lambda piece: piece.file):
         overwrite(folder / file, [(piece.start_byte, piece.replacement) for piece in of_file])
+
+
+def _is_known(name: str) -> bool:
+    return name.lower() in KNOWN_NAMES or name.lower().removesuffix(".txt") in KNOWN_NAMES
 
 
 def _cut(content: bytes, span: "SecretSpan") -> Iterator[Piece]:

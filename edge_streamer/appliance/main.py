@@ -1,4 +1,4 @@
-"""The command line of the three programs: what runs at each boot, `announce`, and `fall-back`.
+"""The command line of the two programs: what runs at each boot, and `announce`.
 
 A board with one slow processor starts the camera service after the first of them, so each imports only what it uses.
 """
@@ -26,10 +26,6 @@ def main(arguments: Sequence[str]) -> int:
             from edge_streamer.appliance.announcing import Announcer
 
             return Announcer(Paths(), run_command, time.sleep).announce()
-        case ["fall-back"]:
-            from edge_streamer.appliance.fall_back import fall_back
-
-            return fall_back(Paths(), run_command)
         case _:
-            print("usage: python3 -m edge_streamer.appliance [announce | fall-back]", file=sys.stderr)
+            print("usage: python3 -m edge_streamer.appliance [announce]", file=sys.stderr)
             return EXIT_USAGE

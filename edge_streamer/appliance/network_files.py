@@ -78,6 +78,8 @@ def _fixed_address(network: NetworkSettings, *, is_wifi: bool) -> str:
     """The address is for one family; the other one is found as on any device: DHCP for IPv4, routers' announcements for
     IPv6."""
     is_ipv4 = ip_interface(network.address).version == 4
+    # Without a name server there is no time server, since Debian's is a name; the routers of homes are both.
+    name_servers = network.dns or ((network.gateway,) if network.gateway else ())
     kind = ["Type=wlan"] if is_wifi else ["Type=ether", "Kind=!*"]
     dhcp = ["DHCP=no", "LinkLocalAddressing=ipv6"] if is_ipv4 else ["DHCP=ipv4", "LinkLocalAddressing=yes"]
     return _lines(
@@ -85,7 +87,7 @@ def _fixed_address(network: NetworkSettings, *, is_wifi: bool) -> str:
         "[Link]", "RequiredForOnline=no", "",
         "[Network]", *dhcp, "IPv6AcceptRA=yes", f"Address={network.address}",
         *([f"Gateway={network.gateway}"] if network.gateway else []),
-        *(f"DNS={server}" for server in network.dns),
+        *(f"DNS={server}" for server in name_servers),
         "MulticastDNS=yes", "LLMNR=no", f"IgnoreCarrierLoss={'20s' if is_wifi else '10s'}", "",
         "[DHCPv4]", "ClientIdentifier=mac", "UseHostname=no",
     )  # fmt: skip

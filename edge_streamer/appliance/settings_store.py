@@ -44,8 +44,7 @@ class Checked(Struct, frozen=True, kw_only=True):
 class Kept(Struct, frozen=True, kw_only=True):
     """The content of settings.json.
 
-    `configuration` is the last configuration of a card that was adopted, `origin` says whether the last card's was;
-    `configuration_before` is the one before, for the case that the hardware cannot do what the card's asks.
+    `configuration` is the last configuration of a card that was adopted, `origin` says whether the last card's was.
     `checked` is the service's file that need not be checked again. `card_digest` is the digest of the card's files as
     they are once their secrets are overwritten. `mac` stands for the serial number of a board without one. Two keys say
     what is still to be done, also after a power cut: `configuration_is_due` (write it for the service) and `due`
@@ -56,7 +55,6 @@ class Kept(Struct, frozen=True, kw_only=True):
     mac: str = ""
     settings: dict[str, Any] = {}
     configuration: str | None = None
-    configuration_before: str | None = None
     origin: ConfigurationOrigin = "default"
     checked: Checked | None = None
     card_digest: str = ""

@@ -29,7 +29,7 @@ from edge_streamer.appliance.card_files import (
 )
 from edge_streamer.appliance.durable import read_if_there, replace_file, replace_if_changed
 from edge_streamer.appliance.password import apply_password, tidy_users
-from edge_streamer.appliance.settings_store import Checked, Kept, kept_settings, save_kept
+from edge_streamer.appliance.settings_store import Checked, kept_settings, save_kept
 from edge_streamer.device.appliance_status import AppliedSetting, ConfigurationOrigin, IgnoredSetting
 
 if TYPE_CHECKING:
@@ -76,7 +76,6 @@ def keep_card(boot: Boot) -> None:
         boot.kept,
         settings=kept_settings(boot.card.settings_after(boot.kept.device_settings())),
         configuration=configuration,
-        configuration_before=_before(boot.kept, configuration),
         origin=origin,
         card_digest=digest_of(blanked(boot.files, due)) if is_safe else "",
         applied=tuple(AppliedSetting(file=each.file, key=each.key, text=each.text) for each in boot.card.applied),
@@ -120,11 +119,6 @@ def overwrite_secrets(boot: Boot) -> None:
 def settle(boot: Boot) -> None:
     """Keep what is done, so that the next boot does nothing."""
     save_kept(boot.paths.settings, boot.kept)
-
-
-def _before(kept: Kept, configuration: str | None) -> str | None:
-    """Return the configuration that was in effect before `configuration`, which may be the same as the last card's."""
-    return kept.configuration_before if configuration == kept.configuration else kept.configuration
 
 
 def _adopted(boot: Boot, card: "Card") -> tuple[str | None, ConfigurationOrigin, tuple[str, ...]]:

@@ -251,7 +251,8 @@ class NetworkSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     dns: Annotated[
         tuple[str, ...],
         Meta(
-            description="Name servers. The device needs them for `ntp_servers` that are names, and for nothing else.",
+            description="Name servers. The device needs them for time servers that are names, as Debian's is, and for "
+            "nothing else. Left out or empty: the router of `gateway`.",
             extra={"read": _read_dns, "allowed": f'a list of up to {MAX_DNS_SERVERS} addresses such as "192.168.1.1"'},
         ),
     ] = ()

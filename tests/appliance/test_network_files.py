@@ -111,6 +111,13 @@ def test_a_fixed_address_has_no_dhcp_and_ipv6_as_every_device() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(("gateway", "servers"), [("192.168.1.1", ["DNS=192.168.1.1"]), (None, [])])
+def test_the_router_is_the_name_server_when_none_is_written(gateway: str | None, servers: list[str]) -> None:
+    """The template has no name server; without one the device would never know the time."""
+    lines = network_of(DeviceSettings(network=NetworkSettings(address="192.168.1.20/24", gateway=gateway)))
+    assert [line for line in lines if line.startswith("DNS=")] == servers
+
+
 def test_a_fixed_address_of_ipv6_leaves_ipv4_to_dhcp() -> None:
     lines = network_of(DeviceSettings(network=NetworkSettings(address="2001:db8::2/64")))
     assert {"DHCP=ipv4", "LinkLocalAddressing=yes", "Address=2001:db8::2/64", "ClientIdentifier=mac"} <= set(lines)

@@ -10,6 +10,9 @@ import pytest
 from edge_streamer.accounts.users import UserError
 from edge_streamer.appliance import configuration as configuration_module
 from edge_streamer.appliance import durable, password, taking
+from edge_streamer.appliance.card import FILE_NAMES, MAX_TOLD
+from edge_streamer.appliance.card_files import KNOWN_NAMES
+from edge_streamer.config.profiles import find_profiles, load_profile, profile_folders
 from edge_streamer.device.appliance_status import read_appliance_status
 from tests.appliance.device import NAME, Device
 
@@ -104,6 +107,52 @@ def test_a_mistake_at_the_first_boot_leaves_the_default(device: Device) -> None:
     assert boot.status().streams == ("main", "sub")
     assert boot.host_name == "door"
     assert "link.dead_after_s: 0 is not allowed" in device.status_text
+
+
+TOO_LARGE = "[streams.main]\nwidth = 2592\nheight = 1944\n"
+THREE = "[streams.main]\n[streams.sub]\nwidth = 640\nheight = 360\n[streams.third]\nwidth = 320\nheight = 240\n"
+TWO_CAMERAS = "[streams.a]\n[streams.b]\n[streams.c]\ncamera = 1\n[streams.d]\ncamera = 1\n"
+
+
+def board(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    profile = load_profile(find_profiles(profile_folders())[name])
+    monkeypatch.setattr(configuration_module, "_profile", lambda: profile)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "told"),
+    [
+        (TOO_LARGE, "raspberrypi-4", "streams.main.width: 2592"),
+        (THREE, "raspberrypi-4", "streams.third.source: /dev/video0 feeds main and sub already"),
+        (THREE, "generic", "streams.third.source: /dev/video0 feeds main and sub already"),
+    ],
+)
+def test_what_a_camera_that_is_not_there_yet_could_not_give_is_a_mistake(
+    device: Device, monkeypatch: pytest.MonkeyPatch, text: str, name: str, told: str
+) -> None:
+    """Adopted, the service would end with exit code 2 as soon as the camera is found, and nothing would stream."""
+    board(monkeypatch, name)
+    device.put(text)
+    boot = device.boot()
+    assert boot.kept.origin == "default"
+    assert any(told in mistake for mistake in boot.status().mistakes)
+    assert boot.streams
+
+
+@pytest.mark.parametrize(
+    "text", [TWO_CAMERAS, TOO_LARGE.replace("[streams.main]", '[streams.main]\nsource = "testpattern"')]
+)
+def test_what_the_board_can_give_is_adopted(device: Device, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    board(monkeypatch, "raspberrypi-5")
+    device.put(text)
+    boot = device.boot()
+    assert (boot.kept.origin, boot.status().mistakes) == ("card", ())
+
+
+@pytest.mark.parametrize("name", sorted(find_profiles(profile_folders())))
+def test_the_default_is_right_for_each_board(device: Device, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    board(monkeypatch, name)
+    assert device.boot().streams
 
 
 def test_a_corrected_mistake_is_gone(device: Device) -> None:
@@ -288,6 +337,30 @@ def test_the_card_is_written_only_while_something_is_written(device: Device) -> 
     writable = [index for index, command in enumerate(mounts) if "remount,rw" in command]
     assert writable
     assert all("remount,ro" in mounts[index + 1] for index in writable)
+
+
+def test_the_files_that_are_compared_are_those_that_are_read() -> None:
+    assert frozenset(FILE_NAMES) == KNOWN_NAMES
+
+
+def test_a_file_full_of_unknown_keys_leaves_a_status_that_can_be_read(device: Device) -> None:
+    for name in ("rpi-preseed.toml", "custom.toml"):
+        device.put("config_version = 1\n" + "".join(f"k{number}=1\n" for number in range(7000)), name)
+    boot = device.boot()
+    status = read_appliance_status(device.paths.status)
+    assert boot.problems == []
+    assert status is not None
+    assert status.ignored[-1].reason.endswith("more are not taken")
+    assert len(status.ignored) == MAX_TOLD + 1
+
+
+def test_many_files_of_no_use_keep_no_setting_from_being_taken(device: Device) -> None:
+    for number in range(100):
+        device.put("a photo", f"A{number:03}.jpg")
+    device.put('[device]\nname = "door"\npassword = "twelve monkeys"\n', "Edge-Streamer.TOML.txt")
+    boot = device.boot()
+    assert (boot.problems, boot.host_name) == ([], "door")
+    assert "monkeys" not in device.on_card("Edge-Streamer.TOML.txt")
 
 
 def test_files_of_no_use_and_folders_are_left_alone(device: Device) -> None:

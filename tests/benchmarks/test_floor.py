@@ -42,7 +42,8 @@ def test_every_raw_reader_gets_the_frames(transport: Transport, udp_gro: bool, c
     assert report.connected == 3
     assert report.failures == {}
     assert report.bytes > 0
-    assert report.bytes % FRAME_BYTES == 0
+    # The steady time may begin and end in the middle of a frame, which is two datagrams over UDP.
+    assert transport == "udp" or report.bytes % FRAME_BYTES == 0
     assert report.first_packet_p50_s is None
 
 

@@ -115,11 +115,13 @@ def assert_has(device: Device, wanted: Wanted) -> None:
     """The configuration is whole: nothing of it is of another card."""
     settings = device.shell.run("cat /data/shared/settings.json")
     configuration = device.shell.run("cat /etc/edge_streamer/edge_streamer.toml")
-    assert device.shell.run("hostname").strip() == wanted.name
-    assert f"width = {wanted.width}" in configuration
-    assert wanted.passphrase in settings
-    assert wanted.ssid in device.shell.run("cat /run/wpa_supplicant/*.conf")
-    assert device.shell.ended("systemctl is-failed edge_streamer-provision edge_streamer").returncode != 0
+    assert device.shell.run("hostname").strip() == wanted.name, "the host name is of another card"
+    assert f"width = {wanted.width}" in configuration, configuration
+    assert wanted.passphrase in settings, settings
+    networks = device.shell.run("cat /run/wpa_supplicant/*.conf")
+    assert wanted.ssid.encode().hex() in networks, "the Wi-Fi is of another card"
+    failed = device.shell.run("systemctl --failed --no-legend --no-pager --plain").strip()
+    assert not failed, failed
 
 
 def assert_no_secret_on(disk: Disk, wanted: Wanted) -> None:

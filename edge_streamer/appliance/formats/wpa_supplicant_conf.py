@@ -16,6 +16,8 @@ from edge_streamer.appliance.formats.text import CardText, Secret
 _LINE: Final = re.compile(
     r"^[ \t]*(?:(?P<key>[A-Za-z0-9_]+)[ \t]*=[ \t]*(?P<value>[^\r\n]*)|(?P<end>\}))", re.MULTILINE
 )
+_COMMENTED: Final = re.compile(r"^[ \t]*#[ \t#]*(?P<key>[A-Za-z0-9_]+)[ \t]*=[ \t]*(?P<value>[^\r\n]*)", re.MULTILINE)
+"""wpa_passphrase(8) writes the passphrase as a comment above the key that it made of it."""
 _ESCAPE: Final = re.compile(rb"\\(?:x([0-9A-Fa-f]{1,2})|([0-7]{1,3})|(.))", re.DOTALL)
 _ESCAPED: Final = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"e": b"\x1b"}
 _TAKEN: Final = ("ssid", "psk", "sae_password", "key_mgmt", "scan_ssid", "priority")
@@ -57,7 +59,7 @@ def read_wpa_supplicant_conf(file: CardText) -> Findings:
     """Return what the file says: the country, and the network with the highest priority, else the first one."""
     findings = Findings(file)
     outside, networks = _parse(file)
-    findings.secrets += _secrets(networks)
+    findings.secrets += [*_secrets(networks), *_commented_secrets(file)]
     chosen = max(networks, key=lambda each: each.priority, default=None)
     for key in outside.keys() - {"country", *_SILENT}:
         findings.ignore(key, "no key that the device knows")
@@ -122,6 +124,13 @@ def _secrets(networks: list[_Network]) -> Iterator[Secret]:
         for key, value in network.keys.items():
             if is_secret_key(key) and value.end > value.start:
                 yield Secret(value.start, value.end)
+
+
+def _commented_secrets(file: CardText) -> Iterator[Secret]:
+    for found in _COMMENTED.finditer(file.text):
+        value = _value(file, found["value"], found.start("value"))
+        if is_secret_key(found["key"]) and value.end > value.start:
+            yield Secret(value.start, value.end)
 
 
 def _text(written: str) -> str | None:

@@ -29,6 +29,13 @@ network={
     assert left[NAME].decode() == written.replace('offen"offen', "_" * 11)
 
 
+def test_the_comment_of_wpa_passphrase_is_a_secret() -> None:
+    written = f'network={{\n\tssid="net"\n\t#psk="twelve monkeys"\n\tpsk={PSK}\n}}\n# proto=RSN\n'
+    card, left = taken_once({NAME: written})
+    assert card.settings == DeviceSettings(wifi=WifiSettings(ssid="net", passphrase=PSK))
+    assert left[NAME].decode() == written.replace("twelve monkeys", "_" * 14).replace(PSK, "_" * 64)
+
+
 def test_the_network_of_the_highest_priority_and_the_secrets_of_all() -> None:
     written = f"""network={{
 ssid="one"

@@ -1,0 +1,24 @@
+"""The service of a device image is started again for ever: nobody can log in to start it."""
+
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+UNIT: Final = ROOT / "systemd/edge_streamer.service"
+DROP_INS: Final = ROOT / "deploy/image/root/usr/lib/systemd/system/edge_streamer.service.d"
+
+
+def assignments(*files: Path) -> dict[str, str]:
+    """The last assignment of each key, as systemd takes drop-ins by their names after the unit."""
+    lines = [line.partition("=") for file in files for line in file.read_text().splitlines() if line[:1] not in "#["]
+    return {key: value for key, _, value in lines if key}
+
+
+def test_the_package_gives_up_and_the_image_does_not() -> None:
+    package = assignments(UNIT)
+    image = assignments(UNIT, *sorted(DROP_INS.glob("*.conf")))
+    keys = ("Restart", "StartLimitIntervalSec", "RestartPreventExitStatus")
+    assert [package[key] for key in keys] == ["always", "300", "2"]
+    assert [image[key] for key in keys] == ["always", "0", ""]
+    assert int(image["RestartSec"]) < int(image["RestartMaxDelaySec"]) <= 60
+    assert int(image["RestartSteps"]) > 0
