@@ -27,15 +27,17 @@ _PUT_OFF_HOOK: Final = (
     '> "$1/usr/local/sbin/$name"; chmod 755 "$1/usr/local/sbin/$name"; done'
 )
 _TAKE_BACK_HOOK: Final = "for name in " + " ".join(_PUT_OFF) + '; do rm "$1/usr/local/sbin/$name"; done'
-# A read-only root's sources never change: `unchecked-hash` spares a look at each of them at every import, and the bytes
-# do not depend on the time of the build.
+# Python's own modules are compiled by its packages. A read-only root's sources never change: `unchecked-hash` spares a
+# look at each of them at every import, and the bytes do not depend on the time of the build.
 _COMPILE_HOOK: Final = (
-    'chroot "$1" python3 -m compileall -q -f -j 2 --invalidation-mode unchecked-hash '
-    "/usr/lib/python3 /usr/lib/python3.[0-9]*"
+    'chroot "$1" python3 -m compileall -q -f -j 2 --invalidation-mode unchecked-hash /usr/lib/python3'
 )
 _MODULES_HOOK: Final = 'for folder in "$1"/lib/modules/*; do depmod -b "$1" "${folder##*/}"; done'
+# mmdebstrap empties apt's folders itself, with its settings in the tree's /tmp: without these, its apt would empty the
+# lists of packages of this machine.
 _CLEAN_HOOK: Final = (
-    'rm -rf "$1"/var/cache/* "$1"/var/log/* "$1"/var/lib/apt/* "$1"/run/* "$1"/tmp/* "$1"/boot/initrd* '
+    'find "$1/tmp" -mindepth 1 -maxdepth 1 ! -name "mmdebstrap.apt.conf.*" -exec rm -rf {} +; '
+    'rm -rf "$1"/var/cache/* "$1"/var/log/* "$1"/run/* "$1"/boot/initrd* "$1/var/lib/apt/extended_states" '
     '"$1"/usr/share/mime "$1"/usr/lib/python3.*/pydoc_data "$1"/usr/lib/python3.*/ensurepip "$1/etc/hostname" '
     '"$1/etc/.pwd.lock" "$1"/etc/*- "$1"/var/lib/dpkg/*-old'
 )

@@ -48,7 +48,7 @@ MACHINES: Final[Mapping[str, Machine]] = {
         program="qemu-system-x86_64",
         packages="qemu-system-x86 ovmf",
         # With two processors, QEMU 7.2 (Debian 12) may run an instruction that the kernel has half patched: it panics.
-        options=("-machine", "q35", "-cpu", "Haswell-noTSX", "-m", "1024", "-smp", "1", "-accel", "tcg"),
+        options=("-machine", "q35", "-cpu", "max", "-m", "1024", "-smp", "1", "-accel", "tcg"),
         firmware=Path("/usr/share/OVMF/OVMF_CODE_4M.fd"),
         variables=Path("/usr/share/OVMF/OVMF_VARS_4M.fd"),
     ),
