@@ -1,4 +1,4 @@
-"""The service of a device image is started again for ever: nobody can log in to start it."""
+"""The service of a device image, where nobody can log in: it is started again for ever, and may use each key."""
 
 from pathlib import Path
 from typing import Final
@@ -22,3 +22,8 @@ def test_the_package_gives_up_and_the_image_does_not() -> None:
     assert [image[key] for key in keys] == ["always", "0", ""]
     assert int(image["RestartSec"]) < int(image["RestartMaxDelaySec"]) <= 60
     assert int(image["RestartSteps"]) > 0
+
+
+def test_the_image_allows_what_the_example_allows_for_time_stamps() -> None:
+    example = assignments(ROOT / "systemd/edge_streamer.service.d/clock-status.conf.example")
+    assert assignments(DROP_INS / "40-clock-status.conf") == example
