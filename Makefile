@@ -19,7 +19,7 @@ BENCH_STAMP := $(BENCH_VENV)/.for-benchmarks
 # Branches of edge_streamer/protocol and edge_streamer/codec that tests/{codec,ladders,protocol} reach.
 COVERED_PERCENT := 100
 LAB_PACKAGES := mmdebstrap qemu-system-x86 e2fsprogs systemd systemd-container
-IMAGE_PACKAGES := mmdebstrap e2fsprogs qemu-system-x86 qemu-system-arm qemu-user-static binfmt-support arch-test ovmf \
+IMAGE_PACKAGES := mmdebstrap e2fsprogs qemu-system-x86 qemu-system-arm qemu-user-static arch-test ovmf \
                   squashfs-tools mtools dosfstools fdisk xz-utils zstd kmod device-tree-compiler systemd git ffmpeg
 # One target after the other, and at the end how long each took.
 PARTS = $(BIN)/python -m tests.tools.parts
@@ -29,7 +29,7 @@ FOLDERS = $(shell $(BIN)/python -m tests.folders $(1))
 TOGETHER := --numprocesses $(or $(PROCESSES),$(shell expr 2 \* $$(nproc))) --dist loadfile
 
 .PHONY: help run check test labs lint format types imports covered quick programs alone namespaces roots test-camera \
-        test-guest test-image test-recorders test-systemd images trixie fuzz bench instructions hotpath reliability docs dashboards packages deb image boot clean
+        test-guest test-image test-recorders test-systemd trixie fuzz bench instructions hotpath reliability docs dashboards packages deb image boot clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -57,7 +57,7 @@ test: $(STAMP) ## all that needs no other machine, 18 minutes: check, programs, 
 	@$(PARTS) packages lint types imports covered quick programs alone namespaces
 
 labs: $(STAMP) ## the tests on other machines (root): cameras and recorders in Debian roots, systemd, images in emulated devices
-	@$(PARTS) roots trixie test-camera test-guest test-recorders test-systemd images test-image
+	@$(PARTS) roots trixie test-camera test-guest test-recorders test-systemd test-image
 
 covered: $(STAMP) # the tests of protocol/ and codec/, which alone must reach every branch of these
 	$(BIN)/pytest -q $(TOGETHER) $(call FOLDERS,covered) --cov=edge_streamer.protocol --cov=edge_streamer.codec --cov-branch \
@@ -97,16 +97,13 @@ test-recorders: roots ## ZoneMinder, motion, openRTSP, mpv, VLC and others recor
 test-systemd: roots ## the installed units under a real systemd, in a container (root)
 	$(BIN)/pytest tests/systemd
 
-# What runs programs of arm64 belongs to binfmt-support in Debian 12, to systemd in Debian 13.
-images: $(STAMP) # the images that test-image boots, made once a state of the checkout; arm64 programs run emulated
+# Two at once: while arm64's image is configured by emulated programs, the tests of amd64's run.
+test-image: $(STAMP) ## the device image in emulated devices: built, boots, power cuts, boards, a damaged card (root)
 	@$(MAKE) packages PACKAGES='$(IMAGE_PACKAGES)'
 	@[ -e /proc/sys/fs/binfmt_misc/qemu-aarch64 ] || { \
 	  [ -e /proc/sys/fs/binfmt_misc/register ] || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc; \
-	  update-binfmts --enable qemu-aarch64 2>/dev/null || /usr/lib/systemd/systemd-binfmt qemu-aarch64.conf; }
-	$(BIN)/python -m tests.image.builds pc qemu
-
-test-image: images ## the device image in emulated devices: boots, power cuts, boards, a damaged card (root)
-	$(BIN)/pytest --durations=0 --durations-min=5 tests/image
+	  /usr/lib/systemd/systemd-binfmt qemu-aarch64.conf; }
+	$(BIN)/pytest --numprocesses $$(nproc) --dist loadfile --no-loadscope-reorder --durations=0 --durations-min=5 tests/image
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -132,7 +132,7 @@ def check_machine(board: Board) -> None:
     if not Path("/proc/sys/fs/binfmt_misc", _EMULATED[board.architecture]).exists():
         raise BuildError(
             f"this machine ({own}) does not run programs of {board.architecture}: apt install qemu-user-static "
-            "binfmt-support; in a container also: mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc && "
+            "systemd; in a container also: mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc && "
             f"/usr/lib/systemd/systemd-binfmt {_EMULATED[board.architecture]}.conf"
         )
 

@@ -2,7 +2,7 @@
 
     built = built_image("qemu", print)       # minutes the first time, then nothing
 
-By hand, and by `make roots`: `python -m tests.image.builds qemu pc` builds them and prints where they are. Needs root.
+By hand: `python -m tests.image.builds qemu pc` builds them and prints where they are. Needs root.
 """
 
 import json

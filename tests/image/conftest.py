@@ -12,6 +12,8 @@ from tests.image.builds import BuiltImage, built_image
 _HERE: Final = Path(__file__).parent
 _TEST_TIMEOUT_S: Final = 3600
 """Building and booting count as the set-up of whichever test comes first; each wait has its own deadline."""
+_FIRST: Final = ("test_power_cuts.py", "test_status_led.py", "test_data_partition.py", "test_device.py")
+"""Two processes begin with what takes longest, one on amd64's image, the other one on arm64's."""
 
 Say = Callable[[str], None]
 
@@ -20,6 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent == _HERE:
             item.add_marker(pytest.mark.timeout(_TEST_TIMEOUT_S))
+    items.sort(key=lambda item: _FIRST.index(item.path.name) if item.path.name in _FIRST else len(_FIRST))
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ from tests.support.emulator import free_ports, running_emulator, virtio_network
 DEVICE_PORTS: Final = (80, 554)
 BOOT_DEADLINE_S: Final = 600.0
 """A boot takes 30 s on a machine with nothing else to do, and many times that on one beside twenty others."""
-POWER_OFF_DEADLINE_S: Final = 60.0
+POWER_OFF_DEADLINE_S: Final = 240.0
 _RETRY_S: Final = 0.2
 
 

@@ -11,7 +11,6 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -20,6 +19,7 @@ import pytest
 
 from tests.image.builds import BuiltImage
 from tests.image.card import CARD_FILE, STATUS_FILE, Wanted
+from tests.image.conftest import Say
 from tests.image.disk import Disk, copied_disk
 from tests.image.machine import Device
 from tests.image.power_cuts import Instant, Scenario, device_of, each, instants, recorded
@@ -33,8 +33,6 @@ NEW: Final = Wanted(
     name="gate", width=480, ssid="another network", passphrase="second secret passphrase", password="a chosen password"
 )
 TOLD_PASSWORD: Final = re.compile(r"^Password: +(\S+) \(made", re.MULTILINE)
-
-Say = Callable[[str], None]
 
 
 def told_password(status: str) -> str | None:

@@ -26,7 +26,7 @@ FACTS = ("board", "version", "commit", "build_time")
 def built_anew(folder: Path) -> BuiltImage:
     output = folder / "image"
     command = ["python3", "-m", "deploy.image.build", "--board", BOARD, "--output", str(output)]
-    command += ["--cache", str(folder / "cache")]
+    command += ["--cache", str(folder / "cache"), "--no-download"]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=BUILD_DEADLINE_S)
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return BuiltImage(BOARD, output)
@@ -88,8 +88,8 @@ def test_a_partition_has_the_same_bytes(images, tmp_path, number, what):
     assert differs is None, f"{what} differs from its mebibyte {differs} on"
 
 
-def test_the_whole_disk_and_its_compressed_form_are_the_same(images):
-    one, other = ([(file["name"], file["sha256"]) for file in image.facts["files"]] for image in images)
+def test_the_whole_disk_is_the_same(images):
+    one, other = (next(file for file in image.facts["files"] if file["name"] == image.disk.name) for image in images)
     assert one == other
 
 
