@@ -39,6 +39,8 @@ _PROGRAMS: Final = (
 )
 _UMASK: Final = 0o022
 """The builder's own may hide from the service what is written into the tree, and would change the image's bytes."""
+_INTERRUPTED: Final = 130
+"""The exit code that shells give to SIGINT."""
 _EMULATED: Final = {"arm64": "qemu-aarch64", "amd64": "qemu-x86_64"}
 """Architecture -> the name by which Linux runs its programs on another one."""
 
@@ -266,6 +268,9 @@ def main(arguments: Sequence[str]) -> int:
     except BuildError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\ninterrupted: what was begun is removed", file=sys.stderr)
+        return _INTERRUPTED
     return 0
 
 

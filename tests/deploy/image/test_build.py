@@ -83,6 +83,15 @@ def test_a_second_build_of_the_same_image_waits_for_the_first(output: Output, mo
     assert not output.work.exists()
 
 
+def test_ctrl_c_ends_a_build_with_a_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    def interrupted() -> Inputs:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(build, "read_inputs", interrupted)
+    assert build.main(["--board", "pc"]) == 130
+    assert capsys.readouterr().err == "\ninterrupted: what was begun is removed\n"
+
+
 def test_what_tells_of_a_former_image_goes_with_it(output: Output):
     output.folder.mkdir()
     files = (output.image, output.download, output.facts, output.manifest)
