@@ -102,18 +102,23 @@ class Card:
             values["wifi"] = _with_passphrase_of(previous.wifi, self.settings.wifi)
         return DeviceSettings(**values)
 
-    def lost_secrets(self, previous: DeviceSettings) -> tuple[str, ...]:
-        """Return a mistake, as `mistakes` has them, for a passphrase that was taken but is not among `previous`: the
-        card was in another device, or the network has another name now."""
+    def lost_secrets(self, previous: DeviceSettings, *, has_initial_password: bool) -> tuple[str, ...]:
+        """Return mistakes, as `mistakes` has them, for secrets that were taken, but not by this device: the card's file
+        was in another one, or its data partition was made anew. A passphrase is also for one network."""
+        lost = []
+        if "password" in self.taken and has_initial_password:
+            lost.append(
+                "device.password: it was taken from this file by another device, and this one made a password of its "
+                "own; write it again"
+            )
         wifi = self.settings.wifi
-        if wifi is None or "wifi.passphrase" not in self.taken:
-            return ()
-        if previous.wifi and previous.wifi.ssid == wifi.ssid:
-            return ()
-        return (
-            f"Wi-Fi {write_value(wifi.ssid)}: its passphrase was taken from this card by another device, or for "
-            "another network; write it again",
-        )
+        is_kept = previous.wifi is not None and wifi is not None and previous.wifi.ssid == wifi.ssid
+        if wifi is not None and "wifi.passphrase" in self.taken and not is_kept:
+            lost.append(
+                f"Wi-Fi {write_value(wifi.ssid)}: its passphrase was taken from this card by another device, or for "
+                "another network; write it again"
+            )
+        return tuple(lost)
 
 
 def redacted(content: bytes, spans: Iterable[SecretSpan]) -> bytes:

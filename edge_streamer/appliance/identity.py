@@ -10,6 +10,7 @@ from typing import Final
 
 from edge_streamer.appliance.durable import replace_file
 from edge_streamer.appliance.paths import Paths
+from edge_streamer.device.small_files import read_text
 
 SUFFIX_CHARACTERS: Final = 6
 INTERFACE_TRIES: Final = 50
@@ -83,6 +84,6 @@ def _macs(interfaces: Path) -> Iterator[str]:
     for interface in sorted(interfaces.glob("*")) if interfaces.is_dir() else ():
         if _VIRTUAL in interface.resolve().parts:
             continue
-        address = (interface / "address").read_text().strip().replace(":", "")
+        address = read_text(interface / "address").replace(":", "")  # bonding_masters beside them is a file
         if re.fullmatch(r"[0-9a-f]{12}", address) and address != "0" * 12:
             yield address

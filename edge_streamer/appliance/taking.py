@@ -72,15 +72,17 @@ def keep_card(boot: Boot) -> None:
     configuration, origin, mistakes = _adopted(boot, boot.card)
     is_safe = boot.is_password_set and boot.slot.keeps_data
     due = pieces_of(boot.files, boot.card.secrets) if is_safe else ()
+    before = boot.kept.device_settings()
+    lost = boot.card.lost_secrets(before, has_initial_password=boot.initial_password is not None)
     kept = msgspec.structs.replace(
         boot.kept,
-        settings=kept_settings(boot.card.settings_after(boot.kept.device_settings())),
+        settings=kept_settings(boot.card.settings_after(before)),
         configuration=configuration,
         origin=origin,
         card_digest=digest_of(blanked(boot.files, due)) if is_safe else "",
         applied=tuple(AppliedSetting(file=each.file, key=each.key, text=each.text) for each in boot.card.applied),
         ignored=tuple(IgnoredSetting(file=each.file, key=each.key, reason=each.reason) for each in boot.card.ignored),
-        mistakes=(*mistakes, *boot.card.lost_secrets(boot.kept.device_settings())),
+        mistakes=(*mistakes, *lost),
         configuration_is_due=origin == "card" or boot.kept.configuration_is_due,
         due=due,
     )

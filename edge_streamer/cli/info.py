@@ -8,6 +8,7 @@ from typing import Final
 
 from edge_streamer.device.info import CardReport, DeviceInfo
 from edge_streamer.device.storage import Storage, StorageWear
+from edge_streamer.logs.text import escaped
 
 UNKNOWN: Final = "unknown"
 _ORIGINS: Final = {
@@ -19,10 +20,10 @@ _CLOCK: Final = {True: "synchronised", False: "not synchronised", None: UNKNOWN}
 
 
 def to_text(info: DeviceInfo) -> str:
-    """Return the table of two columns."""
+    """Return the table of two columns. The card's files may hold anything: no control character is in it."""
     rows = tuple(_rows(info))
     width = max(len(label) for label, _ in rows) + 2
-    return "\n".join(f"{label:<{width}}{value}" for label, value in rows)
+    return "\n".join(f"{label:<{width}}{escaped(value)}" for label, value in rows)
 
 
 def _rows(info: DeviceInfo) -> Iterator[tuple[str, str]]:
@@ -81,10 +82,15 @@ def _wear(wear: tuple[StorageWear, ...]) -> Iterator[tuple[str, str]]:
 def _card(card: CardReport) -> Iterator[tuple[str, str]]:
     yield "configuration", _ORIGINS[card.configuration]
     for applied in card.applied:
-        yield "applied", f"{applied.file}: {applied.key}: {applied.text}"
+        yield "applied", _entry(applied.file, applied.key, applied.text)
     for ignored in card.ignored:
-        yield "ignored", f"{ignored.file}: {ignored.key}: {ignored.reason}"
+        yield "ignored", _entry(ignored.file, ignored.key, ignored.reason)
     for mistake in card.mistakes:
         yield "mistake", mistake
     if card.has_initial_password:
         yield "password", "the one that this device made for itself is still in use: set your own"
+
+
+def _entry(file: str, key: str, text: str) -> str:
+    """`key` is empty where it is about the file as a whole."""
+    return f"{file}: {key}: {text}" if key else f"{file}: {text}"

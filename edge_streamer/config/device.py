@@ -19,6 +19,9 @@ DEVICE_TABLES: Final[Mapping[str, type[Struct]]] = {"wifi": WifiSettings, "netwo
 def read_device(table: object, path: str = "device") -> DeviceSettings:
     """Return the settings of the table; every ConfigError begins with the key's dotted path under `path`."""
     written = expect_table(table, path)
+    for key in DEVICE_TABLES & written.keys():
+        if not isinstance(written[key], dict):  # it may be a passphrase
+            raise ConfigError(f"{path}.{key}: this value is not allowed; allowed: a table, written [{path}.{key}]")
     tables = {
         key: read_struct(written[key], DEVICE_TABLES[key], f"{path}.{key}") for key in DEVICE_TABLES & written.keys()
     }

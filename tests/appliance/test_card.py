@@ -121,8 +121,8 @@ def test_a_secret_that_was_taken_by_another_device_is_told() -> None:
     card = card_of(
         {"edge-streamer.toml": '[device]\npassword = "___"\n[device.wifi]\nssid = "net"\npassphrase = "___"'}
     )
-    assert card.lost_secrets(BEFORE) == ()
-    assert card.lost_secrets(DeviceSettings()) == (
+    assert card.lost_secrets(BEFORE, has_initial_password=False) == ()
+    assert card.lost_secrets(DeviceSettings(), has_initial_password=False) == (
         'Wi-Fi "net": its passphrase was taken from this card by another device, or for another network; write it '
         "again",
     )

@@ -83,6 +83,14 @@ def test_an_interface_is_waited_for(device: Device) -> None:
     assert waits == 3
 
 
+def test_a_file_beside_the_interfaces_is_none(device: Device) -> None:
+    interface = device.paths.interfaces / "eth0"
+    interface.mkdir(parents=True)
+    (interface / "address").write_text("b8:27:eb:12:34:56\n")
+    (device.paths.interfaces / "bonding_masters").write_text("\n")
+    assert find_mac(device.paths, "", lambda _pause_s: None) == "b827eb123456"
+
+
 def test_a_machine_without_interfaces_keeps_its_name(device: Device) -> None:
     waits: list[float] = []
     assert find_mac(device.paths, "b827eb123456", waits.append) == "b827eb123456"

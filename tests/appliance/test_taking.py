@@ -343,6 +343,28 @@ def test_the_files_that_are_compared_are_those_that_are_read() -> None:
     assert frozenset(FILE_NAMES) == KNOWN_NAMES
 
 
+def test_a_password_in_a_comment_is_not_in_the_file_that_all_may_read(device: Device) -> None:
+    device.put(
+        '#password = "the old one"\n[device]\npassword = "the new one" # was "the old one"\n'
+        "[link] # 5 s\n# seconds\ndead_after_s = 5\n"
+    )
+    device.boot()
+    assert configuration(device) == "\n\n\n[link]\n\ndead_after_s = 5\n"
+    assert "the old one" not in device.paths.settings.read_text()
+
+
+def test_a_file_of_another_device_has_no_password_for_this_one(device: Device) -> None:
+    device.put('[device]\npassword = "_____________"\n')
+    boot = device.boot()
+    assert boot.initial_password
+    assert boot.initial_password in device.status_text
+    assert "device.password: it was taken from this file by another device" in device.status_text
+    device.put('[device]\npassword = "twelve monkeys"\n')
+    assert device.boot().status().mistakes == ()
+    device.put('[device]\nname = "door"\npassword = "______________"\n')
+    assert device.boot().status().mistakes == ()
+
+
 def test_a_file_full_of_unknown_keys_leaves_a_status_that_can_be_read(device: Device) -> None:
     for name in ("rpi-preseed.toml", "custom.toml"):
         device.put("config_version = 1\n" + "".join(f"k{number}=1\n" for number in range(7000)), name)

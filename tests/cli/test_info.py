@@ -8,7 +8,8 @@ import pytest
 from edge_streamer import __version__
 from edge_streamer.cli.info import to_text
 from edge_streamer.cli.main import main
-from edge_streamer.device.info import DeviceInfo, ImageFacts, read_device_info
+from edge_streamer.device.appliance_status import IgnoredSetting
+from edge_streamer.device.info import CardReport, DeviceInfo, ImageFacts, read_device_info
 from edge_streamer.device.storage import Storage, StorageWear
 from tests.support.device_tree import STATUS, flashed_pi
 
@@ -30,6 +31,18 @@ def test_a_flashed_board(tmp_path):
     assert table["ignored"] == "user-data: packages: the root is read-only"
     assert table["mistake"] == STATUS["mistakes"][0]
     assert table["password"] == "the one that this device made for itself is still in use: set your own"
+
+
+def test_a_key_of_the_card_cannot_control_the_terminal_and_a_file_as_a_whole_has_no_key():
+    card = CardReport(
+        configuration="card",
+        has_initial_password=False,
+        ignored=(IgnoredSetting(file="ssh", key="", reason="keys only"),),
+        mistakes=("user-data: \x1b]0;x\x07: unknown key",),
+    )
+    table = rows(DeviceInfo(card=card))
+    assert table["ignored"] == "ssh: keys only"
+    assert table["mistake"] == r"user-data: \x1b]0;x\x07: unknown key"
 
 
 def test_what_is_not_known_is_said_to_be_unknown():

@@ -1,6 +1,8 @@
 """The table `[device]` in the whole configuration: read, shown without secrets, read again."""
 
-from edge_streamer.config.toml import read_text
+import pytest
+
+from edge_streamer.config.toml import ConfigError, read_text
 from edge_streamer.device.settings import DeviceSettings
 from tests.config.test_config import build
 
@@ -39,3 +41,9 @@ def test_without_the_table_nothing_is_printed_of_it() -> None:
     config = build("")
     assert config.device == DeviceSettings()
     assert "device" not in config.to_toml()
+
+
+def test_what_somebody_wrote_in_place_of_a_table_is_not_shown() -> None:
+    with pytest.raises(ConfigError) as raised:
+        build('[device]\nwifi = "offen-offen"\n')
+    assert str(raised.value) == "device.wifi: this value is not allowed; allowed: a table, written [device.wifi]"

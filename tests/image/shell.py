@@ -41,7 +41,9 @@ class Shell:
         self._marks = count(1)
 
     def connect(self, deadline_s: float) -> None:
-        """Return when the shell answers."""
+        """Return when the shell answers; a second call does nothing: the prompt that it would wait for came once."""
+        if self._socket is not None:
+            return
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._socket.connect(str(self._path))
         # Its prompt comes first: until the shell reads, what is sent would only fill QEMU's socket.

@@ -25,7 +25,8 @@ from tests.image.machine import Device
 from tests.image.power_cuts import Instant, Scenario, device_of, each, instants, recorded
 from tests.image.visitor import Visitor
 
-CUTS: Final = 30
+CUTS: Final = int(os.environ.get("EDGE_STREAMER_CUTS") or 10)
+"""Each boots a device; EDGE_STREAMER_CUTS=30 takes some twenty minutes."""
 DISK_BYTES: Final = 2 << 30
 PACKET_DEADLINE_S: Final = 600.0
 OLD: Final = Wanted(name="garden", width=320, ssid="the old network", passphrase="first secret passphrase")

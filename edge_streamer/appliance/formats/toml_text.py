@@ -85,16 +85,15 @@ class TomlScanner:
         return 0 if start is None else self._text.count("\n", 0, start) + 1
 
     def without(self, table: str) -> str:
-        """Return the text without a table and the tables in it. Every line keeps its number."""
+        """Return the text without a table, the tables in it, and comments between statements, which may be a password
+        that somebody put out of use. Every line keeps its number."""
         kept, end = [], 0
         for statement in self.statements:
-            if statement.path[0] == table:
-                kept += [self._text[end : statement.start], "\n" * self._lines(statement)]
-                end = statement.end
-        return "".join([*kept, self._text[end:]])
-
-    def _lines(self, statement: Statement) -> int:
-        return self._text.count("\n", statement.start, statement.end)
+            kept.append(_line_ends(self._text[end : statement.start]))
+            written = self._text[statement.start : statement.end]
+            kept.append(_line_ends(written) if statement.path[0] == table else written)
+            end = statement.end
+        return "".join([*kept, _line_ends(self._text[end:])])
 
     def _scan(self) -> None:
         table: Path = ()
@@ -173,3 +172,7 @@ class TomlScanner:
     def _skip(self, pattern: re.Pattern[str]) -> None:
         found = pattern.match(self._text, self._at)
         self._at = found.end() if found else self._at
+
+
+def _line_ends(text: str) -> str:
+    return "\n" * text.count("\n")
