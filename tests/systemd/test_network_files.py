@@ -21,7 +21,7 @@ CABLE: Final = {
 FIREWALL: Final = (
     "table inet filter {\n\tchain input {\n\t\ttype filter hook input priority filter; policy drop;\n\t}\n}\n"
 )
-RUN_S: Final = 5
+RUN_S: Final = 12
 NETWORKS: Final = (
     WifiSettings(ssid="home", passphrase="offen-offen", country="DE"),
     WifiSettings(ssid='a"#b\\', passphrase='#"ä\\{}= offen', country="GB", hidden=True),
