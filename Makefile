@@ -56,8 +56,8 @@ check: $(STAMP) ## the inner loop, 90 s: lint, types, imports, every test withou
 test: $(STAMP) ## all that needs no other machine, 18 minutes: check, programs, players, browsers; root for network namespaces
 	@$(PARTS) packages lint types imports covered quick programs alone namespaces
 
-labs: $(STAMP) ## the tests on other machines (root): cameras and recorders in Debian roots, systemd, images in emulated devices
-	@$(PARTS) roots trixie test-camera test-guest test-recorders test-systemd test-image
+labs: $(STAMP) ## the tests on other machines (root): cameras and recorders in Debian roots, an emulated computer, systemd
+	@$(PARTS) roots trixie test-camera test-guest test-recorders test-systemd
 
 covered: $(STAMP) # the tests of protocol/ and codec/, which alone must reach every branch of these
 	$(BIN)/pytest -q $(TOGETHER) $(call FOLDERS,covered) --cov=edge_streamer.protocol --cov=edge_streamer.codec --cov-branch \

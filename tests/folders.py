@@ -39,7 +39,9 @@ FOLDERS: Final[Mapping[str, tuple[str, ...]]] = {
     "namespaces": ("netns",),
     # Other machines: Debian roots with cameras and with recorders, an emulated computer, a container with systemd.
     # Root, and `make labs`.
-    "labs": ("camera", "guest", "image", "recorders", "systemd"),
+    "labs": ("camera", "guest", "recorders", "systemd"),
+    # Device images in emulated computers: root, and `make test-image`.
+    "images": ("image",),
     # No tests of their own.
     "none": ("fixtures", "fuzz", "tools"),
 }

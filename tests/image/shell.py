@@ -76,7 +76,7 @@ class Shell:
         """Run a script in a shell of its own that may fail and return how it ended."""
         assert max(map(len, script.encode().split(b"\n"))) < _LONGEST_LINE_BYTES, "a line is too long for a terminal"
         mark = f"mark-{next(self._marks)}"
-        self._send(f"(\n{script}\n) </dev/null 2>&1; echo; echo {mark[:3]}''{mark[3:]} $?\n")
+        self._send(f"(\n{script}\n) </dev/null 2>&1; code=$?; echo; echo {mark[:3]}''{mark[3:]} $code\n")
         output = self._received_within(rf"\n{mark} (\d+)\r?\n", timeout_s)
         if output is None:
             raise TimeoutError(f"{script!r} did not end within {timeout_s} s: {self._received[-500:]!r}")

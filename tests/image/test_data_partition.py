@@ -98,11 +98,11 @@ def test_a_card_that_cannot_be_written_any_more_still_gives_its_settings(pc: Bui
 
 
 def test_a_full_partition_hinders_nothing(pc: BuiltImage, disk: Disk):
-    with started(pc, disk) as device:
-        device.shell.run("dd if=/dev/zero of=/data/full bs=64k 2>/dev/null; sync; test -s /data/full")
     with running_device(AMD64, pc.boot(), disk.path, memory_mib=MEMORY_MIB) as device:
-        assert device.boot() == "running"
-        assert slot(device)["DATA_STATE"] == "ok"
+        device.boot()
+        device.shell.run("dd if=/dev/zero of=/data/full bs=64k 2>/dev/null; sync; test -s /data/full")
+        device.shell.run("systemctl restart edge_streamer-provision.service edge_streamer.service")
+        assert device.boot() == "running", device.shell.run("systemctl --failed --no-legend --no-pager")
         device.shell.run("systemctl is-active edge_streamer.service")
 
 
