@@ -109,12 +109,12 @@ def _cameras() -> Panel:
 def _devices() -> Panel:
     labels = {
         "instance": "Camera", "model": "Model", "serial": "Serial number", "version": "Version", "image": "Image",
-        "slot": "Slot", "kernel": "Kernel",
+        "image_slot": "Slot", "kernel": "Kernel",
     }  # fmt: skip
     info = metric("device_info")
     uptime = (
-        f"{metric('device_uptime_seconds')} * on (job, instance) group_left (model, serial, version, image, slot, "
-        f"kernel) {info}"
+        f"{metric('device_uptime_seconds')} * on (job, instance) "
+        f"group_left (model, serial, version, image, image_slot, kernel) {info}"
     )
     free = f"{metric('storage_free_bytes')} / {metric('storage_size_bytes')}"
     columns = [

@@ -23,7 +23,7 @@ IP_UDP_HEADER_BYTES: Final = 28
 
 def slot_series(metrics: dict[str, float]) -> set[str]:
     """The series of single sessions."""
-    return {series for series in metrics if 'slot="' in series}
+    return {series for series in metrics if re.search(r'\bslot="', series)}
 
 
 def slot_of(metrics: dict[str, float], session_id: str) -> str:

@@ -12,7 +12,7 @@ from edge_streamer.device.storage import Storage
 from edge_streamer.services.metrics.families import Sample, Samples, StatusFamily, counter, gauge, if_known, info
 from edge_streamer.services.status import ServiceStatus
 
-_LABELS: Final = ("model", "serial", "version", "slot", "image", "board", "kernel")
+_LABELS: Final = ("model", "serial", "version", "image_slot", "image", "board", "kernel")
 _NO_IMAGE: Final = ImageFacts()
 
 
@@ -52,8 +52,8 @@ def _mistakes(device: DeviceInfo) -> float | None:
 DEVICE_FAMILIES: Final[tuple[StatusFamily, ...]] = (
     info(
         "device_info",
-        "The device and what runs on it; a label is empty where it is unknown, as image and slot without a device "
-        "image.",
+        "The device and what runs on it; a label is empty where it is unknown, as image and image_slot without a "
+        "device image.",
         Samples(_LABELS, _device_info),
     ),
     gauge(

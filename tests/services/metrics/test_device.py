@@ -23,7 +23,7 @@ def test_a_flashed_board(tmp_path):
         "model": "Raspberry Pi Compute Module 4 Rev 1.1",
         "serial": "10000000abc0ffee",
         "version": info.version,
-        "slot": "a",
+        "image_slot": "a",
         "image": "0.1.0",
         "board": "rpi",
         "kernel": info.kernel,
