@@ -6,7 +6,7 @@ protocol folder.
     cli/          the `edge-streamer` command: main (serve, check), probe, info, users
     app/          the composition root. app: all parts on one loop; run: start and exit code; source_plan: which process
                   feeds which streams, and whether `auto` becomes a camera or the test pattern; settings: configuration
-                  -> services; device_reader: what this device is, read off the loop; reload_plan, reload_reader,
+                  -> services; device_reader: what this device is, read in_thread; reload_plan, reload_reader,
                   running_sources, changeover: a changed configuration while the service runs
     appliance/    a program of its own, `python -m edge_streamer.appliance`, at every boot of a device image: takes the
                   files that people put on the card, makes the password, writes what the rest of the system reads;

@@ -87,7 +87,7 @@ def source_date_s() -> int:
     In seconds since 1970 (reproducible-builds.org, SOURCE_DATE_EPOCH)."""
     if given := os.environ.get("SOURCE_DATE_EPOCH"):
         return int(given)
-    committed = _said_by_git("log", "-1", "--format=%ct")
+    committed = said_by_git("log", "-1", "--format=%ct")
     return int(committed) if committed else int((CHECKOUT / "CHANGELOG.md").stat().st_mtime)
 
 
@@ -123,7 +123,7 @@ def _stage(tree: Path, package_version: str) -> None:
 
 def _files_below(folder: str, excluded: tuple[str, ...]) -> Iterator[Path]:
     """Yield the files of that folder of the checkout, relative to it, but none with a part that is `excluded`."""
-    known = _said_by_git("ls-files", "-z", "--", folder).split("\0")[:-1]
+    known = said_by_git("ls-files", "-z", "--", folder).split("\0")[:-1]
     paths = [CHECKOUT / name for name in known] or (CHECKOUT / folder).rglob("*")
     for path in paths:
         below = path.relative_to(CHECKOUT / folder)
@@ -131,7 +131,7 @@ def _files_below(folder: str, excluded: tuple[str, ...]) -> Iterator[Path]:
             yield below
 
 
-def _said_by_git(*command: str) -> str:
+def said_by_git(*command: str) -> str:
     """Return what git prints about the checkout; nothing where there is no git, or no history."""
     try:
         return subprocess.run((*GIT, *command), capture_output=True, text=True, check=True).stdout

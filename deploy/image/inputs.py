@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import subprocess
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import edge_streamer
-from deploy.debian.build import GIT
+from deploy.debian.build import said_by_git
 from deploy.image.tools import BuildError
 
 ROOT: Final = Path(__file__).parents[2]
@@ -37,10 +36,10 @@ def read_inputs() -> Inputs:
 
     BuildError without git and `SOURCE_DATE_EPOCH`.
     """
-    commit = _git("rev-parse", "--short=12", "HEAD")
-    if commit and _git("status", "--porcelain", "--untracked-files=no"):
+    commit = said_by_git("rev-parse", "--short=12", "HEAD").strip()
+    if commit and said_by_git("status", "--porcelain", "--untracked-files=no"):
         commit += "-changed"
-    epoch = os.environ.get("SOURCE_DATE_EPOCH") or _git("log", "-1", "--format=%ct")
+    epoch = os.environ.get("SOURCE_DATE_EPOCH") or said_by_git("log", "-1", "--format=%ct").strip()
     if not epoch.isdecimal():
         raise BuildError("the time of the build is unknown: set SOURCE_DATE_EPOCH, or build in a checkout of git")
     return Inputs(edge_streamer.__version__, commit, int(epoch))
@@ -67,17 +66,3 @@ def _parts(folder: Path) -> Iterator[bytes]:
         elif path.is_file():
             yield oct(path.stat().st_mode & 0o111).encode()
             yield path.read_bytes()
-
-
-def _git(*words: str) -> str:
-    """Return what git prints, or nothing when it cannot say."""
-    try:
-        done = subprocess.run(
-            [*GIT, *words],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""

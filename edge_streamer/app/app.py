@@ -92,12 +92,7 @@ class App:
         self._reloader = Reloader(loop, load, self._apply)
         self._access = HttpAccess(access_rules(config), self._login_failures)
         self._live = LiveRoutes(loop, self._streams, self.status)
-        self._http = HttpService(
-            loop,
-            self._http_routes(),
-            self._access,
-            config.http,
-        )
+        self._http = HttpService(loop, self._http_routes(), self._access, config.http)
         self._rtsp_addresses: list[tuple[str, int]] = []
         self._http_addresses: list[tuple[str, int]] = []
         self._signals = 0

@@ -5,12 +5,12 @@ what was read before stays in effect. Called by `app`; `device.info` reads.
 """
 
 import logging
-import threading
 from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
+from edge_streamer.app.in_thread import call_in_thread
 from edge_streamer.device.info import DeviceInfo
 from edge_streamer.runtime.loop import Loop
 
@@ -30,7 +30,7 @@ class DeviceReader:
 
     def start(self) -> None:
         """Read now, and again `READ_EVERY_S` after each answer. Until the first answer everything is unknown."""
-        threading.Thread(target=self._read_once, name="device", daemon=True).start()
+        call_in_thread(self._loop, "device", self._read_once, self._take)
 
     def info(self) -> DeviceInfo:
         """Return what was read last, with the uptime of now."""
@@ -39,17 +39,13 @@ class DeviceReader:
             return self._newest
         return msgspec.structs.replace(self._newest, uptime_s=uptime_s + self._loop.now() - self._read_at)
 
-    def _read_once(self) -> None:
+    def _read_once(self) -> DeviceInfo | None:
         """In the thread."""
-        found: DeviceInfo | None = None
         try:
-            found = self._read()
+            return self._read()
         except Exception:
             log.exception("what this device is could not be read")
-        try:
-            self._loop.post(lambda: self._take(found))
-        except OSError:
-            pass  # the service has ended meanwhile, and the loop is closed
+            return None
 
     def _take(self, found: DeviceInfo | None) -> None:
         if found is not None:

@@ -5,10 +5,10 @@ Reading may block on a slow or broken SD card, and the loop must not block. Call
 """
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
+from edge_streamer.app.in_thread import call_in_thread
 from edge_streamer.app.source_plan import PlannedSource
 from edge_streamer.config.config import Config
 from edge_streamer.config.toml import ConfigError
@@ -44,22 +44,17 @@ class Reloader:
     def _begin(self) -> None:
         asked, self._asked = self._asked, []
         self._is_reading = True
-        threading.Thread(target=self._read, args=(asked,), name="reload", daemon=True).start()
+        call_in_thread(self._loop, "reload", self._read, lambda loaded: self._finish(loaded, asked))
 
-    def _read(self, asked: list[OnReloaded]) -> None:
+    def _read(self) -> Loaded | ConfigError:
         """In the thread."""
-        loaded: Loaded | ConfigError
         try:
-            loaded = self._load()
+            return self._load()
         except ConfigError as error:
-            loaded = error
+            return error
         except Exception as error:
             log.exception("the configuration could not be read")
-            loaded = ConfigError(f"the configuration could not be read: {type(error).__name__}")
-        try:
-            self._loop.post(lambda: self._finish(loaded, asked))
-        except OSError:
-            pass  # the service has ended meanwhile, and the loop is closed
+            return ConfigError(f"the configuration could not be read: {type(error).__name__}")
 
     def _finish(self, loaded: Loaded | ConfigError, asked: list[OnReloaded]) -> None:
         self._is_reading = False

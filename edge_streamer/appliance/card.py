@@ -1,10 +1,10 @@
 """What people put on the card: the settings of the device, the configuration of the service, and the secrets to remove.
 
-`Card` is made by `read_card` from the files in one folder. It is a value: whoever calls this keeps the settings, and
+`Card` is made by `read_card` from the files in one folder. It is a value: the caller keeps the settings, and
 overwrites the secrets when the settings are safe on the data partition.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -119,14 +119,6 @@ class Card:
                 "another network; write it again"
             )
         return tuple(lost)
-
-
-def redacted(content: bytes, spans: Iterable[SecretSpan]) -> bytes:
-    """Return a file's content, of the same length, without the secrets at `spans`."""
-    changed = bytearray(content)
-    for span in spans:
-        changed[span.start_byte : span.end_byte] = span.replacement
-    return bytes(changed)
 
 
 def _with_passphrase_of(previous: WifiSettings | None, wifi: WifiSettings) -> WifiSettings | None:

@@ -3,7 +3,7 @@
 Called by `steps`. `card.read_card` understands the files; this module only compares bytes.
 
 After the settings were kept, each secret is overwritten where it lies. A power cut in between leaves some sectors with
-the old bytes and some with the new, which together are no secret that anybody wrote: taken for one, half a password
+the old bytes and some with the new, which together are a secret that was never written: taken for one, half a password
 would replace the right one. So settings.json has the digest of the files as they will be, and for each sector the
 SHA-256 of the old bytes. If every sector is one or the other, and the rest is unchanged, the card is one that was
 taken, and overwriting goes on; any other difference is an edit, and the card is taken again.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edge_streamer.appliance.card import SecretSpan
 
 MAX_FILE_BYTES: Final = 1 << 20
-"""A larger file is nobody's settings."""
+"""A larger file holds no settings."""
 KNOWN_NAMES: Final = frozenset(
     ("edge-streamer.toml", "rpi-preseed.toml", "custom.toml", "user-data", "network-config", "wpa_supplicant.conf",
      "ssh", "userconf", "firstrun.sh", "meta-data")

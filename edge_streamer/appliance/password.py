@@ -41,7 +41,7 @@ def apply_password(paths: Paths, written: str | None) -> str | None:
     initial = _read_initial(paths.initial_password)
     if not users:
         # The clear copy first: a power cut between the two leaves a password that no user has yet, and the next boot
-        # gives it to the admin. The other way round nobody would know it.
+        # gives it to the admin. The other way round it would be known to no person.
         if initial is None:
             initial = make_password()
             replace_file(paths.initial_password, f"{initial}\n".encode(), mode=0o600)

@@ -37,7 +37,7 @@ def write_card_text(
 
 
 def tell_console(paths: Paths, status: ApplianceStatus, addresses: Sequence[str], initial_password: str | None) -> None:
-    """Print the text on the console, whoever looks at it. OSError without a console."""
+    """Print the text on the console. OSError without a console."""
     descriptor = os.open(paths.console, os.O_WRONLY | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         os.write(descriptor, console_text(status, addresses, initial_password).encode())

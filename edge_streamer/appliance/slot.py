@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge_streamer.device.small_files import assignments_in
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:
@@ -25,6 +27,5 @@ class Slot:
 
 def read_slot(path: Path) -> Slot:
     """Return what the file says; OSError when there is none."""
-    lines = (line.partition("=") for line in path.read_text(errors="replace").splitlines())
-    values = {key.strip().lower(): value.strip() for key, _, value in lines}
-    return Slot(**{key: values.get(key, "") for key in ("slot", "disk", "config", "data", "data_state")})
+    values = assignments_in(path.read_text(errors="replace"))
+    return Slot(**{key: values.get(key.upper(), "") for key in ("slot", "disk", "config", "data", "data_state")})

@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from edge_streamer.appliance.password import ADMIN
-from edge_streamer.device.appliance_status import ApplianceStatus
+from edge_streamer.device.appliance_status import ApplianceStatus, told
 
 STATUS_NAME: Final = "edge-streamer-status.txt"
 MAX_LINES: Final = 200
@@ -41,8 +41,8 @@ def status_text(status: ApplianceStatus, addresses: Sequence[str], initial_passw
         head += ["", _DATA[status.data_state]]
     lists = (
         ("Mistakes (nothing else is affected by them):", status.mistakes),
-        ("Applied:", (_entry(each.file, each.key, each.text) for each in status.applied)),
-        ("Ignored:", (_entry(each.file, each.key, each.reason) for each in status.ignored)),
+        ("Applied:", (told(each.file, each.key, each.text) for each in status.applied)),
+        ("Ignored:", (told(each.file, each.key, each.reason) for each in status.ignored)),
     )
     lines = [*head, *(line for title, entries in lists for line in _titled(title, entries))]
     if len(lines) > MAX_LINES:
@@ -83,10 +83,6 @@ def _titled(title: str, entries: Iterable[str]) -> Iterator[str]:
             yield ""
             yield title
         yield f"  {entry}"
-
-
-def _entry(file: str, key: str, text: str) -> str:
-    return f"{file}: {key}: {text}" if key else f"{file}: {text}"
 
 
 def _in_url(address: str) -> str:

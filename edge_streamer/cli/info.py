@@ -6,6 +6,7 @@ It reads files, without the service (`device.info`). Called by `cli.main`.
 from collections.abc import Iterator
 from typing import Final
 
+from edge_streamer.device.appliance_status import told
 from edge_streamer.device.info import CardReport, DeviceInfo
 from edge_streamer.device.storage import Storage, StorageWear
 from edge_streamer.logs.text import escaped
@@ -82,15 +83,10 @@ def _wear(wear: tuple[StorageWear, ...]) -> Iterator[tuple[str, str]]:
 def _card(card: CardReport) -> Iterator[tuple[str, str]]:
     yield "configuration", _ORIGINS[card.configuration]
     for applied in card.applied:
-        yield "applied", _entry(applied.file, applied.key, applied.text)
+        yield "applied", told(applied.file, applied.key, applied.text)
     for ignored in card.ignored:
-        yield "ignored", _entry(ignored.file, ignored.key, ignored.reason)
+        yield "ignored", told(ignored.file, ignored.key, ignored.reason)
     for mistake in card.mistakes:
         yield "mistake", mistake
     if card.has_initial_password:
         yield "password", "the one that this device made for itself is still in use: set your own"
-
-
-def _entry(file: str, key: str, text: str) -> str:
-    """`key` is empty where it is about the file as a whole."""
-    return f"{file}: {key}: {text}" if key else f"{file}: {text}"

@@ -37,6 +37,11 @@ class IgnoredSetting(Struct, frozen=True, kw_only=True):
     reason: str
 
 
+def told(file: str, key: str, text: str) -> str:
+    """Return a line for people about a key; `key` is empty where it is about the file as a whole."""
+    return f"{file}: {key}: {text}" if key else f"{file}: {text}"
+
+
 class ApplianceStatus(Struct, frozen=True, kw_only=True):
     """One boot of the device image.
 

@@ -366,7 +366,7 @@ class DeviceSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return f"DeviceSettings({', '.join(f'{key}={value!r}' for key, value in shown.items() if value is not None)})"
 
     def without_secrets(self) -> "DeviceSettings":
-        """Return a copy that may be shown to everybody."""
+        """Return a copy that may be shown to every user."""
         wifi = self.wifi and msgspec.structs.replace(self.wifi, passphrase=None)
         return msgspec.structs.replace(self, password=None, wifi=wifi)
 

@@ -23,5 +23,10 @@ def read_text(file: Path) -> str:
 
 def read_assignments(file: Path) -> Mapping[str, str]:
     """Return `{name: value}` of a file with a `NAME=value` on each line; empty when unreadable."""
-    pairs = (line.partition("=") for line in read_text(file).splitlines())
+    return assignments_in(read_text(file))
+
+
+def assignments_in(text: str) -> Mapping[str, str]:
+    """Return `{name: value}` of a text with a `NAME=value` on each line."""
+    pairs = (line.partition("=") for line in text.splitlines())
     return {name.strip(): value.strip() for name, equals, value in pairs if equals}

@@ -1,7 +1,7 @@
 """What the status LED shows, and when.
 
 STARTING   until every wanted stream is up, but for 30 s after the start at most.
-STREAMING  every wanted stream is up. One on demand that nobody watches is not wanted: a device whose streams all rest
+STREAMING  every wanted stream is up. One on demand without viewers is not wanted: a device whose streams all rest
            is well too.
 FAULT      a wanted stream is down, no stream is configured, the last reload was refused, or the settings on the card
            have a mistake. When the service has ended, its unit sets this state (`deploy/image`).

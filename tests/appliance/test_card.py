@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from edge_streamer.appliance.card import Card, SecretSpan, redacted
+from edge_streamer.appliance.card import Card, SecretSpan
 from edge_streamer.device.settings import DeviceSettings, NetworkSettings, WifiSettings
-from tests.appliance.formats.cards import HASH, KEY, PSK, card_of, taken_once, without_secrets
+from tests.appliance.formats.cards import HASH, KEY, PSK, card_of, redacted, taken_once, without_secrets
 
 EVERY_FORMAT = {
     "edge-streamer.toml": '[device]\nname = "ours"\n',

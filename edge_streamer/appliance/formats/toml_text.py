@@ -86,7 +86,7 @@ class TomlScanner:
 
     def without(self, table: str) -> str:
         """Return the text without a table, the tables in it, and comments between statements, which may be a password
-        that somebody put out of use. Every line keeps its number."""
+        that was put out of use. Every line keeps its number."""
         kept, end = [], 0
         for statement in self.statements:
             kept.append(_line_ends(self._text[end : statement.start]))

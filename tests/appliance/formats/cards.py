@@ -2,16 +2,24 @@
 
 import base64
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from edge_streamer.appliance.card import Card, read_card, redacted
+from edge_streamer.appliance.card import Card, SecretSpan, read_card
 
 KEY = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + b"k" * 32).decode() + " me@laptop"
 PSK = "0123456789abcdef" * 4
 HASH = "$6$saltsalt$" + "aB./" * 20
 
 Files = Mapping[str, str | bytes]
+
+
+def redacted(content: bytes, spans: Iterable[SecretSpan]) -> bytes:
+    """Return a file's content, of the same length, without the secrets at `spans`."""
+    changed = bytearray(content)
+    for span in spans:
+        changed[span.start_byte : span.end_byte] = span.replacement
+    return bytes(changed)
 
 
 def card_of(files: Files) -> Card:

@@ -11,7 +11,7 @@ from deploy.image.tools import BuildError, missing_packages, require
 
 def test_the_time_is_that_of_the_environment_before_that_of_the_commit(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
-    monkeypatch.setattr(inputs, "_git", lambda *words: {"rev-parse": "abc", "log": "5"}.get(words[0], ""))
+    monkeypatch.setattr(inputs, "said_by_git", lambda *words: {"rev-parse": "abc", "log": "5"}.get(words[0], ""))
     assert read_inputs().epoch_s == 1700000000
     assert read_inputs().build_time == "2023-11-14T22:13:20Z"
     assert read_inputs().commit == "abc"
@@ -19,13 +19,13 @@ def test_the_time_is_that_of_the_environment_before_that_of_the_commit(monkeypat
 
 def test_a_changed_checkout_is_told(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
-    monkeypatch.setattr(inputs, "_git", lambda *words: {"rev-parse": "abc", "status": " M x"}.get(words[0], ""))
+    monkeypatch.setattr(inputs, "said_by_git", lambda *words: {"rev-parse": "abc", "status": " M x"}.get(words[0], ""))
     assert read_inputs().commit == "abc-changed"
 
 
 def test_without_git_and_time_there_is_no_build(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
-    monkeypatch.setattr(inputs, "_git", lambda *words: "")
+    monkeypatch.setattr(inputs, "said_by_git", lambda *words: "")
     with pytest.raises(BuildError, match="SOURCE_DATE_EPOCH"):
         read_inputs()
 
